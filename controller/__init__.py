@@ -1,0 +1,1 @@
+"""Segue's control plane and data plane: what decides, records, routes and serves. Start with `controller/core`."""

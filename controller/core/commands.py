@@ -1,0 +1,149 @@
+"""
+What a message asks for, once read; imperative, and never more than one service's concern.
+
+Each carries `actor` and `reason`, which become the actor and, where the core has nothing more exact to say, the
+reason of the facts it leads to.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from controller.core.names import Release
+from controller.core.plan import Plan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """What all commands say: for which service, by whom, and why."""
+
+    service: str
+    actor: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestRollout(Command):
+    """Make `release` the candidate and walk it through `plan`."""
+
+    release: Release
+    plan: Plan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order(Command):
+    """A person's word about the running rollout; `rollout` (optional) guards against answering another one."""
+
+    rollout: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PauseRollout(Order):
+    """Let the walk stand still; rollback stays armed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResumeRollout(Order):
+    """Let the walk go on."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromoteRollout(Order):
+    """Give the candidate all traffic now, whatever steps are left."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RollBack(Order):
+    """Send all traffic back to stable or, inside the guard window, to the previous stable."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OverrideQuarantine(Order):
+    """Let the quarantined release with this digest return."""
+
+    digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportAlert(Command):
+    """One alert of one Alertmanager notification. release: the label's value, "" when it has none."""
+
+    fingerprint: str
+    alertname: str
+    firing: bool
+    release: str
+    labels: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportReleaseReady(Command):
+    """The release worker loaded, warmed and heard an ensemble."""
+
+    ensemble: str
+    load_s: float
+    probe_latency_s: float
+    probe_audio_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportReleaseFailed(Command):
+    """The release worker could not load an ensemble (`unknown`: there is none of that name), or it fell silent."""
+
+    ensemble: str
+    unknown: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportReleaseUnloaded(Command):
+    """The release worker unloaded an ensemble after it was drained."""
+
+    ensemble: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportRouteApplied(Command):
+    """A router serves `epoch` since `applied_at_ms`."""
+
+    router: str
+    epoch: int
+    applied_at_ms: int
+
+
+class TimerKind(StrEnum):
+    """What a service can be waiting for."""
+
+    READINESS = "readiness"
+    HOLD = "hold"
+    GUARD = "guard"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ElapseTimer(Command):
+    """A timer came due. epoch: which setting of it; a stale one is ignored."""
+
+    kind: TimerKind
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RejectMessage(Command):
+    """Record that a message could not be read. letter: its id in the dead letters."""
+
+    topic: str
+    partition: int
+    offset: int
+    letter: str
+
+
+AnyOrder = PauseRollout | ResumeRollout | PromoteRollout | RollBack | OverrideQuarantine
+AnyCommand = (
+    RequestRollout
+    | AnyOrder
+    | ReportAlert
+    | ReportReleaseReady
+    | ReportReleaseFailed
+    | ReportReleaseUnloaded
+    | ReportRouteApplied
+    | ElapseTimer
+    | RejectMessage
+)

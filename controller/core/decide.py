@@ -1,0 +1,300 @@
+"""
+What one message means for one service: (state, command, now) to new facts.
+
+Rollback stands first in every branch where it can occur. `()` means quiet: the message changes nothing.
+A rollout's facts are built on a `Draft`, which folds each as it is added, so that later ones see earlier ones.
+"""
+
+from typing import assert_never
+
+from controller.core.commands import (
+    AnyCommand,
+    ElapseTimer,
+    Order,
+    OverrideQuarantine,
+    PauseRollout,
+    PromoteRollout,
+    RejectMessage,
+    ReportAlert,
+    ReportReleaseFailed,
+    ReportReleaseReady,
+    ReportReleaseUnloaded,
+    ReportRouteApplied,
+    RequestRollout,
+    ResumeRollout,
+    RollBack,
+    TimerKind,
+)
+from controller.core.draft import Draft, Said
+from controller.core.events import (
+    AlertMatched,
+    AlertNoted,
+    AnyEvent,
+    GuardWindowEnded,
+    MessageRejected,
+    OrderRefused,
+    QuarantineLifted,
+    ReleaseFailed,
+    ReleaseReady,
+    ReleaseUnloaded,
+    RequestRefused,
+    RolloutPaused,
+    RolloutResumed,
+    RolloutStarted,
+    RolloutSuperseded,
+    RouteApplied,
+    Trigger,
+)
+from controller.core.plan import AlertAction, AlertPolicy
+from controller.core.state import Phase, Rollout, State, timers
+
+
+def decide(state: State, command: AnyCommand, now_ms: int) -> tuple[AnyEvent, ...]:
+    """Return the facts that follow from a command; `()` when it changes nothing."""
+    draft = Draft(state, command.actor, command.reason, now_ms)
+    match command:
+        case ReportAlert():
+            _alert(draft, command)
+        case RollBack():
+            _roll_back(draft, command)
+        case ReportReleaseFailed():
+            _release_failed(draft, command)
+        case RequestRollout():
+            _request(draft, command)
+        case PauseRollout() | ResumeRollout() | PromoteRollout():
+            _steer(draft, command)
+        case OverrideQuarantine():
+            _override(draft, command)
+        case ReportReleaseReady():
+            _release_ready(draft, command)
+        case ReportReleaseUnloaded():
+            draft.add(ReleaseUnloaded(**draft.said(), ensemble=command.ensemble))
+        case ReportRouteApplied():
+            _route_applied(draft, command)
+        case ElapseTimer():
+            _elapse(draft, command)
+        case RejectMessage():
+            draft.add(
+                MessageRejected(
+                    **draft.said(),
+                    topic=command.topic,
+                    partition=command.partition,
+                    offset=command.offset,
+                    letter=command.letter,
+                )
+            )
+        case _:
+            assert_never(command)
+    return draft.events
+
+
+def _alert(draft: Draft, alert: ReportAlert) -> None:
+    state = draft.state
+    if not alert.firing:
+        # Never a way back up: a resolved alert only says that taking the release away worked.
+        return _note(draft, alert, f"alert {alert.alertname} is resolved; that never sends traffic back to a release")
+    if not state.known:
+        return _note(draft, alert, f"nothing was ever rolled out for a service named {state.service}")
+    rollout, guard = state.rollout, state.guard
+    policy = rollout.plan.alerts if rollout else guard.alerts if guard else AlertPolicy()
+    action = policy.action_for(alert.labels)
+    about_candidate = rollout is not None and (alert.release == "" or rollout.release.answers_to(alert.release))
+    about_stable = state.stable is not None and (alert.release == "" or state.stable.answers_to(alert.release))
+    if not about_candidate and not about_stable:
+        return _note(draft, alert, f"release {alert.release} carries no traffic of {state.service}")
+    if action is AlertAction.NOTIFY:
+        return _note(draft, alert, f"alert {alert.alertname} is to be told, not acted on")
+    if rollout is not None and about_candidate:
+        matched = _matched(alert, action, draft.said(f"alert {alert.alertname} fired", rollout.id))
+        if action is AlertAction.ROLLBACK:
+            draft.add(matched)
+            return draft.abort(Trigger.ALERT, f"alert {alert.alertname} fired for {rollout.release.version}")
+        if rollout.paused is not None:
+            return _note(draft, alert, "the rollout is paused already")
+        draft.add(matched)
+        return _pause(draft, rollout, f"alert {alert.alertname} asks to hold")
+    if guard is not None and action is AlertAction.ROLLBACK:
+        draft.add(_matched(alert, action, draft.said(f"alert {alert.alertname} fired", guard.rollout)))
+        return draft.revert(Trigger.ALERT, f"alert {alert.alertname} fired inside the guard window")
+    return _note(draft, alert, "it concerns the stable release, and there is no former one to go back to")
+
+
+def _matched(alert: ReportAlert, action: AlertAction, said: Said) -> AlertMatched:
+    return AlertMatched(
+        **said,
+        fingerprint=alert.fingerprint,
+        alertname=alert.alertname,
+        release=alert.release,
+        action=action,
+    )
+
+
+def _note(draft: Draft, alert: ReportAlert, why: str) -> None:
+    draft.add(
+        AlertNoted(
+            **draft.said(why),
+            fingerprint=alert.fingerprint,
+            alertname=alert.alertname,
+            release=alert.release,
+            firing=alert.firing,
+        )
+    )
+
+
+def _roll_back(draft: Draft, order: RollBack) -> None:
+    rollout, guard = draft.state.rollout, draft.state.guard
+    if rollout is not None and order.rollout in ("", rollout.id):
+        return draft.abort(Trigger.ORDER, order.reason)
+    if guard is not None and order.rollout in ("", guard.rollout):
+        return draft.revert(Trigger.ORDER, order.reason)
+    return _refuse(draft, order, _nothing_runs(draft.state, order, "to roll back"))
+
+
+def _release_failed(draft: Draft, command: ReportReleaseFailed) -> None:
+    rollout, guard, stable = draft.state.rollout, draft.state.guard, draft.state.stable
+    if rollout is not None and rollout.release.ensemble == command.ensemble:
+        draft.add(_failed(command, draft.said()))
+        return draft.abort(Trigger.RELEASE_UNKNOWN if command.unknown else Trigger.RELEASE_FAILED, command.reason)
+    if guard is not None and stable is not None and stable.ensemble == command.ensemble:
+        draft.add(_failed(command, draft.said(rollout=guard.rollout)))
+        return draft.revert(Trigger.RELEASE_FAILED, command.reason)
+    return draft.add(_failed(command, draft.said(rollout="")))
+
+
+def _failed(command: ReportReleaseFailed, said: Said) -> ReleaseFailed:
+    return ReleaseFailed(**said, ensemble=command.ensemble, unknown=command.unknown)
+
+
+def _request(draft: Draft, request: RequestRollout) -> None:
+    state, release = draft.state, request.release
+    if state.is_quarantined(release.digest):
+        why = (
+            f"release {release.version} ({release.digest[:19]}) was taken back and is quarantined; "
+            "publish an override order with a reason to let it return"
+        )
+        return draft.add(RequestRefused(**draft.said(why, rollout=""), release=release))
+    running = state.rollout
+    if running is not None and running.release.digest == release.digest:
+        return None
+    if state.stable is not None and state.stable.digest == release.digest:
+        if running is None:
+            return None
+        return draft.abort(Trigger.STABLE_REQUESTED, f"the stable release {release.version} was requested again")
+    if running is not None:
+        why = f"release {release.version} was requested while {running.release.version} was rolling out"
+        draft.add(RolloutSuperseded(**draft.said(why), release=running.release, by=release))
+        draft.set_route(why, running.id)
+    return draft.add(
+        RolloutStarted(
+            **draft.said(rollout=f"{state.service}-{state.rollouts + 1}"),
+            release=release,
+            from_release=state.stable,
+            plan=request.plan,
+            ready_by_ms=draft.in_s(request.plan.readiness_deadline_s),
+        )
+    )
+
+
+def _steer(draft: Draft, order: PauseRollout | ResumeRollout | PromoteRollout) -> None:
+    rollout = draft.state.rollout
+    if rollout is None or order.rollout not in ("", rollout.id):
+        return _refuse(draft, order, _nothing_runs(draft.state, order, "to steer"))
+    match order:
+        case PauseRollout() if rollout.paused is not None:
+            return _refuse(draft, order, f"rollout {rollout.id} is paused already")
+        case PauseRollout():
+            return _pause(draft, rollout, order.reason)
+        case ResumeRollout() if rollout.paused is None:
+            return _refuse(draft, order, f"rollout {rollout.id} is not paused")
+        case ResumeRollout():
+            draft.add(RolloutResumed(**draft.said(), due_ms=draft.now_ms + (rollout.paused or 0)))
+            if rollout.phase is Phase.PREPARING and rollout.ready:
+                draft.enter_next_step("the rollout was resumed and the release is ready")
+            return None
+        case PromoteRollout() if not rollout.ready:
+            return _refuse(draft, order, f"release {rollout.release.version} is not ready yet")
+        case PromoteRollout():
+            return draft.promote(order.reason)
+    assert_never(order)
+
+
+def _pause(draft: Draft, rollout: Rollout, why: str) -> None:
+    holding = rollout.phase is Phase.HOLDING and rollout.timer is not None
+    left_ms = max(0, rollout.timer.due_ms - draft.now_ms) if holding and rollout.timer else 0
+    draft.add(RolloutPaused(**draft.said(why), hold_left_ms=left_ms))
+
+
+def _override(draft: Draft, order: OverrideQuarantine) -> None:
+    if not draft.state.is_quarantined(order.digest):
+        return _refuse(draft, order, f"no release with digest {order.digest} is quarantined")
+    return draft.add(QuarantineLifted(**draft.said(rollout=""), digest=order.digest))
+
+
+def _refuse(draft: Draft, order: Order, why: str) -> None:
+    draft.add(OrderRefused(**draft.said(why), order=type(order).__name__))
+
+
+def _nothing_runs(state: State, order: Order, purpose: str) -> str:
+    if order.rollout and state.rollout is not None:
+        return f"rollout {order.rollout} is over; {state.rollout.id} runs now"
+    return f"no rollout of {state.service} runs, so there is nothing {purpose}"
+
+
+def _release_ready(draft: Draft, command: ReportReleaseReady) -> None:
+    rollout = draft.state.rollout
+    if rollout is None or rollout.release.ensemble != command.ensemble or rollout.ready:
+        return
+    draft.add(
+        ReleaseReady(
+            **draft.said(),
+            release=rollout.release,
+            load_s=command.load_s,
+            probe_latency_s=command.probe_latency_s,
+            probe_audio_s=command.probe_audio_s,
+        )
+    )
+    if draft.state.stable is None:
+        # Nobody is served yet, so there is nobody to protect by small steps.
+        draft.promote("it is the first release of the service and its probe spoke")
+    elif rollout.paused is None:
+        draft.enter_next_step("the release is loaded and its probe spoke")
+
+
+def _route_applied(draft: Draft, command: ReportRouteApplied) -> None:
+    draft.add(
+        RouteApplied(
+            **draft.said(),
+            router=command.router,
+            epoch=command.epoch,
+            applied_at_ms=command.applied_at_ms,
+        )
+    )
+
+
+def _elapse(draft: Draft, command: ElapseTimer) -> None:
+    current = {(timer.kind, timer.epoch) for timer in timers(draft.state)}
+    if (command.kind, command.epoch) not in current:
+        return
+    match command.kind:
+        case TimerKind.READINESS:
+            draft.abort(Trigger.READINESS_DEADLINE, "the release was not ready within its readiness deadline")
+        case TimerKind.HOLD:
+            draft.enter_next_step("the hold ended")
+        case TimerKind.GUARD:
+            guard = draft.state.guard
+            assert guard is not None
+            draft.add(
+                GuardWindowEnded(
+                    **draft.said(
+                        f"nothing spoke against release {_version(draft.state)} in its guard window", guard.rollout
+                    ),
+                    release=guard.previous,
+                )
+            )
+            draft.set_route("the guard window ended")
+        case _:
+            assert_never(command.kind)
+
+
+def _version(state: State) -> str:
+    return state.stable.version if state.stable else "none"

@@ -1,0 +1,144 @@
+"""A decision being written: facts so far, folded as they are added, and the moves that several commands share."""
+
+from typing import TypedDict
+
+from controller.core.events import (
+    AnyEvent,
+    PromotionReverted,
+    ReleaseQuarantined,
+    RolloutAborted,
+    RolloutPromoted,
+    RouteSet,
+    StepStarted,
+    Trigger,
+)
+from controller.core.names import FULL_BP
+from controller.core.routing import Arm, Role
+from controller.core.state import State, evolve
+
+# What says something against a release itself; being late, unknown or outrun does not.
+_CONDEMNS = frozenset({Trigger.ALERT, Trigger.ORDER, Trigger.RELEASE_FAILED})
+
+
+class Said(TypedDict):
+    """The fields that every fact carries."""
+
+    actor: str
+    reason: str
+    rollout: str
+
+
+class Draft:
+    """Facts of one decision in order; `state` is always the state after the last of them."""
+
+    def __init__(self, state: State, actor: str, reason: str, now_ms: int) -> None:
+        self.state = state
+        self.events: tuple[AnyEvent, ...] = ()
+        self.now_ms = now_ms
+        self._actor = actor
+        self._reason = reason
+
+    def add(self, event: AnyEvent) -> None:
+        """Write one fact down."""
+        self.events = (*self.events, event)
+        self.state = evolve(self.state, event)
+
+    def said(self, reason: str | None = None, rollout: str | None = None) -> Said:
+        """Return who, why and in which rollout; by default the command's reason and the running rollout."""
+        running = self.state.rollout.id if self.state.rollout else ""
+        return {
+            "actor": self._actor,
+            "reason": self._reason if reason is None else reason,
+            "rollout": running if rollout is None else rollout,
+        }
+
+    def in_s(self, delay_s: float) -> int:
+        """Return the time `delay_s` seconds from now, in milliseconds since 1970."""
+        return self.now_ms + round(delay_s * 1000)
+
+    def enter_next_step(self, why: str) -> None:
+        """Start the next step of the plan, or promote when there is none."""
+        rollout = self.state.rollout
+        assert rollout is not None
+        number = rollout.step + 1
+        if number >= len(rollout.plan.steps):
+            return self.promote(why)
+        step = rollout.plan.steps[number]
+        self.add(StepStarted(**self.said(why), step=number, weight_bp=step.weight_bp, due_ms=self.in_s(step.hold_s)))
+        return self.set_route(why)
+
+    def promote(self, why: str) -> None:
+        """Make the candidate stable and put the former stable on guard."""
+        rollout = self.state.rollout
+        assert rollout is not None
+        said = self.said(why)
+        self.add(
+            RolloutPromoted(
+                **said,
+                release=rollout.release,
+                previous=self.state.stable,
+                guard_until_ms=self.in_s(rollout.plan.guard_s),
+            )
+        )
+        self.set_route(why, rollout.id)
+
+    def abort(self, trigger: Trigger, why: str) -> None:
+        """Take all traffic from the candidate; quarantine it when the trigger speaks against it."""
+        rollout = self.state.rollout
+        assert rollout is not None
+        said = self.said(why)
+        self.add(
+            RolloutAborted(
+                **said,
+                trigger=trigger,
+                release=rollout.release,
+                back_to=self.state.stable,
+                weight_bp=rollout.weight_bp,
+            )
+        )
+        self.set_route(why, rollout.id)
+        if trigger in _CONDEMNS:
+            self.add(ReleaseQuarantined(**said, release=rollout.release))
+
+    def revert(self, trigger: Trigger, why: str) -> None:
+        """Inside the guard window: give all traffic back to the former stable; a running rollout ends with it."""
+        guard, condemned, running = self.state.guard, self.state.stable, self.state.rollout
+        assert guard is not None
+        assert condemned is not None
+        if running is not None:
+            self.add(
+                RolloutAborted(
+                    **self.said(f"its stable {condemned.version} is itself taken back"),
+                    trigger=trigger,
+                    release=running.release,
+                    back_to=guard.previous,
+                    weight_bp=running.weight_bp,
+                )
+            )
+        said = self.said(why, guard.rollout)
+        self.add(PromotionReverted(**said, trigger=trigger, release=condemned, back_to=guard.previous))
+        self.set_route(why, guard.rollout)
+        self.add(ReleaseQuarantined(**said, release=condemned))
+
+    def set_route(self, why: str, rollout: str | None = None) -> None:
+        """Write the arms that follow from the state, under a new epoch, unless they are as before."""
+        arms = _arms(self.state)
+        if arms == self.state.arms:
+            return
+        salt = self.state.rollout.id if self.state.rollout else self.state.salt
+        self.add(RouteSet(**self.said(why, rollout), epoch=self.state.epoch + 1, salt=salt, arms=arms))
+
+
+def _arms(state: State) -> tuple[Arm, ...]:
+    """Return who may serve: a candidate from the moment it is ready, the previous stable as long as it is on guard."""
+    if state.stable is None:
+        return ()
+    rollout = state.rollout
+    candidate = rollout if rollout and rollout.ready else None
+    candidate_bp = candidate.weight_bp if candidate else 0
+    arms = [Arm(Role.STABLE, state.stable, FULL_BP - candidate_bp)]
+    if candidate:
+        arms.append(Arm(Role.CANDIDATE, candidate.release, candidate_bp))
+    if state.guard:
+        arms.append(Arm(Role.PREVIOUS, state.guard.previous, 0))
+    return tuple(arms)

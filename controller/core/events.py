@@ -1,0 +1,236 @@
+"""
+The facts a service's history is made of; each is the past tense of something that happened.
+
+Every fact names who (`actor`), why (`reason`) and the rollout it belongs to ("" when none). What caused it (the
+message's id), its stream, position and time stand around it in `stream.Fact`.
+Times are integer milliseconds since 1970 UTC, as Kafka stamps them.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from controller.core.names import Release
+from controller.core.plan import AlertAction, Plan
+from controller.core.routing import Arm
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """What all facts say: who, why, and in which rollout."""
+
+    actor: str
+    reason: str
+    rollout: str = ""
+
+
+class Trigger(StrEnum):
+    """What ended a rollout or reverted a promotion."""
+
+    ALERT = "alert"
+    ORDER = "order"
+    RELEASE_FAILED = "release_failed"
+    RELEASE_UNKNOWN = "release_unknown"
+    READINESS_DEADLINE = "readiness_deadline"
+    STABLE_REQUESTED = "stable_requested"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RolloutStarted(Event):
+    """A release became the candidate; it is being loaded and must be ready by `ready_by_ms`."""
+
+    release: Release
+    from_release: Release | None
+    plan: Plan
+    ready_by_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestRefused(Event):
+    """A rollout request was understood and turned down."""
+
+    release: Release
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderRefused(Event):
+    """An order (pause, resume, promote, rollback, override) made no sense now."""
+
+    order: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RolloutSuperseded(Event):
+    """A newer request took the running rollout's place."""
+
+    release: Release
+    by: Release
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleaseReady(Event):
+    """The candidate is loaded and warm, and a synthetic utterance came out of it."""
+
+    release: Release
+    load_s: float
+    probe_latency_s: float
+    probe_audio_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleaseFailed(Event):
+    """A release could not be loaded, or stopped answering its probes."""
+
+    ensemble: str
+    unknown: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleaseUnloaded(Event):
+    """A release that carries no traffic any more was drained and unloaded."""
+
+    ensemble: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepStarted(Event):
+    """The candidate entered a step (0-based) of its plan; the hold ends at `due_ms`."""
+
+    step: int
+    weight_bp: int
+    due_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouteSet(Event):
+    """Traffic is to be shared like this from now on; weights sum to 10000 basis points."""
+
+    epoch: int
+    salt: str
+    arms: tuple[Arm, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouteApplied(Event):
+    """A router reported that it serves this epoch since `applied_at_ms`."""
+
+    router: str
+    epoch: int
+    applied_at_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RolloutPaused(Event):
+    """The walk stands still; `hold_left_ms` of the running hold remain."""
+
+    hold_left_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RolloutResumed(Event):
+    """The walk goes on; the running hold now ends at `due_ms`."""
+
+    due_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RolloutPromoted(Event):
+    """The candidate became stable; until `guard_until_ms` the previous stable stays loaded and can take over."""
+
+    release: Release
+    previous: Release | None
+    guard_until_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuardWindowEnded(Event):
+    """The previous stable is no longer needed and may be unloaded."""
+
+    release: Release
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RolloutAborted(Event):
+    """The candidate lost its traffic before promotion; `weight_bp` is what it had."""
+
+    trigger: Trigger
+    release: Release
+    back_to: Release | None
+    weight_bp: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromotionReverted(Event):
+    """Inside the guard window the former stable took all traffic back."""
+
+    trigger: Trigger
+    release: Release
+    back_to: Release
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleaseQuarantined(Event):
+    """The digest may not return until somebody overrides this by name and reason."""
+
+    release: Release
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuarantineLifted(Event):
+    """A person let a quarantined digest return."""
+
+    digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertMatched(Event):
+    """A firing alert concerns this service's rollout and does `action`."""
+
+    fingerprint: str
+    alertname: str
+    release: str
+    action: AlertAction
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertNoted(Event):
+    """An alert was recorded and changes no route; the reason says why not."""
+
+    fingerprint: str
+    alertname: str
+    release: str
+    firing: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageRejected(Event):
+    """A message could not be read; it stands in the dead letters under `letter`."""
+
+    topic: str
+    partition: int
+    offset: int
+    letter: str
+
+
+AnyEvent = (
+    RolloutStarted
+    | RequestRefused
+    | OrderRefused
+    | RolloutSuperseded
+    | ReleaseReady
+    | ReleaseFailed
+    | ReleaseUnloaded
+    | StepStarted
+    | RouteSet
+    | RouteApplied
+    | RolloutPaused
+    | RolloutResumed
+    | RolloutPromoted
+    | GuardWindowEnded
+    | RolloutAborted
+    | PromotionReverted
+    | ReleaseQuarantined
+    | QuarantineLifted
+    | AlertMatched
+    | AlertNoted
+    | MessageRejected
+)

@@ -1,0 +1,202 @@
+"""
+What a service's history amounts to now, and what follows from it: its table, its timers, what must stay loaded.
+
+`evolve` folds one fact into the state. Everything else here is derived, never stored twice.
+"""
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import assert_never
+
+from controller.core.commands import TimerKind
+from controller.core.events import (
+    AlertMatched,
+    AlertNoted,
+    AnyEvent,
+    GuardWindowEnded,
+    MessageRejected,
+    OrderRefused,
+    PromotionReverted,
+    QuarantineLifted,
+    ReleaseFailed,
+    ReleaseQuarantined,
+    ReleaseReady,
+    ReleaseUnloaded,
+    RequestRefused,
+    RolloutAborted,
+    RolloutPaused,
+    RolloutPromoted,
+    RolloutResumed,
+    RolloutStarted,
+    RolloutSuperseded,
+    RouteApplied,
+    RouteSet,
+    StepStarted,
+)
+from controller.core.names import Release
+from controller.core.plan import AlertPolicy, Plan
+from controller.core.routing import Arm, RoutingTable
+
+
+@dataclass(frozen=True, slots=True)
+class Timer:
+    """Something due: `epoch` tells this setting of the timer from earlier ones."""
+
+    kind: TimerKind
+    epoch: int
+    due_ms: int
+
+
+class Phase(StrEnum):
+    """Where a running rollout stands."""
+
+    PREPARING = "preparing"
+    HOLDING = "holding"
+
+
+@dataclass(frozen=True, slots=True)
+class Rollout:
+    """
+    A running rollout.
+
+    step: 0-based index into the plan, -1 before the first. weight_bp: what the candidate has now.
+    timer: the readiness deadline while preparing, then the end of the hold; None while a hold is paused.
+    paused: None, or the milliseconds of the hold that remain (0 while still preparing).
+    """
+
+    id: str
+    release: Release
+    from_release: Release | None
+    plan: Plan
+    phase: Phase
+    timer: Timer | None
+    step: int = -1
+    weight_bp: int = 0
+    paused: int | None = None
+    ready: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """
+    After a promotion: who can take all traffic back until the timer is due.
+
+    rollout: which one that would revert. alerts: its plan's policy, which goes on to hold for the promoted release.
+    """
+
+    rollout: str
+    previous: Release
+    timer: Timer
+    alerts: AlertPolicy
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """One service. Counters (`rollouts`, `settings`) make names and timer epochs without chance or clock."""
+
+    service: str
+    stable: Release | None = None
+    guard: Guard | None = None
+    rollout: Rollout | None = None
+    quarantined: tuple[Release, ...] = ()
+    epoch: int = 0
+    salt: str = ""
+    arms: tuple[Arm, ...] = ()
+    rollouts: int = 0
+    settings: int = 0
+
+    @property
+    def known(self) -> bool:
+        """Say whether anything was ever rolled out here."""
+        return self.rollouts > 0
+
+    def is_quarantined(self, digest: str) -> bool:
+        """Say whether the release with this digest was taken back and not let in again."""
+        return any(release.digest == digest for release in self.quarantined)
+
+
+def table(state: State) -> RoutingTable:
+    """Return the routing table that routers of this service must follow."""
+    return RoutingTable(state.service, state.epoch, state.salt, state.arms)
+
+
+def timers(state: State) -> tuple[Timer, ...]:
+    """Return what this service waits for, at most one timer of each kind."""
+    running = state.rollout.timer if state.rollout else None
+    guarding = state.guard.timer if state.guard else None
+    return tuple(timer for timer in (running, guarding) if timer)
+
+
+def wanted(state: State) -> tuple[Release, ...]:
+    """Return the releases that must be loaded and warm: stable, candidate, and the previous one under guard."""
+    releases = (
+        state.stable,
+        state.rollout.release if state.rollout else None,
+        state.guard.previous if state.guard else None,
+    )
+    return tuple(dict.fromkeys(release for release in releases if release))
+
+
+def evolve(state: State, event: AnyEvent) -> State:
+    """Fold one fact into the state. Total: every fact that was ever written can be folded."""
+    match event:
+        case RolloutStarted():
+            timer = Timer(TimerKind.READINESS, state.settings + 1, event.ready_by_ms)
+            rollout = Rollout(event.rollout, event.release, event.from_release, event.plan, Phase.PREPARING, timer)
+            return replace(state, rollout=rollout, rollouts=state.rollouts + 1, settings=timer.epoch)
+        case ReleaseReady():
+            return _with_rollout(state, ready=True, timer=None)
+        case StepStarted():
+            timer = Timer(TimerKind.HOLD, state.settings + 1, event.due_ms)
+            state = replace(state, settings=timer.epoch)
+            return _with_rollout(state, phase=Phase.HOLDING, step=event.step, weight_bp=event.weight_bp, timer=timer)
+        case RolloutPaused():
+            # A candidate that is still being prepared keeps its deadline; only a hold stops counting.
+            preparing = state.rollout is not None and state.rollout.phase is Phase.PREPARING
+            timer_left = state.rollout.timer if preparing and state.rollout else None
+            return _with_rollout(state, paused=event.hold_left_ms, timer=timer_left)
+        case RolloutResumed():
+            if state.rollout is None or state.rollout.phase is Phase.PREPARING:
+                return _with_rollout(state, paused=None)
+            timer = Timer(TimerKind.HOLD, state.settings + 1, event.due_ms)
+            return _with_rollout(replace(state, settings=timer.epoch), paused=None, timer=timer)
+        case RolloutPromoted():
+            guard = state.guard
+            settings = state.settings
+            if event.previous is not None:
+                settings += 1
+                timer = Timer(TimerKind.GUARD, settings, event.guard_until_ms)
+                alerts = state.rollout.plan.alerts if state.rollout else AlertPolicy()
+                guard = Guard(event.rollout, event.previous, timer, alerts)
+            return replace(state, stable=event.release, guard=guard, rollout=None, settings=settings)
+        case RolloutAborted() | RolloutSuperseded():
+            return replace(state, rollout=None)
+        case PromotionReverted():
+            return replace(state, stable=event.back_to, guard=None)
+        case GuardWindowEnded():
+            return replace(state, guard=None)
+        case ReleaseQuarantined():
+            return replace(state, quarantined=(*state.quarantined, event.release))
+        case QuarantineLifted():
+            left = tuple(release for release in state.quarantined if release.digest != event.digest)
+            return replace(state, quarantined=left)
+        case RouteSet():
+            return replace(state, epoch=event.epoch, salt=event.salt, arms=event.arms)
+        case (
+            RequestRefused()
+            | OrderRefused()
+            | ReleaseFailed()
+            | ReleaseUnloaded()
+            | RouteApplied()
+            | AlertMatched()
+            | AlertNoted()
+            | MessageRejected()
+        ):
+            return state
+    assert_never(event)
+
+
+def _with_rollout(state: State, **changes: object) -> State:
+    if state.rollout is None:
+        return state
+    return replace(state, rollout=replace(state.rollout, **changes))  # type: ignore[arg-type]  # replace checks names at run time; its stub cannot see ours
