@@ -1,0 +1,32 @@
+"""Free ports on loopback, chosen where no outgoing connection of the machine can take them before they are used."""
+
+import random
+import socket
+from contextlib import ExitStack
+
+LOOPBACK = "127.0.0.1"
+
+# Below Linux's range for outgoing connections (32768-60999): a part that is down for a restart finds its port again.
+_RANGE = range(20000, 32000)
+
+
+def free_ports(count: int) -> tuple[int, ...]:
+    """Choose count different ports that nobody listens on now."""
+    # Drawn from the system, not in order: two test runs that start together must not choose the same ones.
+    candidates = random.SystemRandom().sample(_RANGE, len(_RANGE))
+    with ExitStack() as held:
+        chosen: list[int] = []
+        while len(chosen) < count:
+            port = candidates.pop()
+            probe = held.enter_context(socket.socket())
+            try:
+                probe.bind((LOOPBACK, port))
+            except OSError:
+                continue
+            chosen.append(port)
+        return tuple(chosen)
+
+
+def free_port() -> int:
+    """Choose one port that nobody listens on now."""
+    return free_ports(1)[0]
