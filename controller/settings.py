@@ -1,0 +1,123 @@
+"""
+Environment to frozen Settings, read only where processes start.
+
+Every variable begins with `SEGUE_`. An address left empty means: `segue up` starts that part itself.
+"""
+
+import os
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from controller.core.errors import Malformed
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """
+    What a process needs to know of its surroundings.
+
+    data: folder for everything this machine keeps (database, tables, logs). repository: Triton's model repository.
+    tokens: token to role ("viewer", "operator", "alertmanager"); never printed. router: this gateway's own name.
+    worker_port: where a worker process answers /health, /ready and /metrics; 0 takes a free port.
+    """
+
+    data: Path = Path(".local/segue")
+    database_url: str = ""
+    kafka: str = ""
+    topic_prefix: str = ""
+    triton_grpc: str = ""
+    triton_http: str = ""
+    repository: Path = Path(".local/segue/models")
+    prometheus: str = ""
+    alertmanager: str = ""
+    host: str = "127.0.0.1"
+    gateway_port: int = 6006
+    api_port: int = 8080
+    worker_port: int = 0
+    router: str = field(default_factory=lambda: f"gateway@{socket.gethostname()}")
+    tokens: Mapping[str, str] = field(default_factory=dict, repr=False)
+    notify_webhook: str = field(default="", repr=False)
+    drain_s: float = 30
+    probe_every_s: float = 5
+    release_timeout_s: float = 30
+    log_level: str = "INFO"
+
+    @property
+    def database(self) -> str:
+        """Return the database's URL; by default SQLite inside `data`."""
+        return self.database_url or f"sqlite+aiosqlite:///{self.data.resolve()}/segue.db"
+
+
+def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
+    """
+    Read settings from the environment.
+
+    SEGUE_TOKENS is "role:token,role:token"; SEGUE_TOKENS_FILE names a file with one such pair a line.
+    Raises Malformed naming the variable, without ever quoting a token.
+    """
+    known = {name: environment[f"SEGUE_{name.upper()}"] for name in _TEXT if environment.get(f"SEGUE_{name.upper()}")}
+    paths = {
+        name: Path(environment[f"SEGUE_{name.upper()}"]) for name in _PATHS if f"SEGUE_{name.upper()}" in environment
+    }
+    ports = {
+        name: _number(environment, name, 0, 65_535, int) for name in _PORTS if f"SEGUE_{name.upper()}" in environment
+    }
+    seconds = {
+        name: _number(environment, name, 0, 86_400, float)
+        for name in _SECONDS
+        if f"SEGUE_{name.upper()}" in environment
+    }
+    return Settings(**known, **paths, **ports, **seconds, tokens=_tokens(environment))  # type: ignore[arg-type]  # the four tables below name fields of these types only
+
+
+_TEXT = (
+    "database_url",
+    "kafka",
+    "topic_prefix",
+    "triton_grpc",
+    "triton_http",
+    "prometheus",
+    "alertmanager",
+    "host",
+    "router",
+    "notify_webhook",
+    "log_level",
+)
+_PATHS = ("data", "repository")
+_PORTS = ("gateway_port", "api_port", "worker_port")
+_SECONDS = ("drain_s", "probe_every_s", "release_timeout_s")
+ROLES = ("viewer", "operator", "alertmanager")
+
+
+def _number(
+    environment: Mapping[str, str], name: str, least: int, most: int, kind: type[int] | type[float]
+) -> int | float:
+    text = environment[f"SEGUE_{name.upper()}"]
+    try:
+        value = kind(text)
+    except ValueError:
+        value = None
+    if value is None or not least <= value <= most:
+        raise Malformed(f"SEGUE_{name.upper()} is {text!r}; give a number from {least} to {most}")
+    return value
+
+
+def _tokens(environment: Mapping[str, str]) -> Mapping[str, str]:
+    pairs = environment.get("SEGUE_TOKENS", "").split(",")
+    if file := environment.get("SEGUE_TOKENS_FILE"):
+        try:
+            pairs += Path(file).read_text().splitlines()
+        except OSError as error:
+            raise Malformed(f"SEGUE_TOKENS_FILE: cannot read it: {error.strerror}; name a readable file") from error
+    tokens: dict[str, str] = {}
+    for number, pair in enumerate((pair.strip() for pair in pairs if pair.strip()), start=1):
+        role, _, token = pair.partition(":")
+        if role not in ROLES or len(token) < 16:
+            raise Malformed(
+                f"SEGUE_TOKENS, pair {number}: write role:token with a role of {', '.join(ROLES)} "
+                "and a token of at least 16 characters"
+            )
+        tokens[token] = role
+    return tokens
