@@ -1,0 +1,173 @@
+"""Laws that hold for every history, however its messages fall."""
+
+from collections.abc import Sequence
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from controller.core.commands import (
+    AnyCommand,
+    ElapseTimer,
+    OverrideQuarantine,
+    PauseRollout,
+    PromoteRollout,
+    RejectMessage,
+    ReportReleaseFailed,
+    ReportReleaseReady,
+    ReportReleaseUnloaded,
+    ReportRouteApplied,
+    ResumeRollout,
+    RollBack,
+    TimerKind,
+)
+from controller.core.events import ReleaseQuarantined, RouteSet
+from controller.core.names import FULL_BP
+from controller.core.routing import Role
+from controller.core.state import table, timers, wanted
+from controller.core.stream import Fact, History, begin, fold, react
+from tests.spec import SAID, SERVICE, alert, release, request
+
+VERSIONS = st.sampled_from(["1.4.0", "1.5.0", "1.6.0", "1.7.0"])
+ENSEMBLES = VERSIONS.map(lambda version: f"hibari__{version}")
+ROLLOUTS = st.sampled_from(["", "hibari-1", "hibari-2"])
+
+COMMANDS: st.SearchStrategy[AnyCommand] = st.one_of(
+    VERSIONS.map(request),
+    ENSEMBLES.map(
+        lambda ensemble: ReportReleaseReady(
+            service=SERVICE, **SAID, ensemble=ensemble, load_s=1.0, probe_latency_s=0.1, probe_audio_s=1.0
+        )
+    ),
+    st.builds(
+        lambda ensemble, unknown: ReportReleaseFailed(service=SERVICE, **SAID, ensemble=ensemble, unknown=unknown),
+        ENSEMBLES,
+        st.booleans(),
+    ),
+    ENSEMBLES.map(lambda ensemble: ReportReleaseUnloaded(service=SERVICE, **SAID, ensemble=ensemble)),
+    st.builds(lambda rollout: PauseRollout(service=SERVICE, **SAID, rollout=rollout), ROLLOUTS),
+    st.builds(lambda rollout: ResumeRollout(service=SERVICE, **SAID, rollout=rollout), ROLLOUTS),
+    st.builds(lambda rollout: PromoteRollout(service=SERVICE, **SAID, rollout=rollout), ROLLOUTS),
+    st.builds(lambda rollout: RollBack(service=SERVICE, **SAID, rollout=rollout), ROLLOUTS),
+    VERSIONS.map(lambda version: OverrideQuarantine(service=SERVICE, **SAID, digest=release(version).digest)),
+    st.builds(
+        lambda version, firing, severity: alert(version, firing=firing, severity=severity),
+        st.sampled_from(["", "1.4.0", "1.5.0", "1.6.0"]),
+        st.booleans(),
+        st.sampled_from(["critical", "warning"]),
+    ),
+    st.builds(
+        lambda kind, epoch: ElapseTimer(service=SERVICE, **SAID, kind=kind, epoch=epoch),
+        st.sampled_from(TimerKind),
+        st.integers(1, 9),
+    ),
+    st.builds(
+        lambda epoch: ReportRouteApplied(service=SERVICE, **SAID, router="gw-1", epoch=epoch, applied_at_ms=5),
+        st.integers(1, 9),
+    ),
+    st.just(RejectMessage(service=SERVICE, **SAID, topic="alerts.received", partition=0, offset=7, letter="x")),
+)
+MESSAGES = st.lists(st.tuples(COMMANDS, st.integers(0, 100_000)), max_size=40)
+
+
+def live(messages: Sequence[tuple[AnyCommand, int]]) -> tuple[History, tuple[Fact, ...]]:
+    """Decide messages one after another, each at its own time."""
+    history = begin(SERVICE)
+    facts: tuple[Fact, ...] = ()
+    for number, (command, sent_ms) in enumerate(messages):
+        new = react(history, command, f"m{number}", sent_ms)
+        history, facts = fold(history, new), (*facts, *new)
+    return history, facts
+
+
+@given(MESSAGES)
+def test_weights_always_sum_to_everything(messages: list[tuple[AnyCommand, int]]) -> None:
+    """Whatever happens, the arms' weights sum to 10000, and a service that once served never stops having arms."""
+    _, facts = live(messages)
+    routes = [fact.event for fact in facts if isinstance(fact.event, RouteSet)]
+    for event in routes:
+        assert sum(arm.weight_bp for arm in event.arms) == FULL_BP
+
+
+@given(MESSAGES)
+def test_epochs_count_up_by_one(messages: list[tuple[AnyCommand, int]]) -> None:
+    """Each new route has the next epoch, so a router can refuse whatever is older."""
+    _, facts = live(messages)
+    epochs = [fact.event.epoch for fact in facts if isinstance(fact.event, RouteSet)]
+    assert epochs == list(range(1, len(epochs) + 1))
+
+
+@given(MESSAGES)
+def test_replaying_a_prefix_then_the_rest_is_replaying_all(messages: list[tuple[AnyCommand, int]]) -> None:
+    """Folding facts gives the state that was decided on, wherever the fold is interrupted."""
+    history, facts = live(messages)
+    for cut in range(len(facts) + 1):
+        assert fold(fold(begin(SERVICE), facts[:cut]), facts[cut:]) == history
+
+
+@given(MESSAGES)
+def test_same_messages_give_the_same_facts(messages: list[tuple[AnyCommand, int]]) -> None:
+    """A decision depends on messages alone."""
+    assert live(messages) == live(messages)
+
+
+@given(MESSAGES)
+def test_time_never_runs_backwards_in_a_stream(messages: list[tuple[AnyCommand, int]]) -> None:
+    """Facts of one stream are ordered by time too, though topics disagree about the hour."""
+    _, facts = live(messages)
+    times = [fact.at_ms for fact in facts]
+    assert times == sorted(times)
+
+
+@settings(max_examples=300)
+@given(MESSAGES)
+def test_condemned_releases_stay_without_traffic(messages: list[tuple[AnyCommand, int]]) -> None:
+    """Once taken back, a release never serves again unless somebody overrides its quarantine."""
+    history, condemned = begin(SERVICE), set[str]()
+    for number, (command, sent_ms) in enumerate(messages):
+        new = react(history, command, f"m{number}", sent_ms)
+        history = fold(history, new)
+        if isinstance(command, OverrideQuarantine):
+            condemned.discard(command.digest)
+        condemned |= {fact.event.release.digest for fact in new if isinstance(fact.event, ReleaseQuarantined)}
+        assert not condemned & {arm.release.digest for arm in history.state.arms if arm.weight_bp > 0}
+
+
+@given(MESSAGES)
+def test_whoever_has_traffic_is_wanted(messages: list[tuple[AnyCommand, int]]) -> None:
+    """Each arm of the table must stay loaded, the previous stable on guard included."""
+    history, _ = live(messages)
+    assert {arm.release for arm in table(history.state).arms} <= set(wanted(history.state))
+
+
+@given(MESSAGES)
+def test_candidate_is_never_its_own_stable(messages: list[tuple[AnyCommand, int]]) -> None:
+    """The table has one stable arm when it has any, and the candidate is another release."""
+    history, _ = live(messages)
+    routes = table(history.state)
+    if routes.arms:
+        assert [arm.role for arm in routes.arms].count(Role.STABLE) == 1
+        stable, candidate = routes.arm(Role.STABLE), routes.arm(Role.CANDIDATE)
+        assert stable is not None
+        assert candidate is None or candidate.release.digest != stable.release.digest
+
+
+@given(MESSAGES)
+def test_a_fired_timer_does_not_wait_again(messages: list[tuple[AnyCommand, int]]) -> None:
+    """Firing a timer uses it up: the same firing again adds nothing."""
+    history, _ = live(messages)
+    for timer in timers(history.state):
+        firing = ElapseTimer(service=SERVICE, **SAID, kind=timer.kind, epoch=timer.epoch)
+        once = fold(history, react(history, firing, "t", timer.due_ms))
+        assert react(once, firing, "t", timer.due_ms) == ()
+
+
+@given(MESSAGES)
+def test_every_fact_names_who_why_and_what_caused_it(messages: list[tuple[AnyCommand, int]]) -> None:
+    """No fact is anonymous, unexplained or uncaused; those about a rollout name it."""
+    _, facts = live(messages)
+    for fact in facts:
+        assert fact.event.actor
+        assert fact.event.reason
+        assert fact.cause
+        if type(fact.event).__name__.startswith(("Rollout", "Step", "Release")) and "release" in dir(fact.event):
+            assert fact.event.rollout.startswith("hibari-")
