@@ -2,7 +2,10 @@
 
 import random
 import socket
+from collections.abc import Sequence
 from contextlib import ExitStack
+
+from controller.core.errors import Unavailable
 
 LOOPBACK = "127.0.0.1"
 
@@ -10,13 +13,15 @@ LOOPBACK = "127.0.0.1"
 _RANGE = range(20000, 32000)
 
 
-def free_ports(count: int) -> tuple[int, ...]:
-    """Choose count different ports that nobody listens on now."""
+def free_ports(count: int, among: Sequence[int] = _RANGE) -> tuple[int, ...]:
+    """Choose count different ports that nobody listens on now. Raises Unavailable when there are not so many."""
     # Drawn from the system, not in order: two test runs that start together must not choose the same ones.
-    candidates = random.SystemRandom().sample(_RANGE, len(_RANGE))
+    candidates = random.SystemRandom().sample(among, len(among))
     with ExitStack() as held:
         chosen: list[int] = []
         while len(chosen) < count:
+            if not candidates:
+                raise Unavailable(f"no {count} free ports on {LOOPBACK} among {len(among)}: stop what listens there")
             port = candidates.pop()
             probe = held.enter_context(socket.socket())
             try:

@@ -22,13 +22,14 @@ class Postgres(Process):
 
     def __init__(self, folder: Path, port: int) -> None:
         self.port = port
-        home = _home(folder)
-        self.data = home / "data"
-        self._password_file = home / "password"
+        self._home = _home(folder)
+        self.data = self._home / "data"
+        self._password_file = self._home / "password"
         settings = {
             "listen_addresses": LOOPBACK,
             "port": str(port),
             "unix_socket_directories": "",
+            "dynamic_shared_memory_type": "mmap",  # in the data folder: a crash leaves nothing in /dev/shm
             "fsync": "on",
             "synchronous_commit": "on",
             "shared_buffers": "32MB",
@@ -63,6 +64,11 @@ class Postgres(Process):
     def drop(self, database: str) -> None:
         """Remove a database and all in it, ending the sessions of its clients."""
         self._client("dropdb", "--force", database)
+
+    def erase(self) -> None:
+        """End the cluster and delete all its data, also where that had to lie outside the folder."""
+        self.stop()
+        shutil.rmtree(self._home)
 
     def _client(self, name: str, *arguments: str) -> None:
         argv = [postgres_program(name), "-h", LOOPBACK, "-p", str(self.port), "-U", _ACCOUNT, *arguments]

@@ -46,6 +46,8 @@ class Triton(Process):
             "--model-control-mode=explicit",
             # Ready means the server answers; whether a model is ready is asked per model, and by a real inference.
             "--strict-readiness=false",
+            # Our configs are complete; completing them would start every stage twice.
+            "--disable-auto-complete-config",
             f"--http-address={LOOPBACK}",
             f"--http-port={http}",
             "--http-thread-count=2",

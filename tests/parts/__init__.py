@@ -1,0 +1,1 @@
+"""The outside parts start for real here: ready in time, restartable on their data, and gone when they should be."""
