@@ -1,0 +1,74 @@
+"""
+Logs: one JSON object a line on standard error, through the standard library's `logging`.
+
+    log.info("decided", extra={"message_id": id, "service": "hibari", "rollout": "r3", "epoch": 12})
+
+Whatever stands in `extra` becomes a field of the line. The usual fields have the names above, so that one search finds
+a message's whole way through all processes.
+"""
+
+import json
+import logging
+import sys
+import time
+import traceback
+from collections.abc import Collection
+from typing import IO, Final
+
+_STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
+_QUIET: Final = (
+    "aiokafka",
+    "kafka",
+    "faststream",
+    "aiosqlite",
+    "sqlalchemy",
+    "alembic",
+    "httpx",
+    "httpcore",
+    "asyncio",
+)
+
+
+def configure(level: str = "INFO", *, secrets: Collection[str] = (), stream: IO[str] | None = None) -> None:
+    """
+    Send every logger's lines from `level` up to `stream` (standard error when None), replacing earlier handlers.
+
+    secrets: texts such as tokens that are blotted out wherever they would appear in a line.
+    Libraries below us speak from WARNING up, unless level is DEBUG.
+    """
+    handler = logging.StreamHandler(stream or sys.stderr)
+    handler.setFormatter(JsonLines(secrets))
+    logging.basicConfig(level=level, handlers=[handler], force=True)
+    for name in _QUIET:
+        logging.getLogger(name).setLevel(logging.NOTSET if level == "DEBUG" else logging.WARNING)
+    logging.captureWarnings(True)
+
+
+class JsonLines(logging.Formatter):
+    """One record, one line of JSON: time (ISO 8601, UTC, milliseconds), level, logger, message, then the extras."""
+
+    def __init__(self, secrets: Collection[str] = ()) -> None:
+        super().__init__()
+        self._secrets = tuple(secret for secret in secrets if secret)
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line, without its end."""
+        line: dict[str, object] = {
+            "time": iso(record.created),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        line.update((name, value) for name, value in vars(record).items() if name not in _STANDARD)
+        if record.exc_info and record.exc_info[0] is not None:
+            line["error"] = "".join(traceback.format_exception(*record.exc_info)).rstrip()
+        text = json.dumps(line, ensure_ascii=False, default=str)
+        for secret in self._secrets:
+            text = text.replace(secret, "***")
+        return text
+
+
+def iso(seconds: float) -> str:
+    """Return a time since 1970 as ISO 8601 in UTC, such as 2026-03-03T09:15:00.250Z."""
+    whole, milliseconds = divmod(round(seconds * 1000), 1000)
+    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(whole))}.{milliseconds:03d}Z"
