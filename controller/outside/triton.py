@@ -1,0 +1,194 @@
+"""
+Triton, over gRPC: load and unload releases, and ask the one question that tells whether a release speaks.
+
+`/ready` is no answer: a release whose Python stage has died stays "ready" and fails every request. Only `probe`, a real
+inference whose audio is measured, is believed; only `reload` heals what it finds.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Final, Self
+
+import numpy as np
+from tritonclient.grpc import InferInput
+from tritonclient.grpc.aio import InferenceServerClient
+from tritonclient.utils import InferenceServerException
+
+from controller.core.errors import Broken, SegueError, Unavailable
+from controller.quality.audio import Sound, fault, measure
+
+PROBE_TEXT: Final = "The quick brown fox jumps over the lazy dog."
+
+# A Triton that comes back must be found at once: gRPC's own back-off grows to two minutes.
+_CHANNEL: Final = [
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 1_000),
+    ("grpc.max_receive_message_length", -1),
+    ("grpc.max_send_message_length", -1),
+]
+_TRY_AGAIN: Final = ("StatusCode.UNAVAILABLE", "StatusCode.DEADLINE_EXCEEDED", "StatusCode.CANCELLED")
+_PRESENT: Final = ("READY", "UNLOADING")
+_UNLOAD_POLL_S: Final = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What a release answered: how long it took, seconds, and what came back."""
+
+    latency_s: float
+    sound: Sound
+
+
+class Triton:
+    """
+    One Triton server under explicit model control. Make it inside a running event loop; `async with` closes it.
+
+    Every method raises Unavailable when the server does not answer within its time-out, and Broken when the same call
+    would fail again.
+    """
+
+    def __init__(self, address: str, *, call_timeout_s: float = 10.0, load_timeout_s: float = 120.0) -> None:
+        """address: host:port of Triton's gRPC. load_timeout_s bounds a load, and an unload with its last requests."""
+        self._address = address
+        self._call_timeout_s = call_timeout_s
+        self._load_timeout_s = load_timeout_s
+        self._client = InferenceServerClient(address, channel_args=_CHANNEL)
+        # A name means the same bytes for ever, so what it is made of is asked only once.
+        self._stages: dict[str, tuple[str, ...]] = {}
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the connection; models stay as they are."""
+        await self._client.close()
+
+    async def load(self, ensemble: str) -> None:
+        """
+        Load a release with the stages it needs; those already loaded for another release are shared, not loaded again.
+
+        Returns once it is loaded; loading what is loaded does nothing. Raises Broken with Triton's reason when it
+        cannot be loaded, and leaves none of its stages behind then.
+        """
+        try:
+            async with self._asking(f"load {ensemble}"):
+                await self._client.load_model(ensemble, client_timeout=self._load_timeout_s)
+        except Broken:
+            # The stages that did load would stay, with nobody to unload them.
+            async with self._asking(f"clean up after {ensemble}"):
+                await self._client.unload_model(ensemble, unload_dependents=True, client_timeout=self._call_timeout_s)
+            raise
+
+    async def unload(self, ensemble: str) -> None:
+        """
+        Unload a release, and those of its stages that no other loaded release uses; the others are not touched.
+
+        Returns when its last request has been answered and its stages are gone. Unloading what is not loaded does
+        nothing.
+        """
+        async with self._asking(f"unload {ensemble}"):
+            if ensemble not in await self._ready_models():
+                return
+            own = {ensemble, *await self._stages_of(ensemble)} - await self._stages_of_others(ensemble)
+            await self._client.unload_model(ensemble, unload_dependents=True, client_timeout=self._load_timeout_s)
+        await self._gone(own)
+
+    async def reload(self, ensemble: str, *, shared: bool = False) -> None:
+        """
+        Unload a release and load it again: the only cure for a dead stage.
+
+        shared: also restart the stages that other loaded releases use. Those releases fail until it is done and are
+        back with it, so ask for it only when the release still does not speak after a plain reload: then the dead
+        stage is theirs too.
+        """
+        if shared:
+            async with self._asking(f"reload {ensemble}"):
+                stages = await self._stages_of(ensemble) if ensemble in await self._ready_models() else ()
+                for stage in stages:
+                    await self._client.unload_model(stage, client_timeout=self._load_timeout_s)
+        else:
+            await self.unload(ensemble)
+        await self.load(ensemble)
+
+    async def ready(self, ensemble: str) -> bool:
+        """Say whether Triton would take a request for a release. It may still fail every one: see `probe`."""
+        async with self._asking(f"ask for {ensemble}"):
+            return bool(await self._client.is_model_ready(ensemble, client_timeout=self._call_timeout_s))
+
+    async def loaded(self) -> set[str]:
+        """Name the releases that are loaded; stages are not releases."""
+        async with self._asking("list what is loaded"):
+            return {name for name in await self._ready_models() if await self._stages_of(name)}
+
+    async def probe(
+        self, ensemble: str, text: str = PROBE_TEXT, *, timeout_s: float = 5.0, sample_rate_hz: int = 44_100
+    ) -> Probe:
+        """
+        Have a release speak, and measure what it said.
+
+        Raises Unavailable when no answer came within timeout_s, and Broken when it answered with an error or with audio
+        that is plainly wrong (see controller/quality/audio).
+        """
+        inputs = [InferInput("text", [1], "BYTES"), InferInput("speed", [1], "FP32")]
+        inputs[0].set_data_from_numpy(np.array([text.encode()], dtype=object))
+        inputs[1].set_data_from_numpy(np.array([1.0], dtype=np.float32))
+        began = time.perf_counter()
+        async with self._asking(f"probe {ensemble}"):
+            result = await self._client.infer(ensemble, inputs, client_timeout=timeout_s)
+        latency_s = time.perf_counter() - began
+        audio = result.as_numpy("audio")
+        sound = measure(b"" if audio is None else audio.tobytes(), sample_rate_hz)
+        if wrong := fault(sound):
+            raise Broken(f"The release {ensemble} answered the probe, but {wrong}.")
+        return Probe(latency_s, sound)
+
+    async def _ready_models(self) -> set[str]:
+        index = await self._client.get_model_repository_index(client_timeout=self._call_timeout_s)
+        return {model.name for model in index.models if model.state == "READY"}
+
+    async def _stages_of(self, model: str) -> tuple[str, ...]:
+        """Name the stages of a loaded model; a stage itself has none."""
+        if model not in self._stages:
+            answer: Any = await self._client.get_model_config(model, client_timeout=self._call_timeout_s)
+            self._stages[model] = tuple(step.model_name for step in answer.config.ensemble_scheduling.step)
+        return self._stages[model]
+
+    async def _stages_of_others(self, ensemble: str) -> set[str]:
+        others = await self._ready_models() - {ensemble}
+        return {stage for other in others for stage in await self._stages_of(other)}
+
+    async def _gone(self, models: set[str]) -> None:
+        """Wait until models are unloaded: Triton answers an unload before the requests in flight have ended."""
+        try:
+            async with asyncio.timeout(self._load_timeout_s):
+                while True:
+                    async with self._asking("see models go"):
+                        index = await self._client.get_model_repository_index(client_timeout=self._call_timeout_s)
+                    if not any(
+                        model.name in models and model.state in ("READY", "UNLOADING") for model in index.models
+                    ):
+                        return
+                    await asyncio.sleep(_UNLOAD_POLL_S)
+        except TimeoutError as error:
+            raise Unavailable(
+                f"Triton at {self._address} has not unloaded {', '.join(sorted(models))} after "
+                f"{self._load_timeout_s:g} s; a request is still running in it."
+            ) from error
+
+    @asynccontextmanager
+    async def _asking(self, what: str) -> AsyncIterator[None]:
+        """Turn what tritonclient raises into our two kinds of error."""
+        try:
+            yield
+        except InferenceServerException as error:
+            kind: type[SegueError] = Unavailable if error.status() in _TRY_AGAIN else Broken
+            raise kind(f"Triton at {self._address} could not {what}: {error.message()}") from error
