@@ -22,7 +22,7 @@ class Kafka(Process):
         self._text = _properties(folder / "data", self.bootstrap, f"{LOOPBACK}:{controller_port}")
         self._read_from = 0
         super().__init__(
-            Program("kafka", _java("-Xmx512m", "-Xms128m", "kafka.Kafka", str(self._properties)), folder),
+            Program("kafka", _java("-Xmx512m", "kafka.Kafka", str(self._properties)), folder),
             ready=self._says_it_started,
             deadline_s=60,
         )
@@ -52,7 +52,9 @@ def start_kafka(folder: Path, port: int | None = None) -> Kafka:
 
 
 def _java(*arguments: str) -> list[str]:
-    return [program("java"), "-cp", f"{installed_folder('kafka/libs')}/*", *arguments]
+    # The first compiler only: runs here last minutes, and the second one would take a core for most of the first.
+    jars = f"{installed_folder('kafka/libs')}/*"
+    return [program("java"), "-XX:TieredStopAtLevel=1", "-cp", jars, *arguments]
 
 
 def _format(properties: Path, log: Path) -> None:
