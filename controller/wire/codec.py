@@ -1,0 +1,169 @@
+"""
+Facts, state and routing table as canonical JSON, and the hash that chains a stream's facts.
+
+The text of a fact's body is kept as it was written: hashes are taken over it, so reading and writing it again must
+never be part of checking it. Old schemas are upcast when read, in `_READERS`; what was written is never rewritten.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any, Final, get_args
+
+from controller.core.events import AnyEvent
+from controller.core.routing import RoutingTable
+from controller.core.state import State
+from controller.core.stream import Fact
+from controller.wire.envelope import time_text
+from controller.wire.shape import plain, shaped
+from controller.wire.strict import canonical, parse_object, refused
+
+SCHEMA: Final = 1
+"""The schema in which facts are written today, all types alike."""
+
+GENESIS_HASH: Final = "0" * 64
+"""What stands before a stream's first fact."""
+
+FACT_SOURCE: Final = "segue/journal"
+
+_FACT_LIMIT_BYTES: Final = 4 * 1024 * 1024
+
+
+def event_type(event: AnyEvent) -> str:
+    """Return the name under which this kind of fact is recorded, such as "RolloutStarted"."""
+    return type(event).__name__
+
+
+def event_body(event: AnyEvent) -> str:
+    """Return all fields of a fact as canonical JSON text."""
+    return canonical(plain(event))
+
+
+def event_from(type: str, schema: int, body: str) -> AnyEvent:
+    """Read a recorded fact, upcasting an older schema; raises Malformed."""
+    return _event(type, schema, parse_object(body.encode(), type, _FACT_LIMIT_BYTES))
+
+
+def fact_hash(prev_hash: str, fact: Fact) -> str:
+    """Return the hash of a new fact that follows the one with `prev_hash` (GENESIS_HASH before the first)."""
+    event = fact.event
+    return content_hash(
+        prev_hash, fact.stream, fact.position, fact.at_ms, fact.cause, event_type(event), SCHEMA, event_body(event)
+    )
+
+
+def content_hash(
+    prev_hash: str, stream: str, position: int, at_ms: int, cause: str, type: str, schema: int, body: str
+) -> str:
+    """Return the SHA-256, in hex, that chains a fact as it was written: use this one to check recorded facts."""
+    return sha256(canonical([prev_hash, stream, position, at_ms, cause, type, schema, body]).encode()).hexdigest()
+
+
+def fact_message(fact: Fact, hash: str, prev_hash: str) -> bytes:
+    """Return a fact as the structured-mode CloudEvent of `rollout.journal`."""
+    kind = event_type(fact.event)
+    return canonical(
+        {
+            "specversion": "1.0",
+            "type": _MESSAGE_TYPES[kind],
+            "source": FACT_SOURCE,
+            "id": f"{fact.stream}/{fact.position}",
+            "subject": fact.stream,
+            "time": time_text(fact.at_ms),
+            "datacontenttype": "application/json",
+            "data": {
+                "service": fact.stream,
+                "position": fact.position,
+                "at_ms": fact.at_ms,
+                "cause": fact.cause,
+                "type": kind,
+                "schema": SCHEMA,
+                "event": plain(fact.event),
+                "prev_hash": prev_hash,
+                "hash": hash,
+            },
+        }
+    ).encode()
+
+
+def fact_from_message(message: bytes) -> tuple[Fact, str, str]:
+    """
+    Read a message of `rollout.journal`: (fact, prev_hash, hash).
+
+    Raises Malformed, also when the hash is not that of the content.
+    """
+    envelope = parse_object(message, "fact", _FACT_LIMIT_BYTES)
+    data = envelope.get("data")
+    if not isinstance(data, dict):
+        raise refused("fact.data", data, "an object")
+    at = shaped(_FactPlace, data, "fact.data")
+    body = data.get("event")
+    if not isinstance(body, dict):
+        raise refused("fact.data.event", body, "an object")
+    expected = content_hash(
+        at.prev_hash, at.service, at.position, at.at_ms, at.cause, at.type, at.schema, canonical(body)
+    )
+    if at.hash != expected:
+        raise refused(f"fact.data.hash of {at.service}/{at.position}", at.hash, f"{expected}, the hash of its content")
+    return Fact(at.service, at.position, at.at_ms, at.cause, _event(at.type, at.schema, body)), at.prev_hash, at.hash
+
+
+def table_json(table: RoutingTable) -> bytes:
+    """Return a routing table as canonical JSON: the value of `routing.table`."""
+    return canonical(plain(table)).encode()
+
+
+def table_from(message: bytes) -> RoutingTable:
+    """Read a routing table; raises Malformed, also when its weights do not sum to all traffic."""
+    return shaped(RoutingTable, parse_object(message, "table", _FACT_LIMIT_BYTES), "table")
+
+
+def state_json(state: State) -> bytes:
+    """Return a service's state as canonical JSON: its snapshot, and what replays are compared by."""
+    return canonical(plain(state)).encode()
+
+
+def state_from(text: bytes) -> State:
+    """Read a service's state; raises Malformed."""
+    return shaped(State, parse_object(text, "state", _FACT_LIMIT_BYTES), "state")
+
+
+EVENTS: Final[Mapping[str, type[AnyEvent]]] = {kind.__name__: kind for kind in get_args(AnyEvent)}
+"""Every kind of fact by its recorded name."""
+
+Reader = Callable[[Mapping[str, Any], str], AnyEvent]
+
+
+def _reader(kind: type[AnyEvent]) -> Reader:
+    return lambda body, path: shaped(kind, body, path)
+
+
+_READERS: Mapping[tuple[str, int], Reader] = {(name, SCHEMA): _reader(kind) for name, kind in EVENTS.items()}
+
+
+def _event(type: str, schema: int, body: Mapping[str, Any]) -> AnyEvent:
+    reader = _READERS.get((type, schema))
+    if reader is None:
+        raise refused("fact type and schema", f"{type}, {schema}", "one that this version of Segue knows; upgrade it")
+    return reader(body, type)
+
+
+def _kebab(name: str) -> str:
+    return "".join(f"-{letter.lower()}" if letter.isupper() else letter for letter in name).removeprefix("-")
+
+
+_MESSAGE_TYPES: Mapping[str, str] = {name: f"io.segue.fact.{_kebab(name)}" for name in EVENTS}
+
+
+@dataclass(frozen=True, slots=True)
+class _FactPlace:
+    """The fields around the event in a message of `rollout.journal`."""
+
+    service: str
+    position: int
+    at_ms: int
+    cause: str
+    type: str
+    schema: int
+    prev_hash: str
+    hash: str
