@@ -1,0 +1,135 @@
+"""What machines report: alerts, releases that are ready or failed, routers that switched, timers that came due."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from controller.core.commands import (
+    ElapseTimer,
+    ReportAlert,
+    ReportReleaseFailed,
+    ReportReleaseReady,
+    ReportReleaseUnloaded,
+    ReportRouteApplied,
+    TimerKind,
+)
+from controller.wire.fields import Actor, Count, Ensemble, Message, Reason, Seconds, Text, TimeMs
+
+
+class Reported(Message):
+    """What a machine reports. actor: who reports; by default the event's source."""
+
+    actor: Actor = ""
+
+
+class AlertReceived(Reported):
+    """One alert of one Alertmanager notification. received_at_ms: when the webhook came in."""
+
+    fingerprint: Annotated[str, StringConstraints(min_length=1, max_length=200)]
+    alertname: Annotated[str, StringConstraints(min_length=1, max_length=200)]
+    status: Literal["firing", "resolved"]
+    labels: dict[str, str]
+    annotations: dict[str, str] = Field(default_factory=dict)
+    starts_at: Annotated[str, StringConstraints(max_length=64)]
+    received_at_ms: TimeMs
+    release: Text = ""
+
+    def command(self) -> ReportAlert:
+        """Return the report; its reason is the alert's own summary, if it has one."""
+        summary = self.annotations.get("summary") or self.annotations.get("description")
+        return ReportAlert(
+            service=self.service,
+            actor=self.actor,
+            reason=(summary or f"alert {self.alertname} is {self.status}")[:2000],
+            fingerprint=self.fingerprint,
+            alertname=self.alertname,
+            firing=self.status == "firing",
+            release=self.release,
+            labels=self.labels,
+        )
+
+
+class ReleaseIsReady(Reported):
+    """A release is loaded and warm, and a synthetic utterance came out of it."""
+
+    ensemble: Ensemble
+    load_s: Seconds
+    probe_latency_s: Seconds
+    probe_audio_s: Seconds
+
+    def command(self) -> ReportReleaseReady:
+        """Return the report."""
+        return ReportReleaseReady(
+            service=self.service,
+            actor=self.actor,
+            reason=f"{self.ensemble} is loaded, warm, and spoke {self.probe_audio_s:.2f} s of audio",
+            ensemble=self.ensemble,
+            load_s=self.load_s,
+            probe_latency_s=self.probe_latency_s,
+            probe_audio_s=self.probe_audio_s,
+        )
+
+
+class ReleaseHasFailed(Reported):
+    """A release could not be loaded (`unknown`: there is none of that name), or it fell silent."""
+
+    ensemble: Ensemble
+    unknown: bool
+    reason: Reason
+
+    def command(self) -> ReportReleaseFailed:
+        """Return the report."""
+        return ReportReleaseFailed(
+            service=self.service,
+            actor=self.actor,
+            reason=self.reason,
+            ensemble=self.ensemble,
+            unknown=self.unknown,
+        )
+
+
+class ReleaseIsUnloaded(Reported):
+    """A release was drained and unloaded."""
+
+    ensemble: Ensemble
+    reason: Reason
+
+    def command(self) -> ReportReleaseUnloaded:
+        """Return the report."""
+        return ReportReleaseUnloaded(service=self.service, actor=self.actor, reason=self.reason, ensemble=self.ensemble)
+
+
+class RouteIsApplied(Reported):
+    """A router serves this epoch of the routing table since `applied_at_ms`."""
+
+    router: Annotated[str, StringConstraints(min_length=1, max_length=200)]
+    epoch: Count
+    applied_at_ms: TimeMs
+
+    def command(self) -> ReportRouteApplied:
+        """Return the report."""
+        return ReportRouteApplied(
+            service=self.service,
+            actor=self.actor,
+            reason=f"{self.router} serves epoch {self.epoch}",
+            router=self.router,
+            epoch=self.epoch,
+            applied_at_ms=self.applied_at_ms,
+        )
+
+
+class TimerElapsed(Reported):
+    """A timer came due. epoch: which setting of it."""
+
+    kind: Literal["readiness", "hold", "guard"]
+    epoch: Count
+
+    def command(self) -> ElapseTimer:
+        """Return the report."""
+        return ElapseTimer(
+            service=self.service,
+            actor=self.actor,
+            reason=f"the {self.kind} timer came due",
+            kind=TimerKind(self.kind),
+            epoch=self.epoch,
+        )
