@@ -31,7 +31,6 @@ _CHANNEL: Final = [
     ("grpc.max_send_message_length", -1),
 ]
 _TRY_AGAIN: Final = ("StatusCode.UNAVAILABLE", "StatusCode.DEADLINE_EXCEEDED", "StatusCode.CANCELLED")
-_PRESENT: Final = ("READY", "UNLOADING")
 _UNLOAD_POLL_S: Final = 0.02
 
 
@@ -51,11 +50,19 @@ class Triton:
     would fail again.
     """
 
-    def __init__(self, address: str, *, call_timeout_s: float = 10.0, load_timeout_s: float = 120.0) -> None:
-        """address: host:port of Triton's gRPC. load_timeout_s bounds a load, and an unload with its last requests."""
+    def __init__(
+        self,
+        address: str,
+        *,
+        call_timeout_s: float = 10.0,
+        load_timeout_s: float = 120.0,
+        unload_timeout_s: float = 30.0,
+    ) -> None:
+        """address: host:port of Triton's gRPC. The time-outs bound any call, a load, and the end of an unload."""
         self._address = address
         self._call_timeout_s = call_timeout_s
         self._load_timeout_s = load_timeout_s
+        self._unload_timeout_s = unload_timeout_s
         self._client = InferenceServerClient(address, channel_args=_CHANNEL)
         # A name means the same bytes for ever, so what it is made of is asked only once.
         self._stages: dict[str, tuple[str, ...]] = {}
@@ -85,7 +92,7 @@ class Triton:
         except Broken:
             # The stages that did load would stay, with nobody to unload them.
             async with self._asking(f"clean up after {ensemble}"):
-                await self._client.unload_model(ensemble, unload_dependents=True, client_timeout=self._call_timeout_s)
+                await self._unload_model(ensemble)
             raise
 
     async def unload(self, ensemble: str) -> None:
@@ -93,13 +100,14 @@ class Triton:
         Unload a release, and those of its stages that no other loaded release uses; the others are not touched.
 
         Returns when its last request has been answered and its stages are gone. Unloading what is not loaded does
-        nothing.
+        nothing. Raises Unavailable when a stage is still there after unload_timeout_s: it takes no new request, but
+        one still runs in it, or its process died (Triton never ends unloading such a stage).
         """
         async with self._asking(f"unload {ensemble}"):
             if ensemble not in await self._ready_models():
                 return
             own = {ensemble, *await self._stages_of(ensemble)} - await self._stages_of_others(ensemble)
-            await self._client.unload_model(ensemble, unload_dependents=True, client_timeout=self._load_timeout_s)
+            await self._unload_model(ensemble)
         await self._gone(own)
 
     async def reload(self, ensemble: str, *, shared: bool = False) -> None:
@@ -110,13 +118,11 @@ class Triton:
         back with it, so ask for it only when the release still does not speak after a plain reload: then the dead
         stage is theirs too.
         """
-        if shared:
-            async with self._asking(f"reload {ensemble}"):
-                stages = await self._stages_of(ensemble) if ensemble in await self._ready_models() else ()
-                for stage in stages:
-                    await self._client.unload_model(stage, client_timeout=self._load_timeout_s)
-        else:
-            await self.unload(ensemble)
+        async with self._asking(f"reload {ensemble}"):
+            stages = await self._stages_of(ensemble) if ensemble in await self._ready_models() else ()
+            # No waiting for them to be gone: a stage whose process died never is.
+            for model in stages if shared else (ensemble,):
+                await self._unload_model(model)
         await self.load(ensemble)
 
     async def ready(self, ensemble: str) -> bool:
@@ -151,6 +157,9 @@ class Triton:
             raise Broken(f"The release {ensemble} answered the probe, but {wrong}.")
         return Probe(latency_s, sound)
 
+    async def _unload_model(self, model: str) -> None:
+        await self._client.unload_model(model, unload_dependents=True, client_timeout=self._call_timeout_s)
+
     async def _ready_models(self) -> set[str]:
         index = await self._client.get_model_repository_index(client_timeout=self._call_timeout_s)
         return {model.name for model in index.models if model.state == "READY"}
@@ -168,21 +177,19 @@ class Triton:
 
     async def _gone(self, models: set[str]) -> None:
         """Wait until models are unloaded: Triton answers an unload before the requests in flight have ended."""
-        try:
-            async with asyncio.timeout(self._load_timeout_s):
-                while True:
-                    async with self._asking("see models go"):
-                        index = await self._client.get_model_repository_index(client_timeout=self._call_timeout_s)
-                    if not any(
-                        model.name in models and model.state in ("READY", "UNLOADING") for model in index.models
-                    ):
-                        return
-                    await asyncio.sleep(_UNLOAD_POLL_S)
-        except TimeoutError as error:
-            raise Unavailable(
-                f"Triton at {self._address} has not unloaded {', '.join(sorted(models))} after "
-                f"{self._load_timeout_s:g} s; a request is still running in it."
-            ) from error
+        deadline = time.monotonic() + self._unload_timeout_s
+        while left := models & await self._present():
+            if time.monotonic() > deadline:
+                raise Unavailable(
+                    f"Triton at {self._address} is still unloading {', '.join(sorted(left))} after "
+                    f"{self._unload_timeout_s:g} s: a request runs in it, or its process died."
+                )
+            await asyncio.sleep(_UNLOAD_POLL_S)
+
+    async def _present(self) -> set[str]:
+        async with self._asking("list its models"):
+            index = await self._client.get_model_repository_index(client_timeout=self._call_timeout_s)
+            return {model.name for model in index.models if model.state in ("READY", "UNLOADING")}
 
     @asynccontextmanager
     async def _asking(self, what: str) -> AsyncIterator[None]:
