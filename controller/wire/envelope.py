@@ -16,6 +16,9 @@ STRUCTURED: Final = "application/cloudevents+json"
 HEADERS: Final = (("content-type", STRUCTURED.encode()),)
 """Goes with everything that `encode` makes."""
 
+REFUSED_HEADER: Final = "segue-refused"
+"""Marks bytes that were refused before they came to Kafka; its value is the reason."""
+
 _ID_CHARACTERS: Final = 256
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -53,6 +56,8 @@ def encode(type: str, source: str, id: str, service: str, data: Mapping[str, obj
 def decode(value: bytes, headers: Sequence[tuple[str, bytes]]) -> CloudEvent:
     """Read an event in either mode; raises Malformed."""
     named = _headers(headers)
+    if reason := _header(named, REFUSED_HEADER):
+        raise Malformed(reason)
     content_type = _header(named, "content-type").split(";")[0].strip().lower()
     if content_type == STRUCTURED or not any(name.startswith("ce_") for name in named):
         return _structured(parse_object(value), content_type)
@@ -108,7 +113,7 @@ def _headers(headers: Sequence[tuple[str, bytes]]) -> Mapping[str, bytes]:
     named: dict[str, bytes] = {}
     for name, value in headers:
         lower = name.lower()
-        if lower in named and (lower.startswith("ce_") or lower == "content-type"):
+        if lower in named and (lower.startswith("ce_") or lower in ("content-type", REFUSED_HEADER)):
             raise Malformed(f"header {lower!r} occurs twice; allowed: once")
         named[lower] = value
     return named

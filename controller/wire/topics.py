@@ -51,6 +51,8 @@ def _inbound() -> TopicSpec:
                 # The broker's clock stamps inputs, so that "now" is a property of the message: a replay of the topic
                 # decides the same, and no publisher's clock can move a deadline.
                 "message.timestamp.type": "LogAppendTime",
+                # More than is ever read (strict.MESSAGE_LIMIT_BYTES): what is too long must reach the dead letters too.
+                "max.message.bytes": str(2 * _MIB),
             }
         ),
     )
