@@ -5,9 +5,9 @@ import http.client
 from controller.parts.ports import LOOPBACK
 
 
-def answers_ok(port: int, path: str) -> bool:
-    """Whether GET path on a loopback port answers 200 within a second."""
-    connection = http.client.HTTPConnection(LOOPBACK, port, timeout=1)
+def answers_ok(port: int, path: str, host: str = LOOPBACK) -> bool:
+    """Whether GET path on a port of this machine answers 200 within a second."""
+    connection = http.client.HTTPConnection(host, port, timeout=1)
     try:
         connection.request("GET", path)
         return connection.getresponse().status == http.client.OK

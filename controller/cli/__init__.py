@@ -1,0 +1,21 @@
+"""
+`segue`: one verb, one file; whatever a verb needs is imported when it is called, so that the help is quick.
+
+Exit codes: 0 done, 1 refused or failed, 2 not understood, 3 a neighbour (Kafka, SQL, ...) is away: try again.
+Read `app` first. What never lives here: decisions. A verb publishes a message, or reads what was recorded.
+"""
+
+import sys
+
+
+def main() -> None:
+    """Run the command line; an error that we know is one sentence and an exit code, never a traceback."""
+    from controller.cli.answers import code_of
+    from controller.cli.app import app
+    from controller.core.errors import SegueError
+
+    try:
+        app(prog_name="segue")
+    except SegueError as error:
+        print(f"segue: {error}", file=sys.stderr)
+        sys.exit(code_of(error))

@@ -1,0 +1,43 @@
+"""How a verb answers: a table or a line for people, JSON for programs, one sentence and an exit code for an error."""
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Annotated, Final
+
+import typer
+
+from controller.core.errors import SegueError, Unavailable
+
+FAILED: Final = 1
+AWAY: Final = 3
+
+AsJson = Annotated[bool, typer.Option("--json", help="Answer with JSON.")]
+
+
+def code_of(error: SegueError) -> int:
+    """Return the exit code of an error: whether trying again can help."""
+    return AWAY if isinstance(error, Unavailable) else FAILED
+
+
+def tell_json(value: object) -> None:
+    """Answer with one JSON document."""
+    json.dump(value, sys.stdout, indent=2, ensure_ascii=False)
+    sys.stdout.write("\n")
+
+
+def tell_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, none: str) -> None:
+    """Answer with a table, or with the sentence `none` when there are no rows."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(*columns, box=None, pad_edge=False, header_style="bold")
+    for row in rows:
+        table.add_row(*(str(cell) for cell in row))
+    if table.row_count == 0:
+        typer.echo(none)
+        return
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = 10_000  # a pipe has no width: what follows reads lines, not pictures
+    console.print(table, soft_wrap=not console.is_terminal)

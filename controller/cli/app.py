@@ -1,0 +1,20 @@
+"""The verbs, put together."""
+
+import typer
+
+from controller.cli import database, releases, run, tree
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    help="Move live traffic of a text-to-speech service from one model release to the next, and back, by events.",
+    epilog="Exit codes: 0 done, 1 refused or failed, 2 not understood, 3 a neighbour is away: try again.",
+)
+app.command()(tree.up)
+app.command()(tree.down)
+app.command()(tree.status)
+app.command()(run.run)
+app.command()(database.topics)
+app.add_typer(database.app, name="db")
+app.add_typer(releases.app, name="release")

@@ -1,0 +1,49 @@
+"""`segue db upgrade` and `segue topics`: bring the two stores to what this version of Segue needs."""
+
+import typer
+
+from controller.cli.answers import AsJson, tell_json, tell_table
+from controller.cli.here import kafka_here
+from controller.settings import read_settings
+
+app = typer.Typer(no_args_is_help=True, help="The state store's schema.")
+
+
+@app.callback()
+def database() -> None:
+    """The state store's schema."""
+
+
+@app.command()
+def upgrade(as_json: AsJson = False) -> None:
+    """
+    Create or upgrade the schema of the database (SEGUE_DATABASE_URL; SQLite in the data folder without it).
+
+    Example: SEGUE_DATABASE_URL=postgresql+asyncpg://segue@db/segue segue db upgrade
+    """
+    from controller.journal.schema import NEWEST
+    from controller.journal.schema import upgrade as upgrade_schema
+
+    upgrade_schema(read_settings().database)
+    if as_json:
+        tell_json({"schema": NEWEST})
+    else:
+        typer.echo(f"the database has schema {NEWEST}")
+
+
+def topics(as_json: AsJson = False) -> None:
+    """
+    Create the topics that are missing, and correct the settings of those that drifted.
+
+    Example: SEGUE_KAFKA=kafka:9092 segue topics
+    """
+    from dataclasses import asdict
+
+    from controller.outside.kafka import ensure_topics
+
+    settings = kafka_here()
+    found = ensure_topics(settings.kafka, settings.topic_prefix)
+    if as_json:
+        tell_json([asdict(one) for one in found])
+    else:
+        tell_table(("topic", "", ""), [(one.topic, one.found, one.note) for one in found], none="no topics")
