@@ -55,7 +55,9 @@ def run(folder: Path, store: str, database_url: str, bare_url: str, rounds: int)
     """Start Segue on the store, roll `rounds` services back one after another, and return the figures."""
     repository = folder / "models"
     releases = [
-        build(TONE, version, repository=repository, build_time=datetime.now(UTC), params={"voice.frequency_hz": str(hz)})
+        build(
+            TONE, version, repository=repository, build_time=datetime.now(UTC), params={"voice.frequency_hz": str(hz)}
+        )
         for version, hz in (("1.0.0", 440), ("1.1.0", 660))
     ]
     settings = Settings(data=folder / "segue", repository=repository, database_url=database_url, probe_every_s=30)
