@@ -1,0 +1,86 @@
+"""The gateway as an ASGI application, made from its parts."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from controller.gateway import about
+from controller.gateway.admission import Limits
+from controller.gateway.asgi import JSON, App, Headers, Receive, Scope, Send, answer, answer_problem
+from controller.gateway.encode import Encoders
+from controller.gateway.engine import Engine
+from controller.gateway.follow import Follows
+from controller.gateway.metrics import Metrics
+from controller.gateway.page import page
+from controller.gateway.problem import Problem
+from controller.gateway.speak import Speaker
+from controller.gateway.speech import Speech
+from controller.gateway.tables import Tables
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the application is made from. timeout_s: how long a release may take over one group of sentences."""
+
+    tables: Tables
+    follower: Follows
+    engine: Engine
+    metrics: Metrics
+    encoders: Encoders
+    timeout_s: float
+    limits: Limits | None = None
+
+
+def make_app(parts: Parts) -> App:
+    """Return the application: every route, and nothing that runs by itself."""
+    speaker = Speaker(parts.engine, parts.metrics, timeout_s=parts.timeout_s, limits=parts.limits)
+    speech = Speech(parts.tables, speaker, parts.encoders, parts.metrics)
+    pages = _pages(parts)
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        assert scope["type"] == "http", "serve it with lifespan and websockets off"
+        path, method = scope["path"], scope["method"]
+        if path == SPEECH_PATH:
+            await (speech(scope, receive, send) if method == "POST" else answer_problem(send, _only("POST")))
+        elif path not in pages:
+            there = f"there is nothing at this path; speech is at {SPEECH_PATH}"
+            await answer_problem(send, Problem(404, there, code="not_found"))
+        elif method not in ("GET", "HEAD"):
+            await answer_problem(send, _only("GET, HEAD"))
+        else:
+            # The server leaves the body out when the method is HEAD.
+            await answer(send, *pages[path]())
+
+    return app
+
+
+SPEECH_PATH = "/v1/audio/speech"
+
+_Page = tuple[int, Headers, bytes]
+
+
+def _pages(parts: Parts) -> dict[str, Callable[[], _Page]]:
+    tables, follower = parts.tables, parts.follower
+    return {
+        "/": page,
+        "/health": lambda: (200, _PLAIN, b"ok\n"),
+        "/ready": lambda: _json(about.readiness(tables, follower), 200 if follower.ready else 503),
+        "/version": lambda: _json(about.versions(tables)),
+        "/metrics": lambda: (200, _METRICS, parts.metrics.text()),
+        "/v1/models": lambda: _json(about.models(tables)),
+        "/v1/audio/voices": lambda: _json(about.all_voices(tables)),
+    }
+
+
+def _json(content: object, status: int = 200) -> _Page:
+    return status, JSON, json.dumps(content, ensure_ascii=False).encode()
+
+
+def _only(methods: str) -> Problem:
+    return Problem(
+        405, f"this path takes {methods} only", code="method_not_allowed", headers=((b"allow", methods.encode()),)
+    )
+
+
+_PLAIN: Headers = ((b"content-type", b"text/plain; charset=utf-8"),)
+_METRICS: Headers = ((b"content-type", b"text/plain; version=0.0.4; charset=utf-8"),)

@@ -1,0 +1,170 @@
+"""One release's attempt at one utterance, with its place, its clock and its counts."""
+
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+
+from controller.core.names import Release
+from controller.core.routing import Arm, Pick, RoutingTable, Why
+from controller.gateway.admission import Admission, Crowded
+from controller.gateway.budget import FailoverBudget
+from controller.gateway.checks import check_audio
+from controller.gateway.encode import Samples
+from controller.gateway.engine import Engine, ModelFailed, ReleaseFault
+from controller.gateway.metrics import ArmMetrics, Metrics
+
+Place = tuple[str, Release]
+"""Where an utterance is at work: a service and one of its releases."""
+
+
+@dataclass(frozen=True, slots=True)
+class Utterance:
+    """
+    What is to be spoken, and by whom.
+
+    table: the one of the pick; an utterance does not notice a swap. groups: the text in groups of sentences.
+    characters: of the whole text. exact: the caller named the release, so no other may answer.
+    """
+
+    table: RoutingTable
+    pick: Pick
+    groups: tuple[str, ...]
+    speed: float
+    characters: int
+    exact: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What attempts share. timeout_s: how long a release may take over one group of sentences."""
+
+    engine: Engine
+    metrics: Metrics
+    admission: Admission[Place]
+    budget: FailoverBudget[Place]
+    timeout_s: float
+
+
+@dataclass(slots=True)
+class Attempt:
+    """
+    See the module. `begin`, then perhaps `rest`, and always `leave`.
+
+    failed_over_from: the arm that was picked, when this one answers in its stead.
+    audio: int16 samples of the groups that were spoken ahead.
+    """
+
+    means: Means
+    utterance: Utterance
+    arm: Arm
+    failed_over_from: Arm | None = None
+    audio: list[Samples] = field(default_factory=list)
+    _began_s: float = field(default_factory=time.perf_counter)
+    _infer_s: float = 0.0
+    _audio_s: float = 0.0
+    _inside: bool = False
+    _succeeded: bool = False
+    _fault: ReleaseFault | None = None
+
+    async def begin(self, ahead: int) -> None:
+        """Take a place and speak the first `ahead` groups. Raises ReleaseFault or Crowded, and holds no place then."""
+        try:
+            await self.means.admission.enter(self._place, guest=self.failed_over_from is not None)
+        except Crowded:
+            self._counts.outcomes["rejected"].inc()
+            raise
+        self._inside = True
+        try:
+            for group in self.utterance.groups[:ahead]:
+                self.audio.append(await self._infer(group))
+        except BaseException:
+            self.leave()
+            raise
+        if ahead >= len(self.utterance.groups):
+            self._succeed()
+
+    async def rest(self) -> AsyncIterator[Samples]:
+        """
+        Speak the groups that `begin` left, each tried twice by this same release, then give the place back.
+
+        Raises ReleaseFault when a group fails twice: the utterance is broken then, and counted as such.
+        """
+        for group in self.utterance.groups[len(self.audio) :]:
+            try:
+                audio = await self._infer(group)
+            except ReleaseFault:
+                audio = await self._infer_last_time(group)
+            yield audio
+        if not self._succeeded:
+            self._succeed()
+        self.leave()
+
+    def leave(self) -> None:
+        """Give the place back; harmless when it was given back already."""
+        if not self._inside:
+            return
+        self._inside = False
+        self.means.admission.leave(self._place)
+        failed = self._fault is not None and self._fault.outcome == "error"
+        if not self._succeeded and not failed:
+            # A time-out, or a caller who left: it took at least this long. Were that not counted, impatient callers
+            # would make a slow release look quick. A failure says nothing about speed.
+            self._counts.request_seconds.observe(time.perf_counter() - self._began_s)
+
+    @property
+    def _place(self) -> Place:
+        return self.utterance.table.service, self.arm.release
+
+    @property
+    def _counts(self) -> ArmMetrics:
+        # Testers choose their release, so they say nothing about the share that chance gave it: an arm of their own.
+        arm = Why.FORCED if self.utterance.pick.why is Why.FORCED else self.arm.role
+        return self.means.metrics.arm(self.utterance.table.service, self.arm.release.version, arm)
+
+    async def _infer(self, group: str) -> Samples:
+        asked_s = time.perf_counter()
+        try:
+            audio = await self.means.engine.infer(
+                self.arm.release.ensemble, group, self.utterance.speed, self.means.timeout_s
+            )
+            self._check(audio, group)
+        except ReleaseFault as fault:
+            self._fault = fault
+            self._counts.outcomes[fault.outcome].inc()
+            self.means.budget.failed(self._place)
+            raise
+        heard_s = time.perf_counter()
+        if not self._audio_s:
+            self._counts.first_audio_seconds.observe(heard_s - self._began_s)
+        self._fault = None
+        self._infer_s += heard_s - asked_s
+        self._audio_s += len(audio) / 2 / self.arm.release.sample_rate_hz
+        return audio
+
+    async def _infer_last_time(self, group: str) -> Samples:
+        try:
+            return await self._infer(group)
+        except ReleaseFault:
+            service, release = self._place
+            self.means.metrics.broken_streams.labels(service, release.version).inc()
+            raise
+
+    def _check(self, audio: Samples, group: str) -> None:
+        spoken = sum(map(str.isalnum, group))
+        wrong = check_audio(audio, self.arm.release.sample_rate_hz, spoken, self.utterance.speed)
+        if wrong is None:
+            return
+        service, release = self._place
+        self.means.metrics.audio_check_failures.labels(service, release.version, wrong).inc()
+        if wrong.unusable:
+            raise ModelFailed(f"{release.ensemble}: its audio is {wrong}")
+
+    def _succeed(self) -> None:
+        self._succeeded = True
+        counts = self._counts
+        counts.outcomes["ok"].inc()
+        counts.request_seconds.observe(time.perf_counter() - self._began_s)
+        counts.real_time_factor.observe(self._infer_s / self._audio_s)
+        counts.audio_seconds.inc(self._audio_s)
+        counts.characters.inc(self.utterance.characters)
+        self.means.budget.answered(self._place)

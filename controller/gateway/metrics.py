@@ -1,0 +1,109 @@
+"""What the gateway counts, by service, release and arm; gates and alerts read these, not Triton's own counters."""
+
+from collections.abc import Callable
+from functools import cache
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+_SECONDS = (0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10, 30, 60)
+_REAL_TIME = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1, 1.5, 2, 5)
+_ARM = ("service", "release", "arm")
+
+
+class ArmMetrics:
+    """One release on one arm of one service; its children are looked up once, for a look-up is dearer than a count."""
+
+    def __init__(self, metrics: "Metrics", service: str, release: str, arm: str) -> None:
+        labels = (service, release, arm)
+        self.outcomes = {
+            outcome: metrics.requests.labels(*labels, outcome) for outcome in ("ok", "error", "timeout", "rejected")
+        }
+        self.request_seconds = metrics.request_seconds.labels(*labels)
+        self.first_audio_seconds = metrics.first_audio_seconds.labels(*labels)
+        self.real_time_factor = metrics.real_time_factor.labels(*labels)
+        self.audio_seconds = metrics.audio_seconds.labels(*labels)
+        self.characters = metrics.characters.labels(*labels)
+
+
+class Metrics:
+    """All series of one gateway, in a registry of its own."""
+
+    def __init__(self) -> None:
+        registry = self.registry = CollectorRegistry()
+        self.requests = Counter(
+            "segue_requests_total", "Attempts on a release, by outcome.", (*_ARM, "outcome"), registry=registry
+        )
+        self.user_requests = Counter(
+            "segue_user_requests_total",
+            "Requests as users saw them, by HTTP status; 499 is a caller who left.",
+            ("service", "code"),
+            registry=registry,
+        )
+        self.request_seconds = Histogram(
+            "segue_request_seconds",
+            "From asking a release to its last audio, time-outs and callers who left included, errors not.",
+            _ARM,
+            buckets=_SECONDS,
+            registry=registry,
+        )
+        self.first_audio_seconds = Histogram(
+            "segue_first_audio_seconds",
+            "From asking a release to its first audio.",
+            _ARM,
+            buckets=_SECONDS,
+            registry=registry,
+        )
+        self.real_time_factor = Histogram(
+            "segue_real_time_factor",
+            "Seconds of inference per second of audio.",
+            _ARM,
+            buckets=_REAL_TIME,
+            registry=registry,
+        )
+        self.audio_seconds = Counter("segue_audio_seconds_total", "Audio spoken, seconds.", _ARM, registry=registry)
+        self.characters = Counter("segue_characters_total", "Characters spoken.", _ARM, registry=registry)
+        self.failovers = Counter(
+            "segue_failovers_total",
+            "Utterances that this release failed and another was asked for.",
+            ("service", "release"),
+            registry=registry,
+        )
+        self.audio_check_failures = Counter(
+            "segue_audio_check_failures_total",
+            "Answers that are plainly wrong as audio.",
+            ("service", "release", "check"),
+            registry=registry,
+        )
+        self.broken_streams = Counter(
+            "segue_broken_streams_total",
+            "Streams that had to be cut off because their release failed after the first byte.",
+            ("service", "release"),
+            registry=registry,
+        )
+        self.routing_epoch = Gauge(
+            "segue_routing_epoch", "Epoch of the routing table in use.", ("service",), registry=registry
+        )
+        self.tables_refused = Counter(
+            "segue_routing_tables_refused_total",
+            "Routing tables refused because a newer epoch is in use.",
+            ("service",),
+            registry=registry,
+        )
+        self._table_age = Gauge(
+            "segue_routing_table_age_seconds", "Since the follower last heard from Kafka.", registry=registry
+        )
+        self.inflight = Gauge(
+            "segue_inflight", "Utterances that a release works on now.", ("service", "release"), registry=registry
+        )
+        self.arm = cache(self._arm)
+
+    def watch_age(self, age_s: Callable[[], float]) -> None:
+        """Ask `age_s` for the routing table's age whenever somebody looks."""
+        self._table_age.set_function(age_s)
+
+    def text(self) -> bytes:
+        """Return everything in Prometheus' text format."""
+        return generate_latest(self.registry)
+
+    def _arm(self, service: str, release: str, arm: str) -> ArmMetrics:
+        return ArmMetrics(self, service, release, arm)

@@ -1,0 +1,104 @@
+"""The gateway as a process: its parts connected, its tasks running, its port open, until it is told to stop."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Iterator
+
+import uvicorn
+
+from controller.core.errors import Broken, Malformed
+from controller.core.routing import RoutingTable
+from controller.gateway.app import Parts, make_app
+from controller.gateway.encode import Encoders
+from controller.gateway.follow import Follower
+from controller.gateway.keep import Keeper, TableFile
+from controller.gateway.metrics import Metrics
+from controller.gateway.report import Reporter
+from controller.gateway.tables import Tables
+from controller.gateway.triton import TritonEngine
+from controller.settings import Settings
+
+log = logging.getLogger(__name__)
+
+
+async def serve(settings: Settings) -> None:
+    """
+    Serve speech on settings.host:settings.gateway_port until SIGTERM, SIGINT or cancellation.
+
+    Requests in flight are finished, for at most settings.drain_s seconds. Raises Malformed when Kafka's or Triton's
+    address is missing, and Broken when the port cannot be had. Run it on uvloop: `uvloop.run(serve(settings))`.
+    """
+    for name, address in (("SEGUE_KAFKA", settings.kafka), ("SEGUE_TRITON_HTTP", settings.triton_http)):
+        if not address:
+            raise Malformed(f"{name} is empty; give the address, host:port, that the gateway shall use")
+    metrics = Metrics()
+    file = TableFile(settings.data, settings.router)
+    tables = Tables(metrics, file.load())
+    keeper = Keeper(tables, file)
+    reporter = Reporter(settings.kafka, settings.topic_prefix, settings.router)
+
+    def applied(table: RoutingTable, at_ms: int) -> None:
+        reporter.applied(table, at_ms)
+        keeper.changed()
+        log.info("routing table applied", extra={"service": table.service, "epoch": table.epoch, "at_ms": at_ms})
+
+    follower = Follower(settings.kafka, settings.topic_prefix, tables, applied)
+    metrics.watch_age(follower.age_s)
+    encoders = Encoders()
+    try:
+        async with TritonEngine(settings.triton_http) as engine:
+            app = make_app(Parts(tables, follower, engine, metrics, encoders, settings.release_timeout_s))
+            tasks = [asyncio.create_task(part.run()) for part in (follower, reporter, keeper)]
+            try:
+                await _listen(_Server(_config(app, settings)))
+            finally:
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
+    finally:
+        encoders.close()
+
+
+def _config(app: object, settings: Settings) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,  # type: ignore[arg-type]  # uvicorn spells ASGI's messages as TypedDicts; ours are plain dicts
+        host=settings.host,
+        port=settings.gateway_port,
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        interface="asgi3",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=max(1, round(settings.drain_s)),
+    )
+
+
+async def _listen(server: "_Server") -> None:
+    listening = asyncio.ensure_future(server.serve())
+    try:
+        await asyncio.shield(listening)
+    except asyncio.CancelledError:
+        server.should_exit = True
+        await listening
+        raise
+    except SystemExit as error:
+        # What uvicorn does when the port is taken; it has logged why.
+        raise Broken(
+            "the gateway cannot listen on its port; see the line before, and set SEGUE_GATEWAY_PORT"
+        ) from error
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, but a signal ends `serve` in order instead of being raised again before our own tasks are stopped."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        with super().capture_signals():
+            try:
+                yield
+            finally:
+                self._captured_signals.clear()

@@ -1,0 +1,46 @@
+"""The routing tables in use, by service: swapped whole, never for an older one."""
+
+import logging
+from collections.abc import Iterable, Mapping
+
+from controller.core.routing import RoutingTable
+from controller.gateway.metrics import Metrics
+
+log = logging.getLogger(__name__)
+
+
+class Tables:
+    """What this gateway routes by. Requests read it; only the follower, and the file at the start, bring tables."""
+
+    def __init__(self, metrics: Metrics, known: Iterable[RoutingTable] = ()) -> None:
+        """known: the tables of the last run."""
+        self._metrics = metrics
+        self._tables: dict[str, RoutingTable] = {}
+        for table in known:
+            self.offer(table)
+
+    def __len__(self) -> int:
+        return len(self._tables)
+
+    def get(self, service: str) -> RoutingTable | None:
+        """Return the service's table, or None when the service is unknown."""
+        return self._tables.get(service)
+
+    def all(self) -> Mapping[str, RoutingTable]:
+        """Return the tables in use, by service in the order of their names."""
+        return dict(sorted(self._tables.items()))
+
+    def offer(self, table: RoutingTable) -> bool:
+        """Use this table if its epoch is newer, and say so; an older one, or another one of this epoch, is refused."""
+        known = self._tables.get(table.service)
+        if known is None or table.epoch > known.epoch:
+            self._tables[table.service] = table
+            self._metrics.routing_epoch.labels(table.service).set(table.epoch)
+            return True
+        if table != known:
+            self._metrics.tables_refused.labels(table.service).inc()
+            log.warning(
+                "refused a routing table that is not newer",
+                extra={"service": table.service, "epoch": known.epoch, "refused_epoch": table.epoch},
+            )
+        return False
