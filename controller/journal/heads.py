@@ -1,0 +1,126 @@
+"""
+The head of each stream: its folded history and the hash of its last fact, one row a service.
+
+Who decides for a service holds its row's lock from before reading until the commit, so that deciders of one service
+take turns and what they put into the outbox stands in the order of their decisions. UNIQUE(stream, position) stays the
+true fence: without any lock, the second writer of a position would still fail.
+"""
+
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
+
+from controller.core.routing import Role
+from controller.core.state import State, table
+from controller.core.stream import History, begin
+from controller.journal.bound import padded
+from controller.journal.tables import services
+from controller.wire.codec import GENESIS_HASH, state_from, state_json
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """A stream's history so far, and the hash of its last fact."""
+
+    history: History
+    hash: str
+
+
+class Folded:
+    """
+    States this process has folded already, so that it need not read their JSON again.
+
+    A state follows from the hash of its last fact alone, so an entry can be forgotten, never wrong.
+    """
+
+    _MOST: Final = 1024
+
+    def __init__(self) -> None:
+        self._states: OrderedDict[str, State] = OrderedDict()
+
+    def remember(self, head: Head) -> None:
+        """Keep a head's state; the one unused longest goes when there are too many."""
+        self._states[head.hash] = head.history.state
+        self._states.move_to_end(head.hash)
+        if len(self._states) > self._MOST:
+            self._states.popitem(last=False)
+
+    def state(self, hash: str) -> State | None:
+        """Return the state after the fact with this hash, if it is still known."""
+        return self._states.get(hash)
+
+
+def lock(connection: Connection, names: AbstractSet[str], folded: Folded) -> dict[str, Head]:
+    """Take the turn to decide for these services, waiting for other deciders, and return their heads."""
+    if not names:
+        return {}
+    # In the order of names, as everybody does: deciders of several services wait for one another in no circle.
+    wanted = sorted(names)
+    heads = _locked(connection, wanted, folded)
+    missing = [name for name in wanted if name not in heads]
+    if missing:
+        # A row to lock. Two first deciders: the second waits here for the first, conflicts, and decides anew.
+        connection.execute(insert(services), [_row(_none_yet(name)) for name in missing])
+        heads |= {name: _none_yet(name) for name in missing}
+    return heads
+
+
+def save(connection: Connection, before: Mapping[str, Head], after: Mapping[str, Head], folded: Folded) -> None:
+    """Write the heads that moved; a service that still has no fact leaves no row."""
+    moved = [head for name, head in after.items() if head.hash != before[name].hash]
+    if moved:
+        connection.execute(_MOVE, [{"name": head.history.state.service, **_row(head)} for head in moved])
+    for head in moved:
+        folded.remember(head)
+    empty = [{"name": name} for name, head in after.items() if head.history.position == 0]
+    if empty:
+        connection.execute(_FORGET, empty)
+
+
+def head_of(row: Row[*tuple[Any, ...]], folded: Folded) -> Head:
+    """Return the head that a row of `HEADS` describes."""
+    state = folded.state(row.head_hash) or state_from(row.state.encode())
+    head = Head(History(state, row.position, row.at_ms), row.head_hash)
+    folded.remember(head)
+    return head
+
+
+HEADS: Final = select(
+    services.c.service, services.c.position, services.c.at_ms, services.c.head_hash, services.c.state
+).order_by(services.c.service)
+
+_LOCK: Final = HEADS.where(services.c.service.in_(bindparam("names", expanding=True))).with_for_update()
+_MOVE: Final = update(services).where(services.c.service == bindparam("name"))
+_FORGET: Final = delete(services).where(services.c.service == bindparam("name"))
+
+
+def _locked(connection: Connection, names: Sequence[str], folded: Folded) -> dict[str, Head]:
+    rows = connection.execute(_LOCK, {"names": padded(names)})
+    # Position 0 cannot be seen here: who made such a row has filled it or taken it back before its commit.
+    return {row.service: head_of(row, folded) for row in rows}
+
+
+def _none_yet(name: str) -> Head:
+    return Head(begin(name), GENESIS_HASH)
+
+
+def _row(head: Head) -> dict[str, object]:
+    state = head.history.state
+    routes = table(state)
+    stable, candidate = routes.arm(Role.STABLE), routes.arm(Role.CANDIDATE)
+    return {
+        "service": state.service,
+        "position": head.history.position,
+        "at_ms": head.history.at_ms,
+        "head_hash": head.hash,
+        "epoch": state.epoch,
+        "stable": stable.release.version if stable else None,
+        "candidate": candidate.release.version if candidate else None,
+        "candidate_bp": candidate.weight_bp if candidate else 0,
+        "rollout": state.rollout.id if state.rollout else None,
+        "state": state_json(state).decode(),
+    }

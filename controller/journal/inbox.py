@@ -1,0 +1,80 @@
+"""
+Every message that was decided, exactly as it came: what was seen before is quiet, and what was seen can be replayed.
+
+A message is looked up before it is decided and written down in the same transaction as its facts. UNIQUE(source, id)
+catches two deciders who looked at the same moment.
+"""
+
+import json
+from base64 import b64encode
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from sqlalchemy import Connection, bindparam, insert, select, tuple_
+
+from controller.journal.bound import padded
+from controller.journal.tables import inbox
+from controller.wire.inbound import Input
+
+Key = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """A message that was decided. position: of its stream before it; facts: how many followed from it."""
+
+    input: Input
+    position: int
+    facts: int
+
+
+def key(input: Input) -> Key:
+    """Return what names a message for ever: its source and its id there."""
+    return input.source, input.id
+
+
+def seen(connection: Connection, keys: Iterable[Key]) -> set[Key]:
+    """Return those of the keys that were decided before."""
+    wanted = list(dict.fromkeys(keys))
+    if not wanted:
+        return set()
+    rows = connection.execute(_SEEN, {"keys": padded(wanted)})
+    return {(row.source, row.id) for row in rows}
+
+
+def keep(connection: Connection, decided: Sequence[Decided], decided_ms: int) -> None:
+    """Write down messages in the order in which they were decided."""
+    if decided:
+        connection.execute(_KEEP, [_row(message, decided_ms) for message in decided])
+
+
+def headers_json(headers: Collection[tuple[str, bytes]]) -> str:
+    """Return Kafka headers as JSON: a list of [name, value in base64]."""
+    return json.dumps([[name, b64encode(value).decode()] for name, value in headers])
+
+
+_SEEN: Final = select(inbox.c.source, inbox.c.id).where(
+    tuple_(inbox.c.source, inbox.c.id).in_(bindparam("keys", expanding=True))
+)
+# Inline: the store numbers the rows, and nobody here needs to be told the numbers.
+_KEEP: Final = insert(inbox).inline()
+
+
+def _row(message: Decided, decided_ms: int) -> dict[str, object]:
+    input, record = message.input, message.input.record
+    return {
+        "source": input.source,
+        "id": input.id,
+        "service": input.command.service,
+        "topic": record.topic.value,
+        "partition": record.partition,
+        "offset": record.offset,
+        "sent_ms": input.sent_ms,
+        "decided_at": decided_ms,
+        "position": message.position,
+        "facts": message.facts,
+        "key": record.key,
+        "value": record.value,
+        "headers": headers_json(record.headers),
+    }

@@ -1,0 +1,139 @@
+"""
+What is decided and not yet published.
+
+Rows are read by `id` among those that are there, never "after the last id seen": another transaction may have taken a
+smaller id and commit later. Within a service ids grow with its decisions, because they are taken under its lock.
+"""
+
+import json
+from base64 import b64encode
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from sqlalchemy import Connection, bindparam, delete, insert, select
+
+from controller.core.commands import RejectMessage
+from controller.core.events import RouteSet
+from controller.core.state import table
+from controller.journal.append import Link
+from controller.journal.tables import outbox
+from controller.wire.codec import fact_message, table_json
+from controller.wire.envelope import HEADERS, encode
+from controller.wire.inbound import REJECTED_SOURCE, Input
+from controller.wire.topics import Topic
+
+SHARD: Final = 0
+"""The only shard so far. More of them would split services by name, never one service."""
+
+LETTER_TYPE: Final = "io.segue.message.rejected"
+_LETTER_VALUE_BYTES: Final = 2 * 1024 * 1024
+
+Headers = tuple[tuple[str, bytes], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxRow:
+    """One message on its way out."""
+
+    id: int
+    topic: Topic
+    key: bytes
+    body: bytes
+    headers: Headers
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A message about a service, to be published after the commit."""
+
+    topic: Topic
+    service: str
+    body: bytes
+    headers: Headers = HEADERS
+
+
+def published(links: Sequence[Link]) -> list[Outgoing]:
+    """Return what the world is told of new facts: first where traffic goes now, then the facts themselves."""
+    routes = {
+        link.fact.stream: Outgoing(
+            Topic.TABLE,
+            link.fact.stream,
+            table_json(table(link.state)),
+            (("content-type", b"application/json"), ("epoch", str(link.state.epoch).encode())),
+        )
+        for link in links
+        if isinstance(link.fact.event, RouteSet)
+    }
+    facts = [
+        Outgoing(Topic.JOURNAL, link.fact.stream, fact_message(link.fact, link.hash, link.prev_hash)) for link in links
+    ]
+    return [*routes.values(), *facts]
+
+
+def letter(input: Input) -> Outgoing:
+    """Return a rejected message as a dead letter: the reason, where it came from, and its own bytes in base64."""
+    command, record = input.command, input.record
+    assert isinstance(command, RejectMessage)
+    value = record.value or b""
+    data = {
+        "letter": command.letter,
+        "reason": command.reason,
+        "topic": record.topic.value,
+        "partition": record.partition,
+        "offset": record.offset,
+        "key_base64": _base64(record.key),
+        # Above this the letter would be larger than its topic takes; the inbox has the message whatever its size.
+        "value_base64": _base64(record.value) if len(value) <= _LETTER_VALUE_BYTES else None,
+        "value_bytes": len(value),
+        "headers": [[name, b64encode(value).decode()] for name, value in record.headers],
+    }
+    body = encode(LETTER_TYPE, REJECTED_SOURCE, command.letter, command.service, data, input.sent_ms)
+    return Outgoing(Topic.DEAD, command.service, body)
+
+
+def put(connection: Connection, messages: Sequence[Outgoing]) -> bool:
+    """Leave messages for the relay, in this order; say whether there were any."""
+    if messages:
+        connection.execute(_PUT, [_row(message) for message in messages])
+    return bool(messages)
+
+
+def next_batch(connection: Connection, shard: int, limit: int) -> list[OutboxRow]:
+    """Return the oldest messages of a shard, at most `limit`."""
+    rows = connection.execute(_NEXT, {"shard": shard, "limit": limit})
+    return [OutboxRow(row.id, Topic(row.topic), row.key, row.body, _headers(row.headers)) for row in rows]
+
+
+def remove(connection: Connection, ids: Iterable[int]) -> None:
+    """Forget messages that Kafka has."""
+    if rows := [{"gone": id} for id in ids]:
+        connection.execute(_REMOVE, rows)
+
+
+_PUT: Final = insert(outbox).inline()
+_NEXT: Final = (
+    select(outbox.c.id, outbox.c.topic, outbox.c.key, outbox.c.body, outbox.c.headers)
+    .where(outbox.c.shard == bindparam("shard"))
+    .order_by(outbox.c.id)
+    .limit(bindparam("limit"))
+)
+_REMOVE: Final = delete(outbox).where(outbox.c.id == bindparam("gone"))
+
+
+def _row(message: Outgoing) -> dict[str, object]:
+    return {
+        "shard": SHARD,
+        "topic": message.topic.value,
+        "key": message.service.encode(),
+        "body": message.body,
+        "headers": json.dumps([[name, value.decode()] for name, value in message.headers]),
+    }
+
+
+def _headers(text: str) -> Headers:
+    return tuple((name, value.encode()) for name, value in json.loads(text))
+
+
+def _base64(value: bytes | None) -> str | None:
+    return None if value is None else b64encode(value).decode()

@@ -1,0 +1,235 @@
+"""
+Facts to rows that people ask for: rollouts, steps, routes, releases.
+
+Pure up to `write`. Each statement touches columns that no other statement of the same table touches after it, so a
+batch can be written statement by statement instead of fact by fact.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from sqlalchemy import Connection, Executable, bindparam, exists, insert, select, update
+
+from controller.core.events import (
+    AnyEvent,
+    PromotionReverted,
+    QuarantineLifted,
+    ReleaseFailed,
+    ReleaseQuarantined,
+    ReleaseReady,
+    ReleaseUnloaded,
+    RolloutAborted,
+    RolloutPaused,
+    RolloutPromoted,
+    RolloutResumed,
+    RolloutStarted,
+    RolloutSuperseded,
+    RouteSet,
+    StepStarted,
+    Trigger,
+)
+from controller.core.names import FULL_BP, Release
+from controller.core.routing import Role
+from controller.core.state import Phase, State, table
+from controller.journal.append import Link
+from controller.journal.tables import releases, rollouts, routes, steps
+from controller.wire.codec import table_json
+
+Values = dict[str, object]
+
+
+def write(connection: Connection, links: Iterable[Link]) -> None:
+    """Bring the read tables up to these facts."""
+    grouped: defaultdict[str, list[Values]] = defaultdict(list)
+    for link in links:
+        for statement, values in _rows(link):
+            grouped[statement].append(values)
+    for name, prepared in _STATEMENTS.items():
+        if name in grouped:
+            connection.execute(prepared, grouped[name])
+
+
+def _rows(link: Link) -> Iterator[tuple[str, Values]]:
+    event, service, at = link.fact.event, link.fact.stream, link.fact.at_ms
+    match event:
+        case RolloutStarted():
+            yield "rollout started", _rollout(event, service, at)
+            yield "release requested", _release(event, service, at)
+        case ReleaseReady():
+            yield "release ready", _became(event.release, service, at)
+        case StepStarted():
+            yield "rollout moved", _moved(event.rollout, "holding", event.step, event.weight_bp)
+            yield (
+                "step started",
+                {
+                    "rollout": event.rollout,
+                    "step": event.step,
+                    "weight_bp": event.weight_bp,
+                    "started_at": at,
+                    "due_at": event.due_ms,
+                },
+            )
+        case RolloutPaused():
+            yield from _paused_or_resumed(event.rollout, "paused", link.state)
+        case RolloutResumed():
+            rollout = link.state.rollout
+            preparing = rollout is not None and rollout.phase is Phase.PREPARING
+            yield from _paused_or_resumed(event.rollout, "preparing" if preparing else "holding", link.state)
+            if rollout is not None and not preparing:
+                yield "step moved", {"in_rollout": event.rollout, "at_step": rollout.step, "due_at": event.due_ms}
+        case RolloutPromoted():
+            yield "rollout ended", _ended(event, "promoted", FULL_BP, at)
+            yield "release promoted", _became(event.release, service, at)
+        case RolloutAborted():
+            yield "rollout ended", _ended(event, "aborted", 0, at, event.trigger)
+        case RolloutSuperseded():
+            yield "rollout ended", _ended(event, "superseded", 0, at)
+        case PromotionReverted():
+            yield "rollout ended", _ended(event, "reverted", 0, at, event.trigger)
+        case RouteSet():
+            yield "route set", _route(event, link)
+        case ReleaseFailed():
+            yield "release failed", {"of_service": service, "of_ensemble": event.ensemble, "at": at}
+        case ReleaseUnloaded():
+            yield "release unloaded", {"of_service": service, "of_ensemble": event.ensemble, "at": at}
+        case ReleaseQuarantined():
+            yield "release quarantined", _became(event.release, service, at)
+        case QuarantineLifted():
+            yield "release quarantined", {"of_service": service, "of_digest": event.digest, "at": None}
+        case _:
+            # What was refused, noted, applied or rejected stands in the journal; nobody asks for it by row.
+            pass
+
+
+def _rollout(event: RolloutStarted, service: str, at: int) -> Values:
+    return {
+        "rollout": event.rollout,
+        "service": service,
+        "version": event.release.version,
+        "digest": event.release.digest,
+        "from_version": event.from_release.version if event.from_release else None,
+        "plan": event.plan.name,
+        "status": "preparing",
+        "step": -1,
+        "weight_bp": 0,
+        "started_at": at,
+        "started_by": event.actor,
+        "started_because": event.reason,
+    }
+
+
+def _moved(rollout: str, status: str, step: int, weight_bp: int) -> Values:
+    return {"of_rollout": rollout, "status": status, "step": step, "weight_bp": weight_bp}
+
+
+def _paused_or_resumed(rollout: str, status: str, state: State) -> Iterator[tuple[str, Values]]:
+    if state.rollout is not None:
+        yield "rollout moved", _moved(rollout, status, state.rollout.step, state.rollout.weight_bp)
+
+
+def _ended(event: AnyEvent, status: str, weight_bp: int, at: int, trigger: Trigger | None = None) -> Values:
+    return {
+        "of_rollout": event.rollout,
+        "status": status,
+        "weight_bp": weight_bp,
+        "ended_at": at,
+        "ended_by": event.actor,
+        "ended_because": event.reason,
+        "trigger": trigger.value if trigger else None,
+    }
+
+
+def _route(event: RouteSet, link: Link) -> Values:
+    routing = table(link.state)
+    stable, candidate = routing.arm(Role.STABLE), routing.arm(Role.CANDIDATE)
+    return {
+        "service": link.fact.stream,
+        "epoch": event.epoch,
+        "position": link.fact.position,
+        "set_at": link.fact.at_ms,
+        "set_by": event.actor,
+        "set_because": event.reason,
+        "rollout": event.rollout,
+        "stable": stable.release.version if stable else None,
+        "candidate": candidate.release.version if candidate else None,
+        "candidate_bp": candidate.weight_bp if candidate else 0,
+        "body": table_json(routing).decode(),
+    }
+
+
+def _release(event: RolloutStarted, service: str, at: int) -> Values:
+    release = event.release
+    return {
+        "service": service,
+        "digest": release.digest,
+        "model": release.model,
+        "version": release.version,
+        "ensemble": release.ensemble,
+        "sample_rate_hz": release.sample_rate_hz,
+        "token_rate_hz": release.token_rate_hz,
+        "build_time": release.build_time,
+        "requested_at": at,
+        "requested_by": event.actor,
+    }
+
+
+def _became(release: Release, service: str, at: int) -> Values:
+    return {"of_service": service, "of_digest": release.digest, "at": at}
+
+
+_REQUESTED: Final = (
+    "service",
+    "digest",
+    "model",
+    "version",
+    "ensemble",
+    "sample_rate_hz",
+    "token_rate_hz",
+    "build_time",
+    "requested_at",
+    "requested_by",
+)
+# Not ON CONFLICT: the two dialects write it through classes of their own, and here it comes to the same.
+_NEW_RELEASE = insert(releases).from_select(
+    _REQUESTED,
+    select(*(bindparam(name, type_=releases.c[name].type) for name in _REQUESTED)).where(
+        ~exists().where(
+            releases.c.service == bindparam("service", type_=releases.c.service.type),
+            releases.c.digest == bindparam("digest", type_=releases.c.digest.type),
+        )
+    ),
+)
+_ROLLOUT = update(rollouts).where(rollouts.c.rollout == bindparam("of_rollout"))
+_BY_DIGEST = update(releases).where(
+    releases.c.service == bindparam("of_service"), releases.c.digest == bindparam("of_digest")
+)
+_BY_ENSEMBLE = update(releases).where(
+    releases.c.service == bindparam("of_service"), releases.c.ensemble == bindparam("of_ensemble")
+)
+_STATEMENTS: Final[dict[str, Executable]] = {
+    "rollout started": insert(rollouts),
+    "rollout moved": _ROLLOUT.values(
+        status=bindparam("status"), step=bindparam("step"), weight_bp=bindparam("weight_bp")
+    ),
+    "rollout ended": _ROLLOUT.values(
+        status=bindparam("status"),
+        weight_bp=bindparam("weight_bp"),
+        ended_at=bindparam("ended_at"),
+        ended_by=bindparam("ended_by"),
+        ended_because=bindparam("ended_because"),
+        trigger=bindparam("trigger"),
+    ),
+    "step started": insert(steps),
+    "step moved": update(steps)
+    .where(steps.c.rollout == bindparam("in_rollout"), steps.c.step == bindparam("at_step"))
+    .values(due_at=bindparam("due_at")),
+    "route set": insert(routes),
+    "release requested": _NEW_RELEASE,
+    "release ready": _BY_DIGEST.values(ready_at=bindparam("at")),
+    "release promoted": _BY_DIGEST.values(promoted_at=bindparam("at")),
+    "release failed": _BY_ENSEMBLE.values(failed_at=bindparam("at")),
+    "release quarantined": _BY_DIGEST.values(quarantined_at=bindparam("at")),
+    "release unloaded": _BY_ENSEMBLE.values(unloaded_at=bindparam("at")),
+}
+"""In the order in which they are written: a rollout starts, moves, ends, also within one batch."""

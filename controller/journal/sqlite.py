@@ -1,0 +1,88 @@
+"""SQLite: one writing thread and a few reading ones per process, durable commits, bounded waits."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Final, TypeVar
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import URL
+from sqlalchemy.engine.interfaces import DBAPIConnection
+
+from controller.journal.troubles import told
+
+T = TypeVar("T")
+
+_BUSY_MS: Final = 5_000
+_READERS: Final = 4
+_PRAGMAS: Final = (
+    f"PRAGMA busy_timeout = {_BUSY_MS}",
+    "PRAGMA journal_mode = WAL",
+    # FULL, not NORMAL: in WAL mode NORMAL may lose the last commits when the machine loses power.
+    "PRAGMA synchronous = FULL",
+)
+
+
+class SqliteDatabase:
+    """One database file. Other processes may use it too; each write waits up to 5 s for theirs."""
+
+    def __init__(self, url: URL, file: Path) -> None:
+        self.file = file
+        self.name = url.set(drivername="sqlite").render_as_string()
+        # IMMEDIATE: who reads first and writes later would find, too late, that somebody else wrote in between.
+        self._writer = _engine(file, "BEGIN IMMEDIATE", 1)
+        self._reader = _engine(file, "BEGIN", _READERS)
+        self._writing = ThreadPoolExecutor(1, thread_name_prefix="sqlite-write")
+        self._reading = ThreadPoolExecutor(_READERS, thread_name_prefix="sqlite-read")
+
+    async def read(self, work: Callable[[Connection], T]) -> T:
+        """Run work in a reading thread."""
+
+        def run() -> T:
+            with told(self.name), self._reader.connect() as connection:
+                return work(connection)
+
+        return await asyncio.get_running_loop().run_in_executor(self._reading, run)
+
+    async def write(self, work: Callable[[Connection], T]) -> T:
+        """Run work in the writing thread."""
+
+        def run() -> T:
+            with told(self.name), self._writer.begin() as connection:
+                return work(connection)
+
+        return await asyncio.get_running_loop().run_in_executor(self._writing, run)
+
+    async def close(self) -> None:
+        """Wait for what the threads still do, then close every connection."""
+        await asyncio.to_thread(self._close)
+
+    def _close(self) -> None:
+        self._writing.shutdown()
+        self._reading.shutdown()
+        self._writer.dispose()
+        self._reader.dispose()
+
+
+def _engine(file: Path, begin: str, connections: int) -> Engine:
+    engine = create_engine(
+        URL.create("sqlite", database=str(file)),
+        pool_size=connections,
+        max_overflow=0,
+        # None: the driver begins nothing by itself, so `begin` below is what begins a transaction.
+        connect_args={"isolation_level": None},
+    )
+
+    @event.listens_for(engine, "connect")
+    def _connect(connection: DBAPIConnection, _record: object) -> None:
+        cursor = connection.cursor()
+        for pragma in _PRAGMAS:
+            cursor.execute(pragma)
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    return engine

@@ -1,0 +1,134 @@
+"""
+The store: transactions for whoever reads or decides, the outbox for the relay, the timers for whoever keeps time.
+
+Everything here raises Unavailable while the database is away, and Conflict when another writer was first.
+"""
+
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
+from typing import TypeVar
+
+from sqlalchemy import Connection
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from controller.journal import outbox, schema, timers
+from controller.journal.database import Database, database
+from controller.journal.heads import Folded
+from controller.journal.outbox import OutboxRow
+from controller.journal.sqlite import SqliteDatabase
+from controller.journal.troubles import told
+from controller.journal.turn import file_turn, session_turn
+from controller.journal.wake import Bell, NotifyWake, SocketWake, Wake
+
+T = TypeVar("T")
+
+
+async def open_store(database_url: str) -> "Store":
+    """
+    Connect to a store whose schema is the newest.
+
+    Raises Malformed when the address cannot be read, Unavailable when nothing answers there, Broken when the schema is
+    too old or too new; each says what to do.
+    """
+    store = Store(database_url)
+    try:
+        await store.read(lambda connection: schema.check(connection, store.name))
+    except BaseException:
+        await store.close()
+        raise
+    return store
+
+
+class Relay:
+    """The one relay of a shard, as long as its turn lasts."""
+
+    def __init__(self, database: Database, shard: int, connection: AsyncConnection | None) -> None:
+        self._database = database
+        self._shard = shard
+        self._connection = connection
+
+    async def next_batch(self, limit: int) -> list[OutboxRow]:
+        """Return the oldest unpublished messages, at most `limit`; each service's in the order of its decisions."""
+
+        def work(connection: Connection) -> list[OutboxRow]:
+            return outbox.next_batch(connection, self._shard, limit)
+
+        return await (self._database.read(work) if self._connection is None else self._on(self._connection, work))
+
+    async def delete(self, ids: Iterable[int]) -> None:
+        """Forget messages that Kafka has acknowledged."""
+
+        def work(connection: Connection) -> None:
+            outbox.remove(connection, ids)
+
+        await (self._database.write(work) if self._connection is None else self._on(self._connection, work))
+
+    async def _on(self, connection: AsyncConnection, work: Callable[[Connection], T]) -> T:
+        with told(self._database.name):
+            return await connection.run_sync(work)
+
+
+class Store:
+    """One database as one process uses it. Belongs to the event loop in which it was opened."""
+
+    def __init__(self, database_url: str) -> None:
+        self.folded = Folded()
+        self._database = database(database_url)
+        self._wake: Wake = (
+            SocketWake(self._database.file)
+            if isinstance(self._database, SqliteDatabase)
+            else NotifyWake(self._database)
+        )
+
+    @property
+    def name(self) -> str:
+        """The database and host, without the password."""
+        return self._database.name
+
+    async def read(self, work: Callable[[Connection], T]) -> T:
+        """Run work within one transaction that keeps nothing. On SQLite it runs in another thread."""
+        return await self._database.read(work)
+
+    async def write(self, work: Callable[[Connection], T]) -> T:
+        """Run work within one transaction: kept as a whole when it returns, or not at all when it raises."""
+        return await self._database.write(work)
+
+    def ring(self, bell: Bell) -> None:
+        """Wake who sleeps for what a committed transaction changed."""
+        self._wake.ring(bell)
+
+    @asynccontextmanager
+    async def relay(self, shard: int = outbox.SHARD) -> AsyncIterator[Relay]:
+        """Become the one relay of a shard; waits until no other is. The turn falls free when this process dies."""
+        if isinstance(self._database, SqliteDatabase):
+            async with file_turn(self._database.file, shard):
+                yield Relay(self._database, shard, None)
+        else:
+            async with session_turn(self._database, shard) as connection:
+                yield Relay(self._database, shard, connection)
+
+    async def wait_for_outbox(self, timeout_s: float) -> bool:
+        """Sleep until any process has put something into the outbox (True), or the time is over (False)."""
+        return await self._wake.wait(Bell.OUTBOX, timeout_s)
+
+    async def fire_due(self, now_ms: int) -> int | None:
+        """
+        Put a message into the outbox for each timer due by now_ms, once; return when the next one is due, if any is.
+
+        Several processes may do so at once: a timer fires in one of them.
+        """
+        due_ms = await self.read(timers.next_due)
+        if due_ms is None or due_ms > now_ms:
+            return due_ms
+        due_ms = await self.write(lambda connection: timers.fire(connection, now_ms))
+        self.ring(Bell.OUTBOX)
+        return due_ms
+
+    async def wait_for_timers(self, timeout_s: float) -> bool:
+        """Sleep until any process has set a timer (True), or the time is over (False)."""
+        return await self._wake.wait(Bell.TIMERS, timeout_s)
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._wake.close()
+        await self._database.close()

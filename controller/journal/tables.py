@@ -1,0 +1,242 @@
+"""
+The tables as SQLAlchemy Core sees them; `migrations/` creates them, and a test holds the two together.
+
+Times are integer milliseconds since 1970 UTC in Python and in `*_ms` columns. An `Instant` column holds the same as a
+timestamp that auditors can ask for in SQL. Bodies are canonical JSON as text, so that both stores hold equal bytes.
+"""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Dialect,
+    Float,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.dialects.postgresql import TIMESTAMP
+from sqlalchemy.types import TypeDecorator, TypeEngine
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+
+
+class Instant(TypeDecorator[int]):
+    """Milliseconds in Python; `timestamptz` on PostgreSQL, ISO 8601 text on SQLite, which has no type for time."""
+
+    impl = Text
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """Pick the column's type."""
+        if dialect.name == "postgresql":
+            return dialect.type_descriptor(TIMESTAMP(timezone=True))
+        return dialect.type_descriptor(Text())
+
+    def process_bind_param(self, value: int | None, dialect: Dialect) -> datetime | str | None:
+        """Turn milliseconds into what the store takes."""
+        if value is None:
+            return None
+        moment = _EPOCH + value * _MILLISECOND
+        if dialect.name == "postgresql":
+            return moment
+        return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{value % 1000:03d}Z"
+
+    def process_result_value(self, value: object, dialect: Dialect) -> int | None:  # noqa: ARG002  # SQLAlchemy's name
+        """Turn what the store gives into milliseconds."""
+        if value is None:
+            return None
+        moment = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
+        return (moment - _EPOCH) // _MILLISECOND
+
+
+metadata = MetaData()
+
+# SQLite counts rows for us only in a column of exactly this type.
+_Number = BigInteger().with_variant(Integer, "sqlite")
+
+journal = Table(
+    "journal",
+    metadata,
+    Column("stream", Text, nullable=False),
+    Column("position", BigInteger, nullable=False),
+    Column("id", Text, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("schema", Integer, nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("occurred_at", Instant, nullable=False),
+    Column("recorded_at", Instant, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("cause", Text, nullable=False),
+    Column("rollout", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("prev_hash", Text, nullable=False),
+    Column("hash", Text, nullable=False),
+    PrimaryKeyConstraint("stream", "position", name="journal_stream_position"),
+    Index("journal_occurred_at", "occurred_at"),
+    Index("journal_rollout", "rollout"),
+)
+"""Every fact. Never updated, never deleted from: triggers refuse it."""
+
+inbox = Table(
+    "inbox",
+    metadata,
+    Column("number", _Number, primary_key=True, autoincrement=True),
+    Column("source", Text, nullable=False),
+    Column("id", Text, nullable=False),
+    Column("service", Text, nullable=False),
+    Column("topic", Text, nullable=False),
+    Column("partition", Integer, nullable=False),
+    Column("offset", BigInteger, nullable=False),
+    Column("sent_ms", BigInteger, nullable=False),
+    Column("decided_at", Instant, nullable=False),
+    Column("position", BigInteger, nullable=False),
+    Column("facts", Integer, nullable=False),
+    Column("key", LargeBinary),
+    Column("value", LargeBinary),
+    Column("headers", Text, nullable=False),
+    UniqueConstraint("source", "id", name="inbox_source_id"),
+    sqlite_autoincrement=True,
+)
+"""
+Every message that was decided, exactly as it came (key, value, headers: JSON list of [name, base64]).
+
+number: the order of deciding; within a service without doubt, since its deciders take turns. position: of the
+service's stream before the message; its `facts` facts follow there.
+"""
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("id", _Number, primary_key=True, autoincrement=True),
+    Column("shard", Integer, nullable=False),
+    Column("topic", Text, nullable=False),
+    Column("key", LargeBinary, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("headers", Text, nullable=False),
+    sqlite_autoincrement=True,  # an id is never given twice, so a late delete cannot hit a newer row
+)
+"""What is decided and not yet published; a row is deleted when Kafka has it."""
+
+timers = Table(
+    "timers",
+    metadata,
+    Column("stream", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("epoch", BigInteger, nullable=False),
+    Column("due_ms", BigInteger, nullable=False),
+    Column("due_at", Instant, nullable=False),
+    Column("fired_at", Instant),
+    PrimaryKeyConstraint("stream", "kind", "epoch", name="timers_stream_kind_epoch"),
+)
+"""What each service waits for. A row goes when the service waits for it no longer."""
+
+services = Table(
+    "services",
+    metadata,
+    Column("service", Text, primary_key=True),
+    Column("position", BigInteger, nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("head_hash", Text, nullable=False),
+    Column("epoch", BigInteger, nullable=False),
+    Column("stable", Text),
+    Column("candidate", Text),
+    Column("candidate_bp", Integer, nullable=False),
+    Column("rollout", Text),
+    Column("state", Text, nullable=False),
+)
+"""One row a service: its folded state at `position`, and what people ask first in columns of its own (versions)."""
+
+rollouts = Table(
+    "rollouts",
+    metadata,
+    Column("rollout", Text, primary_key=True),
+    Column("service", Text, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("from_version", Text),
+    Column("plan", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("step", Integer, nullable=False),
+    Column("weight_bp", Integer, nullable=False),
+    Column("started_at", Instant, nullable=False),
+    Column("started_by", Text, nullable=False),
+    Column("started_because", Text, nullable=False),
+    Column("ended_at", Instant),
+    Column("ended_by", Text),
+    Column("ended_because", Text),
+    Column("trigger", Text),
+    Index("rollouts_service", "service", "started_at"),
+)
+"""One row a rollout. status: preparing, holding, paused, promoted, aborted, superseded or reverted."""
+
+steps = Table(
+    "steps",
+    metadata,
+    Column("rollout", Text, nullable=False),
+    Column("step", Integer, nullable=False),
+    Column("weight_bp", Integer, nullable=False),
+    Column("started_at", Instant, nullable=False),
+    Column("due_at", Instant, nullable=False),
+    PrimaryKeyConstraint("rollout", "step", name="steps_rollout_step"),
+)
+"""Every step a candidate entered, and when its hold ends or ended (a pause moves that)."""
+
+routes = Table(
+    "routes",
+    metadata,
+    Column("service", Text, nullable=False),
+    Column("epoch", BigInteger, nullable=False),
+    Column("position", BigInteger, nullable=False),
+    Column("set_at", Instant, nullable=False),
+    Column("set_by", Text, nullable=False),
+    Column("set_because", Text, nullable=False),
+    Column("rollout", Text, nullable=False),
+    Column("stable", Text),
+    Column("candidate", Text),
+    Column("candidate_bp", Integer, nullable=False),
+    Column("body", Text, nullable=False),
+    PrimaryKeyConstraint("service", "epoch", name="routes_service_epoch"),
+)
+"""Every routing table there ever was; `body` is the table as routers got it."""
+
+releases = Table(
+    "releases",
+    metadata,
+    Column("service", Text, nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("ensemble", Text, nullable=False),
+    Column("sample_rate_hz", Integer, nullable=False),
+    Column("token_rate_hz", Float, nullable=False),
+    Column("build_time", Text, nullable=False),
+    Column("requested_at", Instant, nullable=False),
+    Column("requested_by", Text, nullable=False),
+    Column("ready_at", Instant),
+    Column("promoted_at", Instant),
+    Column("failed_at", Instant),
+    Column("quarantined_at", Instant),
+    Column("unloaded_at", Instant),
+    PrimaryKeyConstraint("service", "digest", name="releases_service_digest"),
+    Index("releases_ensemble", "service", "ensemble"),
+)
+"""Every release that a rollout of a service was about, and when it last became what; a lifted quarantine is empty."""
+
+schema_history = Table(
+    "schema_history",
+    metadata,
+    Column("revision", Text, primary_key=True),
+    Column("segue_version", Text, nullable=False),
+    Column("upgraded_at", Instant, nullable=False),
+)
+"""Which Segue brought the schema to which revision."""
