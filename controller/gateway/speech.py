@@ -54,8 +54,9 @@ class Speech:
         service, code = "", 500
         try:
             request = read_request(await read_body(receive, _MOST_BODY_BYTES))
-            table = self._table(request)
+            table = self._known(request)
             service = table.service
+            _check_speaks(request, table)
             caller = read_caller(dict(scope["headers"]), request.user, table)
             utterance = _utterance(request, table, caller)
             async with CallerPresent(receive):
@@ -70,21 +71,11 @@ class Speech:
         finally:
             self._metrics.user_requests.labels(service, str(code)).inc()
 
-    def _table(self, request: SpeechRequest) -> RoutingTable:
+    def _known(self, request: SpeechRequest) -> RoutingTable:
         table = self._tables.get(request.service)
         if table is None:
             known = ", ".join(self._tables.all()) or "none yet"
             raise Problem(404, f"model is unknown here; there is: {known}", code="model_not_found", param="model")
-        if not table.arms:
-            raise Problem(
-                503,
-                f"{table.service} has no release to speak yet; try again",
-                code="no_release",
-                headers=retry_after(5),
-            )
-        if request.voice not in ("", *voices(table)):
-            there = ", ".join(voices(table))
-            raise Problem(400, f"voice is unknown; {table.service} has: {there}", code="voice_not_found", param="voice")
         return table
 
     async def _whole(self, send: Send, request: SpeechRequest, utterance: Utterance, caller: Caller) -> int:
@@ -141,6 +132,19 @@ class Speech:
 def voices(table: RoutingTable) -> tuple[str, ...]:
     """Return what `voice` may be: a release has one voice, which also goes by its model's name."""
     return tuple(dict.fromkeys((DEFAULT_VOICE, *(arm.release.model for arm in table.arms))))
+
+
+def _check_speaks(request: SpeechRequest, table: RoutingTable) -> None:
+    if not table.arms:
+        raise Problem(
+            503,
+            f"{table.service} has no release to speak yet; try again",
+            code="no_release",
+            headers=retry_after(5),
+        )
+    if request.voice not in ("", *voices(table)):
+        there = ", ".join(voices(table))
+        raise Problem(400, f"voice is unknown; {table.service} has: {there}", code="voice_not_found", param="voice")
 
 
 def _utterance(request: SpeechRequest, table: RoutingTable, caller: Caller) -> Utterance:

@@ -49,7 +49,12 @@ class TritonEngine:
         """
         url = f"{self._base}/v2/models/{quote(ensemble, safe='')}/infer"
         body, header_bytes = _question(text, speed)
-        headers = {_HEADER_LENGTH: str(header_bytes), "Content-Type": "application/octet-stream"}
+        headers = {
+            _HEADER_LENGTH: str(header_bytes),
+            "Content-Type": "application/octet-stream",
+            # Otherwise Triton spends milliseconds to press audio that does not shrink.
+            "Accept-Encoding": "identity",
+        }
         try:
             async with asyncio.timeout(timeout_s):
                 try:
@@ -90,7 +95,11 @@ _HEADER: Final = (
 def _audio(ensemble: str, content: bytes, header_bytes: str | None) -> Samples:
     if header_bytes is None or not header_bytes.isdecimal():
         raise ModelFailed(f"{ensemble}: Triton's answer carries no binary audio")
-    outputs = json.loads(content[: int(header_bytes)]).get("outputs", ())
-    if len(outputs) != 1 or outputs[0].get("datatype") != "INT16":
+    try:
+        outputs = json.loads(content[: int(header_bytes)])["outputs"]
+        datatypes = [output["datatype"] for output in outputs]
+    except (ValueError, LookupError, TypeError) as error:
+        raise ModelFailed(f"{ensemble}: Triton's answer cannot be read") from error
+    if datatypes != ["INT16"]:
         raise ModelFailed(f"{ensemble}: its output `audio` is not INT16")
     return memoryview(content)[int(header_bytes) :]
