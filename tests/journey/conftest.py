@@ -1,0 +1,42 @@
+"""The world of the journeys: started once for each store, used by all scenarios, each with services of its own."""
+
+import itertools
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from kafka import KafkaProducer
+
+from controller.outside.prometheus import FAST
+from controller.parts.postgres import start_postgres
+from controller.settings import Settings
+from controller.supervise.tree import start_tree
+from tests.journey.world import Reader, Tale, World
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
+def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """Segue on one store, with all outside parts."""
+    folder: Path = tmp_path_factory.mktemp(f"world-{request.param}")
+    with ExitStack() as stack:
+        database_url = ""
+        if request.param == "postgresql":
+            database_url = stack.enter_context(start_postgres(folder / "postgres")).create("segue")
+        settings = Settings(
+            data=folder / "segue", repository=folder / "models", database_url=database_url, drain_s=1, probe_every_s=2
+        )
+        tree = stack.enter_context(start_tree(settings, free_ports=True, pace=FAST))
+        reader = stack.enter_context(Reader(tree.kafka))
+        world = World(tree, reader, request.param, KafkaProducer(bootstrap_servers=tree.kafka, acks="all"))
+        stack.callback(world.close)
+        yield world
+
+
+@pytest.fixture
+def tale(world: World, request: pytest.FixtureRequest) -> Tale:
+    """A service that no other scenario knows."""
+    name = request.node.name.split("[")[0].removeprefix("test_").replace("_", "-")[:40]
+    return Tale(world, f"{name}-{next(_numbers)}")
