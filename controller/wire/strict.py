@@ -119,20 +119,19 @@ _ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=
 def _check(value: object, path: str) -> None:
     """Walk without recursion over everything inside `value`: depth, and text that came in by escapes."""
     level = [value]
-    for _ in range(DEPTH_LIMIT + 1):
+    for depth in range(DEPTH_LIMIT + 1):
         inside: list[object] = []
         for item in level:
-            if isinstance(item, dict):
+            if isinstance(item, str):
+                check_text(item, f"text inside {path}")
+            elif isinstance(item, dict | list) and depth == DEPTH_LIMIT:
+                raise _too_deep(path)
+            elif isinstance(item, dict):
                 inside += item
                 inside += item.values()
             elif isinstance(item, list):
                 inside += item
-            elif isinstance(item, str):
-                check_text(item, f"text inside {path}")
-        if not inside:
-            return
         level = inside
-    raise _too_deep(path)
 
 
 def _too_deep(path: str) -> Malformed:

@@ -1,0 +1,65 @@
+"""Records as they come from Kafka, for tests of reading them."""
+
+import json
+from dataclasses import asdict
+
+from controller.wire.envelope import HEADERS, encode
+from controller.wire.inbound import Received
+from controller.wire.topics import Topic
+from tests.wire.values import NEW
+
+RELEASE: dict[str, object] = asdict(NEW)
+REQUEST: dict[str, object] = {"actor": "ci", "reason": "nightly", "release": RELEASE}
+ORDER: dict[str, object] = {"actor": "lena", "reason": "sounds flat"}
+ALERT: dict[str, object] = {
+    "fingerprint": "f00d",
+    "alertname": "Errors",
+    "status": "firing",
+    "labels": {"service": "hibari", "severity": "critical"},
+    "starts_at": "2026-03-03T09:00:00Z",
+    "received_at_ms": 1_772_530_000_000,
+}
+READY: dict[str, object] = {"ensemble": "hibari__1_6_0", "load_s": 1.5, "probe_latency_s": 0.1, "probe_audio_s": 2}
+
+EXAMPLES: dict[str, tuple[Topic, dict[str, object]]] = {
+    "io.segue.rollout.requested": (Topic.REQUESTED, REQUEST),
+    "io.segue.rollout.pause": (Topic.ORDERED, ORDER),
+    "io.segue.rollout.resume": (Topic.ORDERED, ORDER),
+    "io.segue.rollout.promote": (Topic.ORDERED, ORDER),
+    "io.segue.rollout.rollback": (Topic.ORDERED, {**ORDER, "rollout": "hibari-2"}),
+    "io.segue.rollout.override": (Topic.ORDERED, {**ORDER, "digest": NEW.digest}),
+    "io.segue.alert.received": (Topic.ALERTS, ALERT),
+    "io.segue.release.ready": (Topic.SIGNALS, READY),
+    "io.segue.release.failed": (Topic.SIGNALS, {"ensemble": "x", "unknown": True, "reason": "there is none"}),
+    "io.segue.release.unloaded": (Topic.SIGNALS, {"ensemble": "x", "reason": "drained"}),
+    "io.segue.route.applied": (Topic.SIGNALS, {"router": "gateway@a", "epoch": 7, "applied_at_ms": 5}),
+    "io.segue.timer.elapsed": (Topic.SIGNALS, {"kind": "hold", "epoch": 4}),
+}
+"""One good message of every type: its topic and its data."""
+
+
+def received(
+    topic: Topic,
+    value: bytes | None,
+    headers: tuple[tuple[str, bytes], ...] = (),
+    key: bytes | None = b"hibari",
+) -> Received:
+    """Return a record as the broker gave it, stamped at 5 s after 1970."""
+    return Received(topic, 2, 17, key, value, headers, 5_000)
+
+
+def structured(type: str, **changes: object) -> Received:
+    """Return a good structured-mode record of this type, with changes to its data."""
+    topic, example = EXAMPLES[type]
+    body = {**example, **changes}
+    service = str(body.get("service", "hibari"))
+    return received(topic, encode(type, "ci", "m-1", service, body, 1_000), HEADERS)
+
+
+def binary(type: str, **changes: object) -> Received:
+    """Return the same record in binary mode."""
+    topic, example = EXAMPLES[type]
+    headers = {"ce_specversion": "1.0", "ce_type": type, "ce_source": "ci", "ce_id": "m-1"}
+    value = json.dumps({"service": "hibari", **example, **changes}).encode()
+    named = (("content-type", b"application/json"), *((name, text.encode()) for name, text in headers.items()))
+    return received(topic, value, named)
