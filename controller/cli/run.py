@@ -1,12 +1,16 @@
 """`segue run`: host one function, or several, in this process."""
 
+import asyncio
 import logging
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from controller.cli.answers import code_of
 from controller.core.errors import SegueError
+
+if TYPE_CHECKING:
+    from controller.settings import Settings
 
 ALONE = ("gateway", "api")
 FUNCTIONS = ("rollouts", "orders", "alerts", "signals", "relay", "timers", "releases", "notifier", *ALONE)
@@ -36,19 +40,33 @@ def run(
     log.configure(settings.log_level, secrets=settings.tokens)
     try:
         if names == ["gateway"]:
-            from controller.gateway import serve as serve_gateway
-
-            serve_gateway(settings)
+            _run_gateway(settings)
         elif names == ["api"]:
-            from controller.api import serve as serve_api
-
-            serve_api(settings)
+            _run_api(settings)
         else:
-            import asyncio
-
-            from consumers.run import run as run_functions
-
-            asyncio.run(run_functions(names, settings))
+            _run_functions(names, settings)
     except SegueError as error:
         _log.critical("%s", error, extra={"functions": names})
         raise typer.Exit(code_of(error)) from error
+
+
+def _run_gateway(settings: "Settings") -> None:
+    import uvloop
+
+    from controller.gateway import serve
+
+    # The data plane alone runs on uvloop: its loop has no Unix datagrams, by which deciders wake one another on SQLite.
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(serve(settings))
+
+
+def _run_api(settings: "Settings") -> None:
+    from controller.api import serve
+
+    asyncio.run(serve(settings))
+
+
+def _run_functions(names: list[str], settings: "Settings") -> None:
+    from consumers.run import run as run_functions
+
+    asyncio.run(run_functions(names, settings))
