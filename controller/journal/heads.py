@@ -7,7 +7,7 @@ true fence: without any lock, the second writer of a position would still fail.
 """
 
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any, Final
@@ -81,19 +81,24 @@ def save(connection: Connection, before: Mapping[str, Head], after: Mapping[str,
         connection.execute(_FORGET, empty)
 
 
-def head_of(row: Row[*tuple[Any, ...]], folded: Folded) -> Head:
-    """Return the head that a row of `HEADS` describes."""
+def restore(connection: Connection, heads: Iterable[Head]) -> None:
+    """Write heads of services that have no row."""
+    if rows := [_row(head) for head in heads]:
+        connection.execute(insert(services), rows)
+
+
+def _head(row: Row[*tuple[Any, ...]], folded: Folded) -> Head:
     state = folded.state(row.head_hash) or state_from(row.state.encode())
     head = Head(History(state, row.position, row.at_ms), row.head_hash)
     folded.remember(head)
     return head
 
 
-HEADS: Final = select(
+_HEADS: Final = select(
     services.c.service, services.c.position, services.c.at_ms, services.c.head_hash, services.c.state
 ).order_by(services.c.service)
 
-_LOCK: Final = HEADS.where(services.c.service.in_(bindparam("names", expanding=True))).with_for_update()
+_LOCK: Final = _HEADS.where(services.c.service.in_(bindparam("names", expanding=True))).with_for_update()
 _MOVE: Final = update(services).where(services.c.service == bindparam("name"))
 _FORGET: Final = delete(services).where(services.c.service == bindparam("name"))
 
@@ -101,7 +106,7 @@ _FORGET: Final = delete(services).where(services.c.service == bindparam("name"))
 def _locked(connection: Connection, names: Sequence[str], folded: Folded) -> dict[str, Head]:
     rows = connection.execute(_LOCK, {"names": padded(names)})
     # Position 0 cannot be seen here: who made such a row has filled it or taken it back before its commit.
-    return {row.service: head_of(row, folded) for row in rows}
+    return {row.service: _head(row, folded) for row in rows}
 
 
 def _none_yet(name: str) -> Head:

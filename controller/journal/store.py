@@ -4,11 +4,11 @@ The store: transactions for whoever reads or decides, the outbox for the relay, 
 Everything here raises Unavailable while the database is away, and Conflict when another writer was first.
 """
 
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Executable, Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from controller.journal import outbox, schema, timers
@@ -88,6 +88,10 @@ class Store:
     async def read(self, work: Callable[[Connection], T]) -> T:
         """Run work within one transaction that keeps nothing. On SQLite it runs in another thread."""
         return await self._database.read(work)
+
+    async def rows(self, statement: Executable, values: Mapping[str, object]) -> Sequence[Row[*tuple[Any, ...]]]:
+        """Return everything that one statement reads."""
+        return await self.read(lambda connection: connection.execute(statement, values).all())
 
     async def write(self, work: Callable[[Connection], T]) -> T:
         """Run work within one transaction: kept as a whole when it returns, or not at all when it raises."""

@@ -1,0 +1,80 @@
+"""The facts of the journal, as they are written and as they are read today; a page in memory at a time."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Final
+
+from sqlalchemy import bindparam, select, tuple_
+
+from controller.core.stream import Fact
+from controller.journal.store import Store
+from controller.journal.tables import journal
+from controller.wire.codec import event_from
+
+_PAGE: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A fact as it is written in the journal, word for word; times in milliseconds since 1970 UTC."""
+
+    stream: str
+    position: int
+    id: str
+    type: str
+    schema: int
+    at_ms: int
+    occurred_at: int
+    recorded_at: int
+    actor: str
+    reason: str
+    cause: str
+    rollout: str
+    body: str
+    prev_hash: str
+    hash: str
+
+    @property
+    def fact(self) -> Fact:
+        """The fact, upcast to today's schema; raises Malformed when this version of Segue cannot read it."""
+        event = event_from(self.type, self.schema, self.body)
+        return Fact(self.stream, self.position, self.at_ms, self.cause, event)
+
+
+async def history(store: Store, name: str, after: int = 0, limit: int = 100) -> list[Recorded]:
+    """Return a service's facts after a position, oldest first, at most `limit`."""
+    rows = await store.rows(_HISTORY, {"stream": name, "after": after, "limit": limit})
+    return [Recorded(*row) for row in rows]
+
+
+async def recorded(store: Store, stream: str | None = None, after: int = 0) -> AsyncIterator[Recorded]:
+    """
+    Yield facts as they are written, a page in memory at a time: one stream's after a position, or all streams'.
+
+    All streams come one after the other, each in the order of its positions; `after` is for one stream only.
+    """
+    assert stream is not None or after == 0, "`after` is a position, and a position is one stream's"
+    last_stream, last_position = ("", 0) if stream is None else (stream, after)
+    every = _ALL if stream is None else _HISTORY
+    while True:
+        rows = await store.rows(every, {"stream": last_stream, "after": last_position, "limit": _PAGE})
+        for row in rows:
+            yield Recorded(*row)
+        if len(rows) < _PAGE:
+            return
+        last_stream, last_position = rows[-1].stream, rows[-1].position
+
+
+async def facts(store: Store, stream: str | None = None, after: int = 0) -> AsyncIterator[Fact]:
+    """Yield facts, upcast to today's schema, in the order of `recorded`."""
+    async for one in recorded(store, stream, after):
+        yield one.fact
+
+
+_J: Final = journal.c
+_AFTER: Final = bindparam("after", type_=_J.position.type)
+_STREAM: Final = bindparam("stream", type_=_J.stream.type)
+# Columns in the order of the fields that take them.
+_FACTS: Final = select(*(_J[name] for name in Recorded.__slots__)).limit(bindparam("limit"))
+_HISTORY: Final = _FACTS.where(_J.stream == _STREAM, _J.position > _AFTER).order_by(_J.position)
+_ALL: Final = _FACTS.where(tuple_(_J.stream, _J.position) > tuple_(_STREAM, _AFTER)).order_by(_J.stream, _J.position)

@@ -1,0 +1,154 @@
+"""What is asked of the store, here or imported here: services, rollouts, facts, dead letters. Reading only."""
+
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from sqlalchemy import Row, bindparam, select
+
+from controller.core.names import UNADDRESSED, Release
+from controller.core.state import State
+from controller.core.state import wanted as wanted_by
+from controller.journal import tables
+from controller.journal.facts import Recorded, facts, history, recorded
+from controller.journal.letters import DeadLetter, dead_letter, dead_letters
+from controller.journal.store import Store
+from controller.wire.codec import state_from
+
+__all__ = [
+    "DeadLetter",
+    "Recorded",
+    "Rollout",
+    "Service",
+    "Step",
+    "Wanted",
+    "dead_letter",
+    "dead_letters",
+    "facts",
+    "history",
+    "recorded",
+    "rollout",
+    "rollouts",
+    "service",
+    "services",
+    "wanted",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A service as it stands. position and head_hash: of its last fact; at_ms: that fact's time."""
+
+    service: str
+    position: int
+    at_ms: int
+    head_hash: str
+    state: State
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A step that a rollout entered; its hold ends, or ended, at due_at."""
+
+    step: int
+    weight_bp: int
+    started_at: int
+    due_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rollout:
+    """A rollout, running or over. status: preparing, holding, paused, promoted, aborted, superseded or reverted."""
+
+    rollout: str
+    service: str
+    version: str
+    digest: str
+    from_version: str | None
+    plan: str
+    status: str
+    step: int
+    weight_bp: int
+    started_at: int
+    started_by: str
+    started_because: str
+    ended_at: int | None
+    ended_by: str | None
+    ended_because: str | None
+    trigger: str | None
+    steps: tuple[Step, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A release that must be loaded and warm. rollout: the one that needs it; "" for an undisputed stable."""
+
+    service: str
+    rollout: str
+    release: Release
+
+
+async def service(store: Store, name: str) -> Service | None:
+    """Return a service, or None when nothing was ever recorded for it."""
+    rows = await store.rows(_SERVICE, {"name": name})
+    return _service(rows[0]) if rows else None
+
+
+async def services(store: Store) -> list[Service]:
+    """Return every service, by name."""
+    rows = await store.rows(_SERVICES, {})
+    return [_service(row) for row in rows if row.service != UNADDRESSED]
+
+
+async def wanted(store: Store) -> list[Wanted]:
+    """Return the releases that must be loaded and warm, service by service."""
+    return [
+        Wanted(one.service, _needed_by(one.state, release), release)
+        for one in await services(store)
+        for release in wanted_by(one.state)
+    ]
+
+
+async def rollout(store: Store, id: str) -> Rollout | None:
+    """Return a rollout with the steps it entered, or None when there is none of that name."""
+    rows = await store.rows(_ROLLOUT, {"id": id})
+    if not rows:
+        return None
+    steps = await store.rows(_STEPS, {"id": id})
+    return replace(Rollout(*rows[0]), steps=tuple(Step(*step) for step in steps))
+
+
+async def rollouts(store: Store, name: str, limit: int = 100) -> list[Rollout]:
+    """Return a service's rollouts without their steps, newest first, at most `limit`."""
+    rows = await store.rows(_ROLLOUTS, {"name": name, "limit": limit})
+    return [Rollout(*row) for row in rows]
+
+
+_S: Final = tables.services.c
+_R: Final = tables.rollouts.c
+_SERVICES: Final = select(_S.service, _S.position, _S.at_ms, _S.head_hash, _S.state).order_by(_S.service)
+_SERVICE: Final = _SERVICES.where(_S.service == bindparam("name"))
+# Columns in the order of the fields that take them.
+_EVERY_ROLLOUT: Final = select(*(_R[name] for name in Rollout.__slots__ if name != "steps"))
+_ROLLOUT: Final = _EVERY_ROLLOUT.where(_R.rollout == bindparam("id"))
+_ROLLOUTS: Final = (
+    _EVERY_ROLLOUT.where(_R.service == bindparam("name"))
+    .order_by(_R.started_at.desc(), _R.rollout.desc())
+    .limit(bindparam("limit"))
+)
+_STEPS: Final = (
+    select(*(tables.steps.c[name] for name in Step.__slots__))
+    .where(tables.steps.c.rollout == bindparam("id"))
+    .order_by(tables.steps.c.step)
+)
+
+
+def _service(row: Row[*tuple[Any, ...]]) -> Service:
+    return Service(row.service, row.position, row.at_ms, row.head_hash, state_from(row.state.encode()))
+
+
+def _needed_by(state: State, release: Release) -> str:
+    if state.rollout is not None and state.rollout.release == release:
+        return state.rollout.id
+    if state.guard is not None and release in (state.guard.previous, state.stable):
+        return state.guard.rollout
+    return ""
