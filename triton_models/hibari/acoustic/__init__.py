@@ -1,0 +1,1 @@
+"""Phoneme ids to spectra: the voice's neural net."""
