@@ -1,0 +1,71 @@
+"""Tables: swapped for newer ones only, and kept over a restart."""
+
+from pathlib import Path
+
+from controller.core.names import Release
+from controller.gateway.keep import TableFile
+from controller.gateway.metrics import Metrics
+from controller.gateway.tables import Tables
+from tests.gateway.stage import SERVICE, table
+
+V1 = Release("tone", "1.0.0", "tone__v1", "sha256:1", 44_100, 20.0, "2026-01-01T00:00:00+00:00")
+V2 = Release("tone", "2.0.0", "tone__v2", "sha256:2", 44_100, 20.0, "2026-02-01T00:00:00+00:00")
+
+
+def refused(metrics: Metrics) -> float:
+    """Return how many tables were refused."""
+    return metrics.registry.get_sample_value("segue_routing_tables_refused_total", {"service": SERVICE}) or 0
+
+
+def test_only_a_newer_epoch_is_used() -> None:
+    """A newer table replaces the old one whole; an older one is refused and counted."""
+    metrics = Metrics()
+    tables = Tables(metrics)
+    new = table(2, stable=V2)
+    assert tables.offer(table(1, stable=V1))
+    assert tables.offer(new)
+    assert not tables.offer(table(1, stable=V1))
+    assert tables.get(SERVICE) is new
+    assert refused(metrics) == 1
+    assert metrics.registry.get_sample_value("segue_routing_epoch", {"service": SERVICE}) == 2
+
+
+def test_same_table_again_is_quiet() -> None:
+    """A table read twice is no news and no refusal; another one of the same epoch is refused."""
+    metrics = Metrics()
+    tables = Tables(metrics, [table(2, stable=V2)])
+    assert not tables.offer(table(2, stable=V2))
+    assert refused(metrics) == 0
+    assert not tables.offer(table(2, stable=V1))
+    assert refused(metrics) == 1
+
+
+def test_tables_survive_a_restart(tmp_path: Path) -> None:
+    """What one gateway kept is what it loads."""
+    kept = (table(7, stable=V1, candidate=V2, weight_bp=500),)
+    TableFile(tmp_path / "new folder", "a").save(kept)
+    assert TableFile(tmp_path / "new folder", "a").load() == kept
+
+
+def test_gateways_of_one_machine_share_the_file(tmp_path: Path) -> None:
+    """Two routers keep tables of their own in one file."""
+    first, second = TableFile(tmp_path, "a"), TableFile(tmp_path, "b")
+    first.save([table(1, stable=V1)])
+    second.save([table(2, stable=V2)])
+    assert first.load() == (table(1, stable=V1),)
+    assert second.load() == (table(2, stable=V2),)
+
+
+def test_no_file_means_no_tables(tmp_path: Path) -> None:
+    """The first start has nothing to load."""
+    assert TableFile(tmp_path, "a").load() == ()
+
+
+def test_broken_file_is_passed_over_and_replaced(tmp_path: Path) -> None:
+    """A file that cannot be read costs no start, and the next swap writes it anew."""
+    file = TableFile(tmp_path, "a")
+    for content in ("", "{", "[]", '{"a": 7}', '{"a": [{"service": "tone"}]}', "\0" * 10):
+        file.path.write_text(content)
+        assert file.load() == ()
+        file.save([table(1, stable=V1)])
+        assert file.load() == (table(1, stable=V1),)
