@@ -1,0 +1,35 @@
+"""`make demo`."""
+
+import signal
+import sys
+from pathlib import Path
+
+from controller.core.errors import SegueError
+from controller.demo.show import Show
+from controller.demo.story import tell
+from controller.parts.installed import local_folder
+
+
+def main() -> int:
+    """Play the demo. Exit status: 0 every promise was kept, 1 one was not, 130 it was interrupted."""
+    # A plain kill, too, must end what was started: it leaves through the contexts, as Ctrl-C does.
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    folder, show = local_folder() / "demo", Show()
+    try:
+        kept = tell(folder, show)
+        show.save_picture(folder / "demo.svg")
+    except (SegueError, TimeoutError) as error:
+        show.failed(f"{error} (logs are below {_short(folder / 'segue')})")
+        return 1
+    except KeyboardInterrupt:
+        show.failed("interrupted; everything it started has ended")
+        return 130
+    return 0 if kept else 1
+
+
+def _short(path: Path) -> Path:
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
+if __name__ == "__main__":
+    sys.exit(main())

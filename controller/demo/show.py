@@ -1,0 +1,81 @@
+"""What a newcomer sees: one line for each thing that happens, and at the end the way of the rollback."""
+
+import time
+from pathlib import Path
+
+from rich.console import Console
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from controller.demo.hops import Rollback
+from controller.demo.report import Measured
+
+
+class Show:
+    """Prints as things happen and keeps it all for a picture."""
+
+    def __init__(self) -> None:
+        self._console = Console(record=True, width=108, highlight=False)
+        self._begun = time.monotonic()
+
+    def member(self, name: str, what: str) -> None:
+        """Tell what became of one of the processes."""
+        if what == "ready":
+            self._line(f"[dim]{name} is ready[/dim]")
+
+    def title(self, text: str) -> None:
+        """Tell what comes next."""
+        self._console.print()
+        self._console.print(f"[bold cyan]{text}[/bold cyan]")
+
+    def happened(self, text: str, style: str = "") -> None:
+        """Tell that something happened, with the seconds since the demo began."""
+        self._line(f"[{style}]{text}[/{style}]" if style else text)
+
+    def rollback(self, rollback: Rollback) -> None:
+        """Draw the way of the rollback, hop by hop."""
+        table = Table(title="the way of the rollback", title_style="bold", expand=True)
+        table.add_column("after the first fault", justify="right", no_wrap=True)
+        table.add_column("after the webhook", justify="right", no_wrap=True)
+        table.add_column("what happened")
+        for hop in rollback.hops():
+            since_fault_s = (hop.at_ms - rollback.fault_ms) / 1000
+            since_webhook_ms = hop.at_ms - rollback.received_ms
+            table.add_row(
+                f"{since_fault_s:+.3f} s", f"{since_webhook_ms:+.0f} ms" if since_webhook_ms >= 0 else "", hop.what
+            )
+        self._console.print()
+        self._console.print(table)
+
+    def verdict(self, measured: Measured, broken: list[str], folder: Path) -> None:
+        """Say whether every promise was kept, and where to look and listen."""
+        share = measured.candidate_share_before
+        lines = Text()
+        lines.append(f"{measured.requests} utterances, {measured.failed_user_requests} users left without audio\n")
+        lines.append(
+            f"candidate before the rollback: {share.picked} of {share.of} = {share.share:.1%} "
+            f"(promised {share.promised:.0%}; 99.9 % interval {share.low:.1%} to {share.high:.1%})\n"
+        )
+        lines.append(
+            f"webhook to gateway {measured.alert_received_to_applied_ms:.0f} ms; "
+            f"first fault to gateway {measured.fault_to_applied_s:.2f} s\n"
+        )
+        equal = measured.replay_kafka_equal and measured.replay_sql_equal
+        lines.append(f"{measured.facts} facts; replays from Kafka and SQL {'equal' if equal else 'DIFFER'}\n")
+        lines.append(f"listen: {folder}/*.wav; measured: {folder}/report.json")
+        for sentence in broken:
+            lines.append(f"\nNOT KEPT: {sentence}", style="bold red")
+        title = "every promise was kept" if not broken else f"{len(broken)} promises were not kept"
+        self._console.print(Panel(lines, title=title, border_style="red" if broken else "green"))
+
+    def failed(self, why: str) -> None:
+        """Say in one sentence why the demo could not go on."""
+        self._console.print(f"[bold red]the demo stopped:[/bold red] {why}")
+
+    def save_picture(self, path: Path) -> None:
+        """Keep all that was printed as an SVG."""
+        self._console.save_svg(str(path), title="make demo")
+
+    def _line(self, text: str) -> None:
+        self._console.print(f"[dim]{time.monotonic() - self._begun:6.1f} s[/dim]  {text}")
