@@ -7,17 +7,24 @@ from typing import Annotated, Final
 
 import typer
 
-from controller.core.errors import SegueError, Unavailable
+from controller.core.errors import Malformed, SegueError, Unavailable
 
 FAILED: Final = 1
+NOT_UNDERSTOOD: Final = 2
 AWAY: Final = 3
 
 AsJson = Annotated[bool, typer.Option("--json", help="Answer with JSON.")]
 
 
 def code_of(error: SegueError) -> int:
-    """Return the exit code of an error: whether trying again can help."""
-    return AWAY if isinstance(error, Unavailable) else FAILED
+    """Return the exit code of an error: whether the caller must write something else, or may try again."""
+    match error:
+        case Unavailable():
+            return AWAY
+        case Malformed():
+            return NOT_UNDERSTOOD
+        case _:
+            return FAILED
 
 
 def tell_json(value: object) -> None:

@@ -2,7 +2,7 @@
 
 import typer
 
-from controller.cli import database, releases, run, tree
+from controller.cli import database, history, letters, releases, replaying, rollouts, run, tree
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -15,6 +15,10 @@ app.command()(tree.up)
 app.command()(tree.down)
 app.command()(tree.status)
 app.command()(run.run)
+app.add_typer(releases.app, name="release")
+app.add_typer(rollouts.app, name="rollout")
+app.command()(history.history)
+app.add_typer(letters.app, name="dead-letters")
+app.command()(replaying.replay)
 app.command()(database.topics)
 app.add_typer(database.app, name="db")
-app.add_typer(releases.app, name="release")

@@ -1,17 +1,13 @@
 """`segue db upgrade` and `segue topics`: bring the two stores to what this version of Segue needs."""
 
+import asyncio
+
 import typer
 
 from controller.cli.answers import AsJson, tell_json, tell_table
-from controller.cli.here import kafka_here
-from controller.settings import read_settings
+from controller.cli.here import kafka_here, settings_here
 
-app = typer.Typer(no_args_is_help=True, help="The state store's schema.")
-
-
-@app.callback()
-def database() -> None:
-    """The state store's schema."""
+app = typer.Typer(no_args_is_help=True, help="The state store.")
 
 
 @app.command()
@@ -24,11 +20,55 @@ def upgrade(as_json: AsJson = False) -> None:
     from controller.journal.schema import NEWEST
     from controller.journal.schema import upgrade as upgrade_schema
 
-    upgrade_schema(read_settings().database)
+    upgrade_schema(settings_here().database)
     if as_json:
         tell_json({"schema": NEWEST})
     else:
         typer.echo(f"the database has schema {NEWEST}")
+
+
+@app.command()
+def verify(as_json: AsJson = False) -> None:
+    """
+    Check every fact's hash: is the journal still what was written?
+
+    Example: segue db verify
+    """
+    from dataclasses import asdict
+
+    from controller.cli.stored import opened
+    from controller.journal.audit import Verified, verify_chain
+
+    async def check() -> Verified:
+        async with opened(settings_here()) as store:
+            return await verify_chain(store)
+
+    verified = asyncio.run(check())
+    if as_json:
+        tell_json(asdict(verified))
+    else:
+        typer.echo(f"{verified.facts} facts of {verified.streams} services are what was written")
+
+
+@app.command()
+def rebuild(as_json: AsJson = False) -> None:
+    """
+    Make the read tables anew from the journal; deciding waits meanwhile.
+
+    Example: segue db rebuild
+    """
+    from controller.cli.stored import opened
+    from controller.journal.rebuild import rebuild as rebuild_tables
+
+    async def make() -> int:
+        async with opened(settings_here()) as store:
+            return await rebuild_tables(store)
+
+    facts = asyncio.run(make())
+    if as_json:
+        tell_json({"facts": facts})
+    else:
+        typer.echo(f"the read tables were made anew from {facts} facts")
 
 
 def topics(as_json: AsJson = False) -> None:
