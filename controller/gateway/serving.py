@@ -3,7 +3,9 @@
 import asyncio
 import contextlib
 import logging
+import socket
 from collections.abc import Iterator
+from typing import Final
 
 import uvicorn
 
@@ -21,6 +23,8 @@ from controller.settings import Settings
 
 log = logging.getLogger(__name__)
 
+_BACKLOG: Final = 2048
+
 
 async def serve(settings: Settings) -> None:
     """
@@ -32,6 +36,7 @@ async def serve(settings: Settings) -> None:
     for name, address in (("SEGUE_KAFKA", settings.kafka), ("SEGUE_TRITON_HTTP", settings.triton_http)):
         if not address:
             raise Malformed(f"{name} is empty; give the address, host:port, that the gateway shall use")
+    listener = _socket(settings.host, settings.gateway_port)
     metrics = Metrics()
     file = TableFile(settings.data, settings.router)
     tables = Tables(metrics, file.load())
@@ -51,7 +56,7 @@ async def serve(settings: Settings) -> None:
             app = make_app(Parts(tables, follower, engine, metrics, encoders, settings.release_timeout_s))
             tasks = [asyncio.create_task(part.run()) for part in (follower, reporter, keeper)]
             try:
-                await _listen(_Server(_config(app, settings)))
+                await _listen(_Server(_config(app, settings)), listener)
             finally:
                 for task in tasks:
                     task.cancel()
@@ -63,8 +68,6 @@ async def serve(settings: Settings) -> None:
 def _config(app: object, settings: Settings) -> uvicorn.Config:
     return uvicorn.Config(
         app,  # type: ignore[arg-type]  # uvicorn spells ASGI's messages as TypedDicts; ours are plain dicts
-        host=settings.host,
-        port=settings.gateway_port,
         http="httptools",
         ws="none",
         lifespan="off",
@@ -77,19 +80,25 @@ def _config(app: object, settings: Settings) -> uvicorn.Config:
     )
 
 
-async def _listen(server: "_Server") -> None:
-    listening = asyncio.ensure_future(server.serve())
+def _socket(host: str, port: int) -> socket.socket:
+    # uvicorn would answer a port that is taken by ending the whole process.
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=_BACKLOG)
+    except OSError as error:
+        raise Broken(
+            f"the gateway cannot listen on {host}:{port}: {error.strerror}; free that port or set SEGUE_GATEWAY_PORT"
+        ) from error
+
+
+async def _listen(server: "_Server", listener: socket.socket) -> None:
+    listening = asyncio.ensure_future(server.serve([listener]))
     try:
         await asyncio.shield(listening)
     except asyncio.CancelledError:
         server.should_exit = True
         await listening
         raise
-    except SystemExit as error:
-        # What uvicorn does when the port is taken; it has logged why.
-        raise Broken(
-            "the gateway cannot listen on its port; see the line before, and set SEGUE_GATEWAY_PORT"
-        ) from error
 
 
 class _Server(uvicorn.Server):

@@ -89,8 +89,9 @@ async def gateway(
     serving = asyncio.create_task(server.serve())
     await until(lambda: server.started)
     try:
-        connector = aiohttp.TCPConnector(limit=0)
-        async with aiohttp.ClientSession(f"http://{LOOPBACK}:{port}", connector=connector) as http:
+        # "unsafe": a jar that keeps cookies of an address without a name, as browsers do.
+        jar, connector = aiohttp.CookieJar(unsafe=True), aiohttp.TCPConnector(limit=0)
+        async with aiohttp.ClientSession(f"http://{LOOPBACK}:{port}", connector=connector, cookie_jar=jar) as http:
             yield Gateway(known, metrics, http)
     finally:
         server.should_exit = True
