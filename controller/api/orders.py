@@ -1,0 +1,69 @@
+"""POST /v1/rollouts and /v1/services/{name}/{order}: what people ask for, checked here, decided by the consumers."""
+
+import time
+from collections.abc import Awaitable, Callable
+from typing import Final
+from uuid import uuid4
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from controller.api.answers import read_body
+from controller.api.tokens import allow
+from controller.core.errors import Malformed
+from controller.wire.messages import MESSAGES, MessageType, read_data
+from controller.wire.outbound import message
+from controller.wire.strict import MESSAGE_LIMIT_BYTES, parse_object
+from controller.wire.topics import Topic
+
+SOURCE: Final = "segue/api"
+
+ORDERS: Final = {
+    "pause": MessageType.PAUSE,
+    "resume": MessageType.RESUME,
+    "promote": MessageType.PROMOTE,
+    "rollback": MessageType.ROLLBACK,
+    "override": MessageType.OVERRIDE,
+}
+
+_KEY_CHARACTERS: Final = 200
+
+
+async def request_rollout(request: Request) -> Response:
+    """Publish a rollout request: {service, release, plan?, actor, reason}."""
+    allow(request, "operator")
+    return await _publish(request, Topic.REQUESTED, MessageType.REQUESTED, {})
+
+
+def give_order(type: MessageType) -> Callable[[Request], Awaitable[Response]]:
+    """Return the endpoint that publishes one kind of order: {actor, reason, rollout?}, and digest for an override."""
+
+    async def order(request: Request) -> Response:
+        allow(request, "operator")
+        return await _publish(request, Topic.ORDERED, type, {"service": request.path_params["name"]})
+
+    return order
+
+
+async def _publish(request: Request, topic: Topic, type: MessageType, named: dict[str, object]) -> Response:
+    body = parse_object(await read_body(request, MESSAGE_LIMIT_BYTES), "body")
+    data = {**named, **body}
+    if any(data[name] != value for name, value in named.items()):
+        raise Malformed(f"body.service is {body['service']!r}; allowed: {named['service']!r}, as in the path, or none")
+    # Read here only to refuse at once what the consumer would reject; what it means is decided there.
+    command = read_data(MESSAGES[topic][type], data, SOURCE)
+    id = _id(request)
+    now_ms = time.time_ns() // 1_000_000
+    await request.app.state.publisher.publish([message(topic, type, SOURCE, id, command.service, data, now_ms)])
+    return JSONResponse({"id": id, "source": SOURCE, "service": command.service, "type": type.value}, 202)
+
+
+def _id(request: Request) -> str:
+    """Return the sender's own id for this order, if it gave one: then sending it again does nothing twice."""
+    given = request.headers.get("idempotency-key")
+    if given is None:
+        return str(uuid4())
+    if not (0 < len(given) <= _KEY_CHARACTERS and given.isprintable()):
+        raise HTTPException(400, f"Idempotency-Key must have 1 to {_KEY_CHARACTERS} printable characters")
+    return given

@@ -1,0 +1,90 @@
+"""The API as a process: uvicorn on the running loop, until SIGTERM, SIGINT or cancellation."""
+
+import asyncio
+import signal
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+
+import uvicorn
+
+from controller.api.app import create_app
+from controller.core.errors import Broken
+from controller.settings import Settings
+
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+_BACKLOG = 128
+_CONNECTIONS = 512
+_KEEP_ALIVE_S = 75
+_FINISH_S = 5
+
+
+async def serve(settings: Settings) -> None:
+    """Serve the API on settings.host:settings.api_port. Raises Broken when that address cannot be had."""
+    server = _Server(
+        uvicorn.Config(
+            create_app(settings),
+            http="httptools",
+            ws="none",
+            lifespan="on",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            limit_concurrency=_CONNECTIONS,
+            # Longer than Alertmanager waits between two notifications of one group: it then finds its connection open.
+            timeout_keep_alive=_KEEP_ALIVE_S,
+            timeout_graceful_shutdown=_FINISH_S,
+        )
+    )
+    with _listening(settings.host, settings.api_port) as listener, _signals(server):
+        running = asyncio.create_task(server.serve(sockets=[listener]))
+        try:
+            await asyncio.shield(running)
+        except asyncio.CancelledError:
+            server.should_exit = True
+            await running
+            raise
+
+
+class _Server(uvicorn.Server):
+    """A server that leaves signals alone: uvicorn would raise them once more after an orderly end."""
+
+    def capture_signals(self) -> nullcontext[None]:  # type: ignore[override]  # any context manager does
+        return nullcontext()
+
+
+@contextmanager
+def _listening(host: str, port: int) -> Iterator[socket.socket]:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((host, port))
+        except OSError as error:
+            raise Broken(
+                f"the API cannot listen on {host}:{port} ({error.strerror}); stop what does, or set SEGUE_API_PORT"
+            ) from error
+        listener.listen(_BACKLOG)
+        listener.setblocking(False)
+        yield listener
+
+
+@contextmanager
+def _signals(server: uvicorn.Server) -> Iterator[None]:
+    loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        server.should_exit = True
+
+    try:
+        for number in _SIGNALS:
+            loop.add_signal_handler(number, stop)
+    except (RuntimeError, ValueError):
+        # Not in the main thread, where signals never arrive: whoever runs us there ends us by cancelling.
+        yield
+        return
+    try:
+        yield
+    finally:
+        for number in _SIGNALS:
+            loop.remove_signal_handler(number)

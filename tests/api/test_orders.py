@@ -1,0 +1,114 @@
+"""Orders and requests over HTTP: refused at once when malformed, else in Kafka when 202 is answered."""
+
+import pytest
+
+from controller.core.commands import (
+    AnyCommand,
+    OverrideQuarantine,
+    PauseRollout,
+    PromoteRollout,
+    RequestRollout,
+    ResumeRollout,
+    RollBack,
+)
+from controller.core.plan import NAMED_PLANS
+from controller.wire.topics import Topic
+from tests.api.world import ALERTMANAGER, VIEWER, Api
+from tests.wire.records import RELEASE
+from tests.wire.values import NEW
+
+SAID = {"actor": "lena", "reason": "it sounds flat"}
+
+
+@pytest.mark.parametrize(
+    ("order", "more", "command"),
+    [
+        ("pause", {}, PauseRollout(service="order-pause", **SAID)),
+        ("resume", {}, ResumeRollout(service="order-resume", **SAID)),
+        ("promote", {"rollout": "x-1"}, PromoteRollout(service="order-promote", **SAID, rollout="x-1")),
+        ("rollback", {}, RollBack(service="order-rollback", **SAID)),
+        ("override", {"digest": NEW.digest}, OverrideQuarantine(service="order-override", **SAID, digest=NEW.digest)),
+    ],
+)
+async def test_order_is_in_kafka_when_202_is_answered(
+    api: Api, order: str, more: dict[str, str], command: AnyCommand
+) -> None:
+    """Every order can be given over HTTP, and says who and why."""
+    answer = await api.post(f"/v1/services/{command.service}/{order}", {**SAID, **more})
+    assert answer.status_code == 202
+    (said,) = await api.taken(Topic.ORDERED, command.service)
+    assert said.command == command
+    assert answer.json() == {
+        "id": said.id,
+        "source": said.source,
+        "service": command.service,
+        "type": f"io.segue.rollout.{order}",
+    }
+
+
+async def test_rollout_is_requested(api: Api) -> None:
+    """A release can be published over HTTP, with a plan's name."""
+    body = {**SAID, "service": "asked", "release": RELEASE, "plan": "quick"}
+    answer = await api.post("/v1/rollouts", body)
+    assert answer.status_code == 202
+    (said,) = await api.taken(Topic.REQUESTED, "asked")
+    assert said.command == RequestRollout(service="asked", **SAID, release=NEW, plan=NAMED_PLANS["quick"])
+
+
+async def test_order_sent_again_under_its_own_key_is_the_same_order(api: Api) -> None:
+    """Who is not sure whether an order arrived gives it again, and the inbox knows it."""
+    for _ in range(2):
+        answer = await api.post("/v1/services/twice/pause", SAID, headers={"Idempotency-Key": "night-shift-7"})
+        assert answer.json()["id"] == "night-shift-7"
+    first, second = await api.taken(Topic.ORDERED, "twice")
+    assert (first.source, first.id) == (second.source, second.id)
+
+
+async def test_orders_without_a_key_are_different_orders(api: Api) -> None:
+    """Pausing, resuming and pausing again pauses again."""
+    ids = {(await api.post("/v1/services/thrice/pause", SAID)).json()["id"] for _ in range(3)}
+    assert len(ids) == 3
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "sentence"),
+    [
+        ("/v1/services/bad/pause", {"reason": "r"}, "data.actor is missing; allowed: a value"),
+        ("/v1/services/bad/pause", {"actor": "a", "reason": " "}, r"data.reason is ' '; allowed: text that matches \S"),
+        ("/v1/services/bad/pause", {**SAID, "why": "x"}, "data.why is not a field of PauseOrdered"),
+        ("/v1/services/bad/override", {**SAID, "digest": "1.6.0"}, "data.digest is '1.6.0'"),
+        ("/v1/services/bad/pause", {**SAID, "service": "other"}, "body.service is 'other'; allowed: 'bad'"),
+        ("/v1/services/NOT A NAME/pause", SAID, "data.service is 'NOT A NAME'"),
+        ("/v1/services/bad/pause", b"", "body, character 0 is the end; allowed: JSON"),
+        ("/v1/services/bad/pause", b'{"actor":"a","actor":"b"}', "key 'actor' occurs twice"),
+        ("/v1/rollouts", {**SAID, "service": "bad"}, "data.release is missing"),
+        (
+            "/v1/rollouts",
+            {**SAID, "service": "bad", "release": RELEASE, "plan": "fast"},
+            "data.plan is 'fast'; allowed",
+        ),
+    ],
+)
+async def test_malformed_order_is_refused_at_once(api: Api, path: str, body: object, sentence: str) -> None:
+    """The sender hears in one sentence what to change, and nothing goes to Kafka."""
+    answer = await api.post(path, body)
+    assert answer.status_code == 400
+    assert sentence in answer.json()["error"]
+    assert await api.taken(Topic.ORDERED, "bad") == await api.taken(Topic.REQUESTED, "bad") == []
+
+
+async def test_key_that_no_inbox_could_hold_is_refused(api: Api) -> None:
+    """An Idempotency-Key has an end."""
+    answer = await api.post("/v1/services/bad/pause", SAID, headers={"Idempotency-Key": "k" * 201})
+    assert answer.status_code == 400
+    assert "Idempotency-Key" in answer.json()["error"]
+
+
+@pytest.mark.parametrize("token", [VIEWER, ALERTMANAGER])
+@pytest.mark.parametrize("path", ["/v1/services/forged/rollback", "/v1/rollouts"])
+async def test_only_operators_give_orders(api: Api, path: str, token: str) -> None:
+    """Looking and alerting are no right to steer."""
+    answer = await api.post(path, SAID, token)
+    assert answer.status_code == 403
+    assert answer.json()["error"].endswith("use one of role operator")
+    assert await api.taken(Topic.ORDERED, "forged") == []
