@@ -1,0 +1,220 @@
+"""
+Records of one topic, handed over in batches, and acknowledged only after their effect is committed.
+
+FastStream reads the batches and holds the group membership; what differs from its defaults, and why:
+
+- Acknowledgement is ours alone (`MANUAL`): its other policies commit before the work, or after an exception.
+- Records come as raw bytes. Its own parser decodes every header as UTF-8 and its decoder guesses at JSON; either would
+  lose a whole batch to one bad record.
+- The poll itself waits for records. Its loop sleeps `batch_timeout_ms` again after each empty poll, which would stand
+  between an alert and its answer.
+- A failing neighbour is waited for here, with the batch in hand. Handing the batch back would have it redelivered
+  thousands of times a second.
+
+What remains after a crash or a rebalance is redelivery, and that is harmless: the inbox knows what was decided.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from itertools import chain
+from typing import Any, Final
+
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.errors import KafkaError
+from faststream.kafka import KafkaBroker
+from faststream.kafka.message import KafkaAckableMessage, KafkaMessage
+from faststream.middlewares import AckPolicy
+
+from consumers.metrics import RETRIES
+from consumers.waiting import delays_s, pause, until_stopped
+from consumers.worker import Worker
+from controller.core.errors import Conflict, Unavailable
+from controller.wire.inbound import Received
+from controller.wire.topics import Topic
+
+Take = Callable[[Sequence[Received]], Awaitable[None]]
+"""
+Settles a batch for good: returning means that its effect is committed.
+
+Raises Unavailable or Conflict to be called again with the same batch. Anything else ends the function, and the batch
+comes again when it is restarted.
+"""
+
+BATCH: Final = 100
+_POLL_MS: Final = 1_000
+_AFTER_ERROR_S: Final = 0.5
+_GRACE_S: Final = 0.7
+_LEAVE_S: Final = 1.2
+
+# Kafka forgets a killed member, and hands its partitions on, only after this long; its own lower limit is 6 s.
+_SESSION_MS: Final = 6_000
+_HEARTBEAT_MS: Final = 2_000
+
+# How long a fetch may stand at the broker. A partition whose records were handed over while a fetch for its neighbours
+# stands there has to wait for it: low, but not so low that idle consumers keep the machine busy.
+_FETCH_WAIT_MS: Final = 100
+
+_NOTHING: Final = TopicPartition("", 0)
+
+_log = logging.getLogger(__name__)
+# Errors alone: it warns at each start that it creates no topics, which is as it should be.
+_faststream = logging.getLogger("consumers.faststream")
+_faststream.setLevel(logging.ERROR)
+
+
+async def deliver(worker: Worker, topic: Topic, take: Take) -> None:
+    """
+    Give every record of `topic` to `take` until the worker is asked to stop.
+
+    Raises Unavailable when Kafka cannot be reached at the start, and whatever `take` raised beyond its contract; the
+    batch in hand is then not acknowledged.
+    """
+    await _Delivery(worker, topic, take).run()
+
+
+class _Delivery:
+    def __init__(self, worker: Worker, topic: Topic, take: Take) -> None:
+        self._worker = worker
+        self._topic = topic
+        self._take = take
+        self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._broker = KafkaBroker(
+            worker.settings.kafka.split(","),
+            client_id=worker.group,
+            consumer_only=True,
+            allow_auto_create_topics=False,
+            apply_types=False,
+            graceful_timeout=_GRACE_S,
+            logger=_faststream,
+            log_level=logging.DEBUG,
+        )
+        self._subscriber = self._broker.subscriber(
+            worker.topic(topic),
+            batch=True,
+            group_id=worker.group,
+            max_records=BATCH,
+            ack_policy=AckPolicy.MANUAL,
+            auto_offset_reset="earliest",
+            fetch_max_wait_ms=_FETCH_WAIT_MS,
+            session_timeout_ms=_SESSION_MS,
+            heartbeat_interval_ms=_HEARTBEAT_MS,
+            no_reply=True,
+            parser=self._parse,
+            decoder=_undecoded,
+        )
+        self._subscriber.get_msg = _wait_for_records  # type: ignore[method-assign]  # see the module's third point
+        self._subscriber(self._on_batch)
+
+    async def run(self) -> None:
+        self._worker.not_ready(f"it is joining the group {self._worker.group}")
+        try:
+            try:
+                await self._broker.start()
+            except KafkaError as error:
+                raise Unavailable(
+                    f"{self._worker.name} cannot reach Kafka at {self._worker.settings.kafka} ({error})"
+                ) from error
+            self._worker.ready_when(self._why_not_ready)
+            if await until_stopped(self._worker.stopping, self._failed):
+                self._failed.result()
+        finally:
+            self._worker.not_ready("it is stopped")
+            await self._leave()
+
+    async def _leave(self) -> None:
+        try:
+            async with asyncio.timeout(_LEAVE_S):
+                await self._broker.stop()
+        except (KafkaError, TimeoutError) as error:
+            # Kafka is away, and will find out by itself that this member is gone.
+            _log.warning("%s did not leave its group in order: %r", self._worker.name, error)
+
+    def _why_not_ready(self) -> str:
+        consumer = self._subscriber.consumer
+        if consumer is None or not consumer.assignment():
+            return f"no partition of {self._worker.topic(self._topic)} is assigned to it"
+        return ""
+
+    async def _parse(self, records: tuple[ConsumerRecord[Any, Any], ...]) -> KafkaMessage:
+        consumer = self._subscriber.consumer
+        assert consumer is not None
+        return KafkaAckableMessage(raw_message=records, body=b"", message_id="", correlation_id="-", consumer=consumer)
+
+    async def _on_batch(self, message: KafkaMessage) -> None:
+        assert isinstance(message.raw_message, tuple)
+        batch = [_received(self._topic, record) for record in message.raw_message]
+        try:
+            if await self._settle(batch):
+                await self._acknowledge(message)
+                return
+        except Exception as error:
+            # FastStream logs and goes on; the next acknowledgement would then pass over this batch.
+            if not self._failed.done():
+                self._failed.set_exception(error)
+        self._subscriber.running = False
+
+    async def _settle(self, batch: Sequence[Received]) -> bool:
+        """Have the batch taken, however long its neighbours are away; False when asked to stop before that."""
+        delays = delays_s()
+        while True:
+            try:
+                await self._take(batch)
+                return True
+            except (Unavailable, Conflict) as error:
+                delay_s = next(delays)
+                RETRIES.labels(self._worker.name).inc()
+                _log.warning(
+                    "a batch waits: %s",
+                    error,
+                    extra={"function": self._worker.name, "records": len(batch), "retry_in_s": delay_s},
+                )
+            if await pause(self._worker.stopping, delay_s):
+                return False
+            await self._stay_in_group()
+
+    async def _stay_in_group(self) -> None:
+        """
+        Poll for no partition at all: it takes no record, and tells the group that this member is alive.
+
+        Without it the group would give our partitions away after max_poll_interval_ms, five minutes.
+        """
+        consumer = self._subscriber.consumer
+        if consumer is not None:
+            with suppress(KafkaError):
+                await consumer.getmany(_NOTHING, timeout_ms=0)
+
+    async def _acknowledge(self, message: KafkaMessage) -> None:
+        try:
+            await message.ack()
+        except KafkaError as error:
+            # The effect is committed. Whoever has the partition now gets the batch again and finds it in the inbox.
+            _log.warning("an acknowledgement failed: %s", error, extra={"function": self._worker.name})
+
+
+async def _wait_for_records(consumer: "AIOKafkaConsumer[Any, Any]") -> tuple[ConsumerRecord[Any, Any], ...]:
+    try:
+        batches = await consumer.getmany(timeout_ms=_POLL_MS, max_records=BATCH)
+    except KafkaError as error:
+        # Caught here because FastStream would sleep five seconds over it.
+        _log.warning("a poll failed: %s", error)
+        await asyncio.sleep(_AFTER_ERROR_S)
+        return ()
+    return tuple(chain(*batches.values()))
+
+
+async def _undecoded(message: KafkaMessage) -> KafkaMessage:
+    return message
+
+
+def _received(topic: Topic, record: ConsumerRecord[Any, Any]) -> Received:
+    return Received(
+        topic=topic,
+        partition=record.partition,
+        offset=record.offset,
+        key=record.key,
+        value=record.value,
+        headers=tuple(record.headers),
+        timestamp_ms=record.timestamp,
+    )

@@ -1,0 +1,72 @@
+"""
+Outbox to Kafka: every committed message is published, in order per service, right after its commit.
+
+One relay works at a time (it holds the store's lock); others stand by. A message leaves the outbox only once Kafka has
+acknowledged it, so a crash in between publishes it twice: readers drop what they have by stream and position, or by
+epoch.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Sequence
+from typing import Final
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+
+from consumers.metrics import OUTBOX_ROWS, RELAY_SECONDS, RELAYED
+from consumers.producing import producer
+from consumers.waiting import until_stopped
+from consumers.worker import Worker
+from controller.core.errors import Unavailable
+from controller.journal import OutboxRow, Relay
+
+_BATCH: Final = 500
+# Commits wake the relay; this is how often it looks by itself, should a wake-up be lost.
+_SWEEP_S: Final = 1.0
+
+_log = logging.getLogger(__name__)
+
+
+async def run(worker: Worker) -> None:
+    """Publish the outbox until the worker is asked to stop. Raises Unavailable when Kafka or the database is away."""
+    worker.ready_when(lambda: "")  # one that stands by is ready too
+    async with worker.store.relay(0) as relay, producer(worker.settings) as kafka:
+        _log.info("this relay works now", extra={"function": worker.name})
+        while not worker.stopping.is_set():
+            rows = await relay.next_batch(_BATCH)
+            OUTBOX_ROWS.set(len(rows))
+            if rows and await _published(worker, kafka, rows):
+                await _forget(relay, rows)
+            if len(rows) < _BATCH:
+                await worker.store.wait_for_outbox(_SWEEP_S)
+
+
+async def _published(worker: Worker, kafka: AIOKafkaProducer, rows: Sequence[OutboxRow]) -> bool:
+    """Send rows in their order and wait until Kafka has them all; False when asked to stop before that."""
+    began = time.perf_counter()
+    try:
+        sent = asyncio.gather(*[await _send(worker, kafka, row) for row in rows])
+        if not await until_stopped(worker.stopping, sent):
+            sent.cancel()
+            return False
+        sent.result()
+    except KafkaError as error:
+        raise Unavailable(f"Kafka at {worker.settings.kafka} did not take the outbox ({error})") from error
+    RELAY_SECONDS.observe(time.perf_counter() - began)
+    return True
+
+
+async def _send(worker: Worker, kafka: AIOKafkaProducer, row: OutboxRow) -> "asyncio.Future[None]":
+    sent: asyncio.Future[None] = await kafka.send(
+        worker.topic(row.topic), value=row.body, key=row.key, headers=list(row.headers)
+    )
+    return sent
+
+
+async def _forget(relay: Relay, rows: Sequence[OutboxRow]) -> None:
+    await relay.delete([row.id for row in rows])
+    OUTBOX_ROWS.set(0)
+    for row in rows:
+        RELAYED.labels(row.topic).inc()

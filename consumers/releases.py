@@ -1,0 +1,211 @@
+"""
+What the services want loaded is loaded, heard, and unloaded when nobody wants it any more.
+
+Level-triggered: each sweep compares what `views.wanted` says with what is held here, whatever happened in between. The
+journal only wakes it, so that a new candidate need not wait for the next sweep; a lost message, a restart of this
+worker or of Triton are all healed by the sweep.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Final
+
+from consumers.delivery import deliver
+from consumers.kept import Kept, Surroundings
+from consumers.metrics import PROBE_SECONDS, PROBE_UP
+from consumers.producing import producer
+from consumers.reports import Reports
+from consumers.waiting import delays_s
+from consumers.worker import Worker
+from controller.core.errors import SegueError, Unavailable
+from controller.core.names import Release
+from controller.journal import views
+from controller.outside.triton import Probe, Triton
+from controller.wire.inbound import Received
+from controller.wire.topics import Topic
+
+_SWEEP_S: Final = 1.0
+_LOADS_AT_ONCE: Final = 2
+
+_log = logging.getLogger(__name__)
+
+
+async def run(worker: Worker) -> None:
+    """Keep Triton at what the services want, until the worker is asked to stop; what is loaded then stays loaded."""
+    async with Triton(worker.settings.triton_grpc) as triton, producer(worker.settings) as kafka:
+        keeper = _Keeper(worker, triton, Reports(kafka, worker.topic(Topic.SIGNALS)))
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(deliver(worker, Topic.JOURNAL, keeper.wake))
+                group.create_task(keeper.sweep())
+        finally:
+            keeper.let_go()
+
+
+@dataclass(slots=True)
+class _Held:
+    """
+    A release in hand. wants: which service wants it, and for which rollout ("" when for none).
+
+    leaving: runs once nobody wants it; it can be called off until `gone`.
+    """
+
+    kept: Kept
+    life: asyncio.Task[None]
+    wants: dict[str, str] = field(default_factory=dict)
+    wanted_by: set[str] = field(default_factory=set)
+    leaving: asyncio.Task[None] | None = None
+    gone: bool = False
+
+
+class _Keeper:
+    def __init__(self, worker: Worker, triton: Triton, reports: Reports) -> None:
+        self._worker = worker
+        self._triton = triton
+        self._reports = reports
+        self._awake = asyncio.Event()
+        self._told: set[tuple[str, ...]] = set()
+        # By digest too: one name asked for with two digests is two releases, and one of them is not what is built.
+        self._held: dict[tuple[str, str], _Held] = {}
+        self._around = Surroundings(
+            triton=triton,
+            repository=worker.settings.repository,
+            loads=asyncio.Semaphore(_LOADS_AT_ONCE),
+            probe_every_s=worker.settings.probe_every_s,
+            first_timeout_s=worker.settings.release_timeout_s,
+            probed=self._probed,
+            changed=self._awake.set,
+            all_silent=self._others_silent,
+        )
+
+    async def wake(self, _: Sequence[Received]) -> None:
+        """Look again now: something happened."""
+        self._awake.set()
+
+    async def sweep(self) -> None:
+        """Compare and act until the worker is asked to stop."""
+        while not self._worker.stopping.is_set():
+            self._awake.clear()
+            try:
+                self._compare(await views.wanted(self._worker.store))
+                await self._tell()
+            except Unavailable as error:
+                # What is held stays held: an unreachable database is no reason to unload anything.
+                _log.warning("the releases were not looked over: %s", error)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_SWEEP_S):
+                    await self._awake.wait()
+
+    def let_go(self) -> None:
+        """Stop looking after the releases; Triton goes on serving them."""
+        for held in self._held.values():
+            held.life.cancel()
+            if held.leaving is not None:
+                held.leaving.cancel()
+
+    def _compare(self, wanted: Sequence[views.Wanted]) -> None:
+        now: dict[tuple[str, str], dict[str, str]] = {}
+        for want in wanted:
+            key = (want.release.ensemble, want.release.digest)
+            now.setdefault(key, {})[want.service] = want.rollout
+            if key not in self._held:
+                self._held[key] = self._hold(want.release)
+        for key, held in self._held.items():
+            held.wants = now.get(key, {})
+            held.wanted_by |= held.wants.keys()
+            if held.wants and held.leaving is not None and not held.gone:
+                held.leaving.cancel()
+                held.leaving = None
+            elif not held.wants and held.leaving is None:
+                held.leaving = asyncio.create_task(self._leave(key, held))
+
+    def _hold(self, release: Release) -> _Held:
+        _log.info("%s is wanted", release.ensemble, extra={"ensemble": release.ensemble, "release": release.version})
+        kept = Kept(release, self._around)
+        return _Held(kept, asyncio.create_task(kept.run()))
+
+    async def _tell(self) -> None:
+        """Report what came of each release to every service that wants it, once."""
+        for held in self._held.values():
+            for service, rollout in held.wants.items():
+                await self._tell_one(held.kept, service, rollout)
+
+    async def _tell_one(self, kept: Kept, service: str, rollout: str) -> None:
+        ensemble, heard, failed = kept.release.ensemble, kept.heard, kept.failed
+        if failed is not None:
+            incident = rollout or str(failed.at_ms)
+            if (service, "failed", incident, ensemble) not in self._told:
+                await self._reports.failed(service, incident, ensemble, unknown=failed.unknown, reason=failed.reason)
+                self._told.add((service, "failed", incident, ensemble))
+        elif heard is not None and rollout and (service, "ready", rollout, ensemble) not in self._told:
+            await self._reports.ready(
+                service,
+                rollout,
+                ensemble,
+                load_s=heard.load_s,
+                latency_s=heard.latency_s,
+                audio_s=heard.audio_s,
+            )
+            self._told.add((service, "ready", rollout, ensemble))
+
+    async def _leave(self, key: tuple[str, str], held: _Held) -> None:
+        """Let the last requests end, then unload the release and report it."""
+        ensemble = held.kept.release.ensemble
+        was_up = held.kept.heard is not None
+        if was_up:
+            await asyncio.sleep(self._worker.settings.drain_s)
+        held.gone = True
+        held.life.cancel()
+        for delay_s in delays_s(0.5, 5.0):
+            try:
+                if not any(other.wants for (name, _), other in self._held.items() if name == ensemble):
+                    await self._triton.unload(ensemble)
+                break
+            except SegueError as error:
+                _log.warning("%s is not unloaded yet: %s", ensemble, error, extra={"ensemble": ensemble})
+            await asyncio.sleep(delay_s)
+        del self._held[key]
+        self._forget_probes(held)
+        _log.info("%s is unloaded", ensemble, extra={"ensemble": ensemble})
+        if was_up:
+            await self._tell_unloaded(held)
+        self._awake.set()
+
+    async def _tell_unloaded(self, held: _Held) -> None:
+        incident = str(time.time_ns() // 1_000_000)
+        for service in sorted(held.wanted_by):
+            for delay_s in delays_s():
+                try:
+                    await self._reports.unloaded(
+                        service,
+                        incident,
+                        held.kept.release.ensemble,
+                        reason=f"it carries no traffic and was drained for {self._worker.settings.drain_s:g} s",
+                    )
+                    break
+                except Unavailable:
+                    await asyncio.sleep(delay_s)
+
+    def _probed(self, kept: Kept, probe: Probe | None) -> None:
+        held = self._held.get((kept.release.ensemble, kept.release.digest))
+        for service in held.wants if held else ():
+            labels = (kept.release.ensemble, kept.release.version, service)
+            PROBE_UP.labels(*labels).set(probe is not None)
+            if probe is not None:
+                PROBE_SECONDS.labels(*labels).observe(probe.latency_s)
+
+    def _forget_probes(self, held: _Held) -> None:
+        """Take the series away: an unloaded release is neither up nor down."""
+        for service in held.wanted_by:
+            labels = (held.kept.release.ensemble, held.kept.release.version, service)
+            for metric in (PROBE_UP, PROBE_SECONDS):
+                with suppress(KeyError):
+                    metric.remove(*labels)
+
+    def _others_silent(self, kept: Kept) -> bool:
+        others = [held.kept for held in self._held.values() if held.kept is not kept and held.kept.heard is not None]
+        return bool(others) and all(other.silent_for > 0 for other in others)

@@ -1,0 +1,118 @@
+"""
+One process that hosts any of the functions, keeps each of them running, and ends cleanly when asked to.
+
+A function that ends by an error is started again, later each time, and counted; its neighbours do not notice.
+"""
+
+import asyncio
+import logging
+import signal
+from collections.abc import Awaitable, Callable, Sequence
+from importlib import import_module
+from typing import Final
+
+from consumers.answering import answering
+from consumers.metrics import RESTARTS, RETRIES
+from consumers.quiet import hush
+from consumers.waiting import delays_s, pause
+from consumers.worker import Readiness, Worker
+from controller.core.errors import Broken, Unavailable
+from controller.journal import Store, open_store
+from controller.settings import Settings
+
+FUNCTIONS: Final = ("rollouts", "orders", "alerts", "signals", "relay", "timers", "releases", "notifier")
+"""What `run` can host. Each is a module of this package with `async def run(worker) -> None`."""
+
+# What is in hand may end by itself; then it is cancelled, which only means that it is done again later.
+_FINISH_S: Final = 0.3
+_CLOSE_S: Final = 1.5
+# After this long without an error a function's next one counts as its first.
+_STEADY_S: Final = 30.0
+
+_log = logging.getLogger(__name__)
+
+
+async def run(names: Sequence[str], settings: Settings) -> None:
+    """
+    Host functions until SIGTERM or SIGINT; answers /health, /ready and /metrics on settings.worker_port.
+
+    Waits for a database that is away. Raises Broken when a name is unknown, the port is taken, or the database's schema
+    is not this version's.
+    """
+    functions = {name: _function(name) for name in names}
+    hush("aiokafka")
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for stop in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(stop, stopping.set)
+    readiness = Readiness()
+    async with answering(settings.host, settings.worker_port, readiness) as port:
+        _log.info("hosting %s", ", ".join(names), extra={"functions": list(names), "port": port})
+        store = await _open(settings, stopping)
+        if store is None:
+            return
+        readiness.store = store
+        workers = [Worker(name, settings, store, stopping, readiness) for name in names]
+        try:
+            await _host([asyncio.create_task(_keep(functions[worker.name], worker)) for worker in workers], stopping)
+        finally:
+            await store.close()
+    _log.info("ended", extra={"functions": list(names)})
+
+
+Function = Callable[[Worker], Awaitable[None]]
+
+
+def _function(name: str) -> Function:
+    """Import only what is hosted: the release worker's libraries alone are larger than all the rest."""
+    if name not in FUNCTIONS:
+        raise Broken(f"there is no function {name!r}; choose among {', '.join(FUNCTIONS)}")
+    function: Function = import_module(f"consumers.{name}").run
+    return function
+
+
+async def _open(settings: Settings, stopping: asyncio.Event) -> Store | None:
+    delays = delays_s()
+    while True:
+        try:
+            return await open_store(settings.database)
+        except Unavailable as error:
+            delay_s = next(delays)
+            _log.warning("waiting for the database: %s", error, extra={"retry_in_s": delay_s})
+        if await pause(stopping, delay_s):
+            return None
+
+
+async def _host(kept: Sequence["asyncio.Task[None]"], stopping: asyncio.Event) -> None:
+    try:
+        await stopping.wait()
+        await asyncio.wait(kept, timeout=_FINISH_S)
+    finally:
+        for task in kept:
+            task.cancel()
+        await asyncio.wait(kept, timeout=_CLOSE_S)
+
+
+async def _keep(function: Function, worker: Worker) -> None:
+    """Run one function, again and again, until the worker is asked to stop."""
+    loop = asyncio.get_running_loop()
+    delays = delays_s()
+    while not worker.stopping.is_set():
+        began = loop.time()
+        try:
+            await function(worker)
+        except Unavailable as error:
+            RETRIES.labels(worker.name).inc()
+            why = str(error)
+        except Exception as error:
+            RESTARTS.labels(worker.name).inc()
+            _log.exception("%s ended by an error", worker.name, extra={"function": worker.name})
+            why = f"it ended by {type(error).__name__}: {error}"
+        else:
+            return
+        if loop.time() - began > _STEADY_S:
+            delays = delays_s()
+        delay_s = next(delays)
+        worker.not_ready(why)
+        _log.warning("%s starts again: %s", worker.name, why, extra={"function": worker.name, "retry_in_s": delay_s})
+        await pause(worker.stopping, delay_s)
