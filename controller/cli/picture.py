@@ -87,10 +87,15 @@ def awaited(state: State, now_ms: int) -> str:
 
 
 def fact_table(facts: Iterable[Recorded]) -> Table:
-    """Return facts as a table, one a line."""
-    table = Table("at", "fact", "what", "who", "why", box=None, pad_edge=False, header_style="dim")
+    """Return facts as a table, one a line; the time of day in UTC."""
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("at (UTC)", no_wrap=True)
+    table.add_column("fact", no_wrap=True, justify="right")
+    table.add_column("what", no_wrap=True)
+    table.add_column("who", overflow="ellipsis", no_wrap=True)
+    table.add_column("why")
     for one in facts:
-        table.add_row(iso(one.at_ms / 1000), str(one.position), one.type, one.actor, one.reason)
+        table.add_row(iso(one.at_ms / 1000)[11:19], str(one.position), one.type, one.actor, one.reason)
     return table
 
 

@@ -75,10 +75,9 @@ def _tell_ready(tree: Tree, as_json: bool) -> None:
         tell_json(addresses | {"tokens": str(tree.tokens.file)})
         sys.stdout.flush()
         return
-    console = Console(highlight=False)
     for name, where in addresses.items():
         if where:
-            console.print(f"  {name:<14}{where}")
+            print(f"  {name:<14}{where}")
     if tree.tokens.made:
-        console.print(f"  {'tokens':<14}{tree.tokens.file} (made by us; only you can read them)")
-    console.print("Segue is ready. Type and listen at the gateway; Ctrl-C stops everything.")
+        print(f"  {'tokens':<14}{tree.tokens.file} (made by us; only you can read them)")
+    print("Segue is ready. Type and listen at the gateway; Ctrl-C stops everything.", flush=True)
