@@ -26,12 +26,12 @@ def returned(tale: Tale, told: list[str]) -> list[str]:
 def test_good_to_bad_rolls_back(tale: Tale) -> None:
     """Given a candidate that fails on long texts, the rule fires, the traffic returns, and no user notices."""
     told = tale.walk_to_candidate(
-        tale.world.release("1.4.0"), tale.world.release("1.5.0", frequency_hz="660", max_characters="20")
+        tale.world.release("1.4.0"), tale.world.release("1.5.0", frequency_hz="660", max_characters="60")
     )
     speaking = 0
     while not any(sentence.startswith("RouteSet 3") for sentence in tale.sentences()):
         tale.served_by([f"user-{speaking}", f"other-{speaking}"])
-        answer = tale.say("a text that is longer than twenty characters", user=f"long-{speaking}")
+        answer = tale.say("so long " * 10, user=f"long-{speaking}")
         assert answer.status_code == 200
         assert answer.content
         speaking += 1

@@ -3,9 +3,8 @@
 import json
 import subprocess
 import sys
+from hashlib import sha256
 
-from controller.core.state import table
-from controller.core.stream import begin, fold
 from controller.parts.installed import ROOT
 from controller.supervise.plan import environment_of
 from controller.wire.codec import table_json
@@ -41,6 +40,4 @@ def test_replay_from_sql_gives_identical_state(tale: Tale) -> None:
     facts = returned_by_alert(tale)
     replayed = replay(tale, "sql")
     assert tale.sentences() == facts
-    live = table(fold(begin(tale.service), tale.facts()).state)
-    assert table_json(live) == table_json(tale.world.reader.tables[tale.service])
-    assert replayed["table"] == json.loads(table_json(live))
+    assert replayed["table_sha256"] == sha256(table_json(tale.world.reader.tables[tale.service])).hexdigest()

@@ -42,9 +42,9 @@ def test_header_forces_candidate(shared: Tale) -> None:
 def test_candidate_failure_is_answered_by_stable(tale: Tale) -> None:
     """Given a candidate that fails, its users hear stable instead, and the gateway counts the failure as its own."""
     tale.walk_to_candidate(
-        tale.world.release("1.4.0"), tale.world.release("1.5.0", frequency_hz="660", max_characters="3")
+        tale.world.release("1.4.0"), tale.world.release("1.5.0", frequency_hz="660", max_characters="60")
     )
-    answers = [tale.say(user=f"user-{number}") for number in range(12)]
+    answers = [tale.say("so long " * 10, user=f"user-{number}") for number in range(12)]
     assert {answer.status_code for answer in answers} == {200}
     assert {answer.headers["x-segue-release"] for answer in answers} == {"1.4.0"}
     assert "1.5.0" in {answer.headers.get("x-segue-failed-over-from", "") for answer in answers}
