@@ -22,6 +22,8 @@ class PostgresDatabase:
             pool_size=8,
             max_overflow=8,
             pool_timeout=5,
+            # The connection used last has its statements prepared.
+            pool_use_lifo=True,
             connect_args={
                 "timeout": 5,
                 "command_timeout": 30,

@@ -16,6 +16,7 @@ from controller.wire.codec import state_from
 
 __all__ = [
     "DeadLetter",
+    "Loaded",
     "Recorded",
     "Rollout",
     "Service",
@@ -25,6 +26,7 @@ __all__ = [
     "dead_letters",
     "facts",
     "history",
+    "loaded",
     "recorded",
     "rollout",
     "rollouts",
@@ -87,6 +89,14 @@ class Wanted:
     release: Release
 
 
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A release that a service had reported as ready, and not as unloaded since."""
+
+    service: str
+    release: Release
+
+
 async def service(store: Store, name: str) -> Service | None:
     """Return a service, or None when nothing was ever recorded for it."""
     rows = await store.rows(_SERVICE, {"name": name})
@@ -108,6 +118,11 @@ async def wanted(store: Store) -> list[Wanted]:
     ]
 
 
+async def loaded(store: Store) -> list[Loaded]:
+    """Return the releases that are loaded as far as the journal knows, wanted or not, service by service."""
+    return [Loaded(row.service, Release(*row[1:])) for row in await store.rows(_LOADED, {})]
+
+
 async def rollout(store: Store, id: str) -> Rollout | None:
     """Return a rollout with the steps it entered, or None when there is none of that name."""
     rows = await store.rows(_ROLLOUT, {"id": id})
@@ -125,9 +140,15 @@ async def rollouts(store: Store, name: str, limit: int = 100) -> list[Rollout]:
 
 _S: Final = tables.services.c
 _R: Final = tables.rollouts.c
+_L: Final = tables.releases.c
 _SERVICES: Final = select(_S.service, _S.position, _S.at_ms, _S.head_hash, _S.state).order_by(_S.service)
 _SERVICE: Final = _SERVICES.where(_S.service == bindparam("name"))
 # Columns in the order of the fields that take them.
+_LOADED: Final = (
+    select(_L.service, *(_L[name] for name in Release.__slots__))
+    .where(_L.ready_at.is_not(None), _L.unloaded_at.is_(None) | (_L.unloaded_at < _L.ready_at))
+    .order_by(_L.service, _L.ensemble)
+)
 _EVERY_ROLLOUT: Final = select(*(_R[name] for name in Rollout.__slots__ if name != "steps"))
 _ROLLOUT: Final = _EVERY_ROLLOUT.where(_R.rollout == bindparam("id"))
 _ROLLOUTS: Final = (

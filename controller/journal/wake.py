@@ -136,7 +136,8 @@ class NotifyWake:
             await self.close()
             with told(self._database.name):
                 connection = self._connection = await self._database.own_connection()
-                driver: Any = (await connection.get_raw_connection()).driver_connection
+                adapted: Any = (await connection.get_raw_connection()).dbapi_connection
+                driver = adapted.driver_connection
                 for bell in Bell:
                     await driver.add_listener(f"segue_{bell}", self._notified)
                 driver.add_termination_listener(self._lost)

@@ -1,0 +1,1 @@
+"""One contract for every store: the same claims on SQLite and on a real PostgreSQL."""

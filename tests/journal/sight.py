@@ -1,0 +1,28 @@
+"""Everything a store holds, as plain rows: what two stores are compared by."""
+
+from typing import Any
+
+from sqlalchemy import select
+
+from controller.journal import Store, tables
+
+READ_TABLES = (tables.services, tables.rollouts, tables.steps, tables.routes, tables.releases)
+# When a row was written is the machine's own business; everything else must follow from the messages.
+_OWN = {"recorded_at", "decided_at", "number", "fired_at"}
+
+
+async def rows(store: Store, table: Any) -> list[dict[str, Any]]:
+    """Return a table's rows without what is the machine's own, ordered by primary key."""
+    found = await store.rows(select(table).order_by(*table.primary_key.columns), {})
+    return [{name: value for name, value in row._mapping.items() if name not in _OWN} for row in found]
+
+
+async def sight(store: Store, *asked: Any) -> dict[str, list[dict[str, Any]]]:
+    """Return the rows of several tables, by table."""
+    return {table.name: await rows(store, table) for table in asked}
+
+
+async def outgoing(store: Store) -> list[tuple[str, bytes, bytes]]:
+    """Return (topic, key, body) of everything in the outbox, in order, and leave it there."""
+    async with store.relay() as relay:
+        return [(row.topic.value, row.key, row.body) for row in await relay.next_batch(100_000)]
