@@ -1,4 +1,4 @@
-"""The journal is the truth: every store tells the same story byte for byte, and whatever is derived can be made anew."""
+"""The journal is the truth: every store tells the same story, byte for byte, and what is derived can be made anew."""
 
 import random
 
@@ -27,11 +27,11 @@ from tests.journal.messages import (
     rolling,
     unreadable,
 )
-from tests.journal.sight import READ_TABLES, outgoing, sight
+from tests.journal.sight import READ_TABLES, outgoing, rows, sight
 
 
 def eventful() -> list[Input]:
-    """A day with everything: a promotion, a revert, a pause, a rollback, an override, a refusal, an unreadable message."""
+    """A day with everything: promotion, revert, pause, rollback, override, refusal, and a message nobody can read."""
     return [
         *installed(),
         *rolling("1.5.0", 10_000),
@@ -52,9 +52,9 @@ def eventful() -> list[Input]:
 
 
 @pytest.mark.parametrize("seed", range(5))
-async def test_the_same_messages_give_the_same_bytes_on_every_store(seed: int, new_url: NewUrl, opened: Opened) -> None:
-    """Journal, state, tables, timers, inbox and outbox are equal, whatever the batches and repetitions on each store."""
-    chance = random.Random(seed)
+async def test_the_same_messages_give_the_same_bytes_everywhere(seed: int, new_url: NewUrl, opened: Opened) -> None:
+    """Journal, state, tables, timers, inbox and outbox are equal, however the messages are batched and repeated."""
+    chance = random.Random(seed)  # noqa: S311  # repeatable on purpose
     messages = eventful()
     if seed:
         chance.shuffle(messages)
@@ -183,9 +183,7 @@ async def test_read_tables_tell_the_story(store: Store) -> None:
     assert (second.ended_because, second.trigger) == ("alert SpeechErrors fired inside the guard window", "alert")
     assert [(step.step, step.weight_bp, step.due_at) for step in second.steps] == [(0, 500, 22_000)]
     assert await views.rollout(store, "hibari-99") is None
-    found = {
-        row["version"]: row for row in (await sight(store, tables.releases))["releases"] if row["service"] == SERVICE
-    }
+    found = {row["version"]: row for row in await rows(store, tables.releases) if row["service"] == SERVICE}
     assert found["1.5.0"]["quarantined_at"] is None
     assert found["1.6.0"]["quarantined_at"] == 22_000
     assert found["1.5.0"]["promoted_at"] == 14_000
