@@ -1,14 +1,15 @@
 """
 What people send as text, made safe to read aloud: bounded, without the runs that cost a reader minutes.
 
-The reader's rules are cubic in the length of an unspaced word and give up on numbers of hundreds of digits, so one line
-of slashes would hold the stage for minutes. No text that somebody reads aloud has either.
+The reader's rules are cubic in the marks inside an unspaced word and give up on numbers of hundreds of digits, so one
+line of slashes would hold the stage for minutes. No text that somebody reads aloud has either.
 """
 
 import re
 import unicodedata
 
 LONGEST_WORD = 40
+MOST_MARKS_IN_A_WORD = 12
 LONGEST_NUMBER = 15
 LONGEST_PUNCTUATION = 6
 LONGEST_SENTENCE = 400
@@ -19,7 +20,7 @@ LONGEST_UTTERANCE = 8_192
 _MARK = r"(?:[^\w\s]|_)"
 _PUNCTUATION = re.compile(rf"({_MARK}{{{LONGEST_PUNCTUATION}}}){_MARK}+")
 # The space goes before a letter or digit: the reader closes the gap before a comma again.
-_WORD = re.compile(rf"\S{{{LONGEST_WORD}}}\S*?(?=[^\W_])")
+_WORD = re.compile(rf"(?:(?:[^\W_]*+{_MARK}++){{{MOST_MARKS_IN_A_WORD}}}|\S{{{LONGEST_WORD}}})\S*?(?=[^\W_])")
 _NUMBER = re.compile(rf"\d{{{LONGEST_NUMBER}}}(?=\d)")
 _CLAUSE = re.compile(r"(?<=[,;:—])\s+")
 _MEANINGLESS = ("Cc", "Cf", "Co", "Cn", "Cs")
@@ -40,6 +41,8 @@ def clean(raw: bytes, max_characters: int) -> str:
     # Full-width and styled letters become plain ones; control characters, line breaks apart, mean nothing aloud.
     text = unicodedata.normalize("NFKC", text)
     text = "".join(" " if c != "\n" and unicodedata.category(c) in _MEANINGLESS else c for c in text)
+    # What NFKC did not join to a letter is decoration.
+    text = "".join(c for c in text if not unicodedata.combining(c))
     text = _PUNCTUATION.sub(r"\1", text)
     text = _NUMBER.sub(lambda run: run.group() + " ", text)
     text = _WORD.sub(lambda run: run.group() + " ", text)

@@ -1,0 +1,1 @@
+"""What audio sounds like, on sounds made for the purpose."""

@@ -1,0 +1,1 @@
+"""Releases on a real Triton: speaking, sharing stages, failing and healing."""
