@@ -74,18 +74,19 @@ class Publisher:
                 for topic in INBOUND:
                     await producer.partitions_for(topic_name(topic, self._prefix))
                 self._producer = producer
-                self.missing = ""
-                log.info("connected to Kafka", extra={"kafka": self._bootstrap})
+                self._now("")
                 await self._watch(producer)
             except KafkaError as error:
-                self.missing = (
+                self._now(
                     f"Kafka at {self._bootstrap} is away or lacks its topics, which `segue topics` creates "
                     f"({type(error).__name__})"
                 )
+            except Exception as error:
+                # Whatever it was, the next attempt begins anew; an API that gives up would be one that nobody watches.
+                self._now(f"the connection to Kafka at {self._bootstrap} broke ({error!r})")
             finally:
                 self._producer = None
                 await _close(producer)
-            log.warning(self.missing)
             await asyncio.sleep(_WATCH_WHILE_AWAY_S)
 
     async def _watch(self, producer: AIOKafkaProducer) -> None:
@@ -95,10 +96,15 @@ class Publisher:
             await asyncio.sleep(_WATCH_WHILE_AWAY_S if self.missing else _WATCH_S)
             if await _answers(producer):
                 heard_s = time.monotonic()
-                self.missing = ""
-            elif not self.missing:
-                self.missing = f"Kafka at {self._bootstrap} does not answer"
-                log.warning(self.missing)
+                self._now("")
+            else:
+                self._now(f"Kafka at {self._bootstrap} does not answer")
+
+    def _now(self, missing: str) -> None:
+        """Remember what is missing, and log it when it is news."""
+        if missing != self.missing:
+            log.log(logging.WARNING if missing else logging.INFO, missing or "Kafka takes messages")
+        self.missing = missing
 
     def _new_producer(self) -> AIOKafkaProducer:
         return AIOKafkaProducer(

@@ -9,7 +9,7 @@ from contextlib import contextmanager, nullcontext
 import uvicorn
 
 from controller.api.app import create_app
-from controller.core.errors import Broken
+from controller.core.errors import Broken, Malformed
 from controller.settings import Settings
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -20,7 +20,13 @@ _FINISH_S = 5
 
 
 async def serve(settings: Settings) -> None:
-    """Serve the API on settings.host:settings.api_port. Raises Broken when that address cannot be had."""
+    """
+    Serve the API on settings.host:settings.api_port.
+
+    Raises Malformed when settings name no Kafka, Broken when the address cannot be had.
+    """
+    if not settings.kafka:
+        raise Malformed("SEGUE_KAFKA is empty; give Kafka's address, such as 127.0.0.1:9092, or use `segue up`")
     server = _Server(
         uvicorn.Config(
             create_app(settings),
