@@ -1,0 +1,124 @@
+"""What README tells people to type is tried: its commands, its event, its plan, its routes, its SQL."""
+
+import json
+import re
+import shlex
+import sqlite3
+import subprocess
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+
+from controller.core.commands import RequestRollout
+from controller.core.plan import Plan
+from controller.demo.hops import read_topic
+from controller.handle import handle
+from controller.journal.schema import upgrade
+from controller.journal.store import open_store
+from controller.outside.kafka import ensure_topics
+from controller.parts.installed import ROOT
+from controller.parts.kafka import start_kafka
+from controller.wire.inbound import Received, read
+from controller.wire.topics import Topic
+from tests.spec import release
+
+README = (ROOT / "README.md").read_text()
+
+
+def blocks(language: str) -> list[str]:
+    """Return README's code blocks of one language, in order."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+
+
+def block(language: str) -> str:
+    """Return README's only code block of a language."""
+    (text,) = blocks(language)
+    return text
+
+
+def shell_lines() -> list[str]:
+    """Return README's shell lines, and the commands that stand in its tables, without comments."""
+    text = "\n".join(blocks("sh")).replace("\\\n", " ")
+    lines = [line.split("  #")[0].split(" # ")[0].strip() for line in text.splitlines()]
+    return [line for line in lines if line] + re.findall(r"`(segue [^`]+)`", README)
+
+
+SEGUE_LINES = sorted({line for line in shell_lines() if re.match(r"(\.local/venv/bin/)?segue ", line)})
+
+
+@pytest.mark.parametrize("line", SEGUE_LINES)
+def test_segue_knows_every_verb_and_option(line: str) -> None:
+    """Each verb that README names exists, with each option that it gives it."""
+    words = shlex.split(line)[1:]
+    verbs = [word for word in words[:2] if re.fullmatch(r"[a-z-]+", word)]
+    if verbs[0] not in {"rollout", "release", "dead-letters", "db"}:
+        verbs = verbs[:1]
+    shown = subprocess.run(
+        [sys.executable, "-m", "controller.cli", *verbs, "--help"],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        check=False,
+    )
+    assert shown.returncode == 0, shown.stderr
+    for option in (word for word in words if word.startswith("--")):
+        assert option in shown.stdout, f"{' '.join(verbs)} knows no {option}"
+
+
+def test_make_knows_every_target() -> None:
+    """Each `make` target that README names is one of the Makefile's."""
+    targets = {line.split()[1] for line in shell_lines() if line.startswith("make ")}
+    assert {"demo", "test", "check"} <= targets
+    makefile = (ROOT / "Makefile").read_text()
+    for target in targets:
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), f"the Makefile has no target {target}"
+
+
+def test_alertmanager_takes_the_routes(tmp_path: Path) -> None:
+    """The configuration shown is one that Alertmanager accepts."""
+    config = tmp_path / "alertmanager.yml"
+    config.write_text(block("yaml"))
+    checked = subprocess.run(["amtool", "check-config", str(config)], capture_output=True, text=True, check=False)
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+async def test_event_is_published_decided_and_found_by_sql(tmp_path: Path) -> None:
+    """The event shown, published as shown, starts a rollout with the plan shown, and the SQL shown finds it."""
+    with start_kafka(tmp_path / "kafka") as kafka:
+        ensure_topics(kafka.bootstrap, "")
+        names = {"release": asdict(release("1.4.0")) | {"digest": f"sha256:{'4' * 64}"}, "bootstrap": kafka.bootstrap}
+        exec(block("python"), names)  # noqa: S102  # README's own code, run as its reader would
+        names["producer"].close()  # type: ignore[attr-defined]  # the code just run has made it
+        (message,) = read_topic(kafka.bootstrap, "", Topic.REQUESTED)
+    record = Received(Topic.REQUESTED, 0, 0, b"hibari", message.value, message.headers, message.at_ms)
+    asked = read(record)
+    assert isinstance(asked.command, RequestRollout)
+    assert asked.command.plan.name == "quick"
+
+    database = tmp_path / "segue.db"
+    upgrade(f"sqlite+aiosqlite:///{database}")
+    store = await open_store(f"sqlite+aiosqlite:///{database}")
+    await handle(store, [asked])
+    await store.close()
+    with sqlite3.connect(database) as connection:
+        rows = connection.execute(block("sql")).fetchall()
+    connection.close()
+    assert [row[1:] for row in rows] == [("RolloutStarted", "ci", "nightly build")]
+
+
+def test_plan_is_read() -> None:
+    """The plan shown is accepted as part of a request."""
+    asked = {
+        "service": "hibari",
+        "release": asdict(release("1.4.0")) | {"digest": f"sha256:{'4' * 64}"},
+        "plan": json.loads(block("json")),
+        "actor": "ci",
+        "reason": "nightly",
+    }
+    event = {"specversion": "1.0", "type": "io.segue.rollout.requested", "source": "ci", "id": "1", "data": asked}
+    command = read(Received(Topic.REQUESTED, 0, 0, b"hibari", json.dumps(event).encode(), (), 1)).command
+    assert isinstance(command, RequestRollout)
+    assert isinstance(command.plan, Plan)
+    assert [(step.weight_bp, step.hold_s) for step in command.plan.steps] == [(500, 600), (5000, 600)]
