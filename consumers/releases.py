@@ -9,9 +9,10 @@ worker or of Triton are all healed by the sweep.
 import asyncio
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 from consumers.delivery import deliver
@@ -30,6 +31,9 @@ from controller.wire.topics import Topic
 
 _SWEEP_S: Final = 1.0
 _LOADS_AT_ONCE: Final = 2
+
+_Key = tuple[str, str]
+"""Ensemble and digest: one name asked for with two digests is two releases, and one of them is not what is built."""
 
 _log = logging.getLogger(__name__)
 
@@ -51,15 +55,21 @@ class _Held:
     """
     A release in hand. wants: which service wants it, and for which rollout ("" when for none).
 
-    leaving: runs once nobody wants it; it can be called off until `gone`.
+    life: none while nobody has wanted it yet: an earlier worker left it behind, and it only has to go. leaving: runs
+    once nobody wants it; it can be called off until `gone`.
     """
 
     kept: Kept
-    life: asyncio.Task[None]
+    life: asyncio.Task[None] | None = None
     wants: dict[str, str] = field(default_factory=dict)
     wanted_by: set[str] = field(default_factory=set)
     leaving: asyncio.Task[None] | None = None
     gone: bool = False
+
+    @property
+    def was_up(self) -> bool:
+        """Say whether it may have requests in flight."""
+        return self.life is None or self.kept.heard is not None
 
 
 class _Keeper:
@@ -69,8 +79,9 @@ class _Keeper:
         self._reports = reports
         self._awake = asyncio.Event()
         self._told: set[tuple[str, ...]] = set()
-        # By digest too: one name asked for with two digests is two releases, and one of them is not what is built.
-        self._held: dict[tuple[str, str], _Held] = {}
+        self._held: dict[_Key, _Held] = {}
+        # Reported as unloaded, perhaps not decided yet: not to be taken for left behind.
+        self._reported_gone: set[tuple[str, _Key]] = set()
         self._around = Surroundings(
             triton=triton,
             repository=worker.settings.repository,
@@ -91,7 +102,7 @@ class _Keeper:
         while not self._worker.stopping.is_set():
             self._awake.clear()
             try:
-                self._compare(await views.wanted(self._worker.store))
+                self._compare(await views.wanted(self._worker.store), await views.loaded(self._worker.store))
                 await self._tell()
             except Unavailable as error:
                 # What is held stays held: an unreachable database is no reason to unload anything.
@@ -103,30 +114,47 @@ class _Keeper:
     def let_go(self) -> None:
         """Stop looking after the releases; Triton goes on serving them."""
         for held in self._held.values():
-            held.life.cancel()
-            if held.leaving is not None:
-                held.leaving.cancel()
+            for task in (held.life, held.leaving):
+                if task is not None:
+                    task.cancel()
 
-    def _compare(self, wanted: Sequence[views.Wanted]) -> None:
-        now: dict[tuple[str, str], dict[str, str]] = {}
+    def _compare(self, wanted: Sequence[views.Wanted], loaded: Sequence[views.Loaded]) -> None:
+        now: dict[_Key, dict[str, str]] = {}
         for want in wanted:
-            key = (want.release.ensemble, want.release.digest)
+            key = _key(want.release)
             now.setdefault(key, {})[want.service] = want.rollout
             if key not in self._held:
-                self._held[key] = self._hold(want.release)
+                self._held[key] = _Held(Kept(want.release, self._around))
+        self._take_over(loaded)
         for key, held in self._held.items():
             held.wants = now.get(key, {})
             held.wanted_by |= held.wants.keys()
-            if held.wants and held.leaving is not None and not held.gone:
-                held.leaving.cancel()
-                held.leaving = None
-            elif not held.wants and held.leaving is None:
+            if not held.wants and held.leaving is None:
                 held.leaving = asyncio.create_task(self._leave(key, held))
+            elif held.wants and not held.gone:
+                self._hold(held)
 
-    def _hold(self, release: Release) -> _Held:
-        _log.info("%s is wanted", release.ensemble, extra={"ensemble": release.ensemble, "release": release.version})
-        kept = Kept(release, self._around)
-        return _Held(kept, asyncio.create_task(kept.run()))
+    def _take_over(self, loaded: Sequence[views.Loaded]) -> None:
+        """Take in hand what a worker before this one loaded and did not come to unload."""
+        self._reported_gone &= {(one.service, _key(one.release)) for one in loaded}
+        for one in loaded:
+            key = _key(one.release)
+            if key not in self._held and (one.service, key) not in self._reported_gone:
+                self._held[key] = _Held(Kept(one.release, self._around))
+            if key in self._held:
+                self._held[key].wanted_by.add(one.service)
+
+    def _hold(self, held: _Held) -> None:
+        """Let a wanted release live, and call off its leaving."""
+        release = held.kept.release
+        if held.leaving is not None:
+            held.leaving.cancel()
+            held.leaving = None
+        if held.life is None:
+            _log.info(
+                "%s is wanted", release.ensemble, extra={"ensemble": release.ensemble, "release": release.version}
+            )
+            held.life = asyncio.create_task(held.kept.run())
 
     async def _tell(self) -> None:
         """Report what came of each release to every service that wants it, once."""
@@ -152,43 +180,30 @@ class _Keeper:
             )
             self._told.add((service, "ready", rollout, ensemble))
 
-    async def _leave(self, key: tuple[str, str], held: _Held) -> None:
+    async def _leave(self, key: _Key, held: _Held) -> None:
         """Let the last requests end, then unload the release and report it."""
         ensemble = held.kept.release.ensemble
-        was_up = held.kept.heard is not None
+        was_up = held.was_up
         if was_up:
             await asyncio.sleep(self._worker.settings.drain_s)
         held.gone = True
-        held.life.cancel()
-        for delay_s in delays_s(0.5, 5.0):
-            try:
-                if not any(other.wants for (name, _), other in self._held.items() if name == ensemble):
-                    await self._triton.unload(ensemble)
-                break
-            except SegueError as error:
-                _log.warning("%s is not unloaded yet: %s", ensemble, error, extra={"ensemble": ensemble})
-            await asyncio.sleep(delay_s)
-        del self._held[key]
+        if held.life is not None:
+            held.life.cancel()
+        await _until_done(lambda: self._unload(ensemble))
         self._forget_probes(held)
         _log.info("%s is unloaded", ensemble, extra={"ensemble": ensemble})
         if was_up:
-            await self._tell_unloaded(held)
+            incident = str(time.time_ns() // 1_000_000)
+            why = f"it carries no traffic and was drained for {self._worker.settings.drain_s:g} s"
+            for service in sorted(held.wanted_by):
+                await _until_done(partial(self._reports.unloaded, service, incident, ensemble, reason=why))
+                self._reported_gone.add((service, key))
+        del self._held[key]
         self._awake.set()
 
-    async def _tell_unloaded(self, held: _Held) -> None:
-        incident = str(time.time_ns() // 1_000_000)
-        for service in sorted(held.wanted_by):
-            for delay_s in delays_s():
-                try:
-                    await self._reports.unloaded(
-                        service,
-                        incident,
-                        held.kept.release.ensemble,
-                        reason=f"it carries no traffic and was drained for {self._worker.settings.drain_s:g} s",
-                    )
-                    break
-                except Unavailable:
-                    await asyncio.sleep(delay_s)
+    async def _unload(self, ensemble: str) -> None:
+        if not any(held.wants for (name, _), held in self._held.items() if name == ensemble):
+            await self._triton.unload(ensemble)
 
     def _probed(self, kept: Kept, probe: Probe | None) -> None:
         held = self._held.get((kept.release.ensemble, kept.release.digest))
@@ -209,3 +224,18 @@ class _Keeper:
     def _others_silent(self, kept: Kept) -> bool:
         others = [held.kept for held in self._held.values() if held.kept is not kept and held.kept.heard is not None]
         return bool(others) and all(other.silent_for > 0 for other in others)
+
+
+def _key(release: Release) -> _Key:
+    return release.ensemble, release.digest
+
+
+async def _until_done(step: Callable[[], Awaitable[None]]) -> None:
+    """Take a step again and again until it succeeds."""
+    delays = delays_s(0.5, 5.0)
+    while True:
+        try:
+            return await step()
+        except SegueError as error:
+            _log.warning("a release is not unloaded yet: %s", error)
+        await asyncio.sleep(next(delays))

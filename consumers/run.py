@@ -39,7 +39,8 @@ async def run(names: Sequence[str], settings: Settings) -> None:
     Waits for a database that is away. Raises Broken when a name is unknown, the port is taken, or the database's schema
     is not this version's.
     """
-    functions = {name: _function(name) for name in names}
+    for name in names:
+        _function(name)
     hush("aiokafka")
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -52,12 +53,23 @@ async def run(names: Sequence[str], settings: Settings) -> None:
         if store is None:
             return
         readiness.store = store
-        workers = [Worker(name, settings, store, stopping, readiness) for name in names]
         try:
-            await _host([asyncio.create_task(_keep(functions[worker.name], worker)) for worker in workers], stopping)
+            await host([Worker(name, settings, store, stopping, readiness) for name in names])
         finally:
             await store.close()
     _log.info("ended", extra={"functions": list(names)})
+
+
+async def host(workers: Sequence[Worker]) -> None:
+    """Keep one function running for each worker until they are asked to stop, all by the same event."""
+    kept = [asyncio.create_task(_keep(_function(worker.name), worker)) for worker in workers]
+    try:
+        await workers[0].stopping.wait()
+        await asyncio.wait(kept, timeout=_FINISH_S)
+    finally:
+        for task in kept:
+            task.cancel()
+        await asyncio.wait(kept, timeout=_CLOSE_S)
 
 
 Function = Callable[[Worker], Awaitable[None]]
@@ -81,16 +93,6 @@ async def _open(settings: Settings, stopping: asyncio.Event) -> Store | None:
             _log.warning("waiting for the database: %s", error, extra={"retry_in_s": delay_s})
         if await pause(stopping, delay_s):
             return None
-
-
-async def _host(kept: Sequence["asyncio.Task[None]"], stopping: asyncio.Event) -> None:
-    try:
-        await stopping.wait()
-        await asyncio.wait(kept, timeout=_FINISH_S)
-    finally:
-        for task in kept:
-            task.cancel()
-        await asyncio.wait(kept, timeout=_CLOSE_S)
 
 
 async def _keep(function: Function, worker: Worker) -> None:

@@ -1,0 +1,121 @@
+"""From a record to facts and a table: in order, once, and no message at the cost of another."""
+
+from collections import Counter
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import pytest
+
+from controller.core.names import UNADDRESSED
+from controller.core.routing import Role
+from controller.journal import Store, open_store, views
+from controller.parts.postgres import Postgres
+from controller.wire.inbound import Input, Received
+from controller.wire.topics import Topic
+from tests.consumers.world import DECIDERS, World
+from tests.journal.messages import alert, installed, requested, rolling
+
+INSTALLED = ("RolloutStarted", "ReleaseReady", "RolloutPromoted", "RouteSet")
+ROLLING = ("RolloutStarted", "ReleaseReady", "StepStarted", "RouteSet")
+ROLLED_BACK = ("AlertMatched", "RolloutAborted", "RouteSet", "ReleaseQuarantined")
+
+
+async def publish_in_turn(world: World, service: str, messages: list[Input], *last: str) -> None:
+    """Publish each message once the fact before it is told: topics keep no order among one another."""
+    for message in messages:
+        known = len(await world.told(service))
+
+        async def more(known: int = known) -> bool:
+            return len(await world.told(service)) > known
+
+        await world.publish(message.record)
+        await world.until(f"a fact that follows from {message.id}", more)
+    await world.until_told(service, *last)
+
+
+async def test_alert_brings_traffic_back_through_kafka(world: World, store: Store) -> None:
+    """Request, ready and alert become facts in stream order, and a table that gives stable everything."""
+    async with world.hosting(store, *DECIDERS):
+        await publish_in_turn(world, "hibari", installed(), *INSTALLED)
+        await publish_in_turn(world, "hibari", rolling(), *ROLLING)
+        before = await world.table("hibari")
+        await publish_in_turn(world, "hibari", [alert("1.5.0")], *ROLLED_BACK)
+        after = await world.table("hibari")
+    facts = await world.facts("hibari")
+    assert [fact.position for fact in facts] == list(range(1, len(facts) + 1))
+    assert before is not None
+    assert after is not None
+    assert (candidate := before.arm(Role.CANDIDATE)) is not None
+    assert candidate.weight_bp == 500
+    assert [(arm.role, arm.release.version, arm.weight_bp) for arm in after.arms] == [(Role.STABLE, "1.4.0", 10_000)]
+    assert after.epoch > before.epoch
+
+
+async def test_poison_in_a_batch_costs_no_neighbour(world: World, store: Store) -> None:
+    """Records that cannot be read become dead letters with reason and origin; those around them are decided."""
+    poison = [
+        Received(Topic.REQUESTED, 0, 0, b"service-1", b'{"service": "service-1"', (), 0),
+        Received(Topic.REQUESTED, 0, 0, b"service-1", b"\xff\xfe\x00", (("x-from", b"\xffci"),), 0),
+        Received(Topic.REQUESTED, 0, 0, b"service-1", None, (), 0),
+        Received(Topic.REQUESTED, 0, 0, None, b"[]", (("content-type", b"\xff"),), 0),
+    ]
+    good = [requested("1.4.0", 1_000 + number, service=f"service-{number}").record for number in range(8)]
+    # Published before anybody listens, so that they come as batches; all under one key where they have one.
+    await world.publish(*good[:4], *poison, *(replace(record, key=b"service-1") for record in good[4:]))
+    async with world.hosting(store, "rollouts", "relay"):
+        for number in range(8):
+            await world.until_told(f"service-{number}", *(("RolloutStarted",) if number != 1 else ("MessageRejected",)))
+
+        async def four_letters() -> bool:
+            return len(await world.letters()) == 4
+
+        await world.until("four dead letters", four_letters)
+        letters = await world.letters()
+    assert Counter(await world.told("service-1")) == {"RolloutStarted": 1, "MessageRejected": 3}
+    assert await world.told(UNADDRESSED) == ["MessageRejected"]
+    assert {letter["topic"] for letter in letters} == {"rollout.requested"}
+    assert all(letter["reason"] and "offset" in letter and "partition" in letter for letter in letters)
+    assert len(await views.dead_letters(store)) == 4
+
+
+async def test_duplicate_is_quiet(world: World, store: Store) -> None:
+    """A message published three times is decided once."""
+    one = requested("1.4.0").record
+    async with world.hosting(store, "rollouts", "relay"):
+        await world.publish(one, one)
+        await world.until_told("hibari", "RolloutStarted")
+        await world.publish(one, requested("1.4.0", service="later").record)
+        await world.until_told("later", "RolloutStarted")
+    assert await world.told("hibari") == ["RolloutStarted"]
+
+
+@pytest.fixture
+async def postgres_store(postgres_world: World) -> AsyncIterator[Store]:
+    """The store on PostgreSQL, opened."""
+    opened = await open_store(postgres_world.settings.database)
+    yield opened
+    await opened.close()
+
+
+async def test_database_away_loses_nothing(postgres_world: World, postgres_store: Store, postgres: Postgres) -> None:
+    """Messages that come while PostgreSQL is away wait, and are decided once and in order when it is back."""
+    world, services = postgres_world, [f"service-{number}" for number in range(5)]
+    async with world.hosting(postgres_store, *DECIDERS) as readiness:
+        await publish_in_turn(world, "hibari", installed(), *INSTALLED)
+        postgres.stop()
+        await world.publish(*(requested("1.4.0", service=service).record for service in services))
+
+        async def not_ready() -> bool:
+            return "database" in await readiness.missing()
+
+        await world.until("not ready", not_ready)
+        postgres.start()
+        for service in services:
+            await world.until_told(service, "RolloutStarted")
+
+        async def ready() -> bool:
+            return not await readiness.missing()
+
+        await world.until("ready again", ready)
+        await publish_in_turn(world, "hibari", rolling(), *ROLLING)
+    assert [await world.told(service) for service in services] == [["RolloutStarted"]] * 5
