@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
 
+from controller.core.errors import Broken, Malformed
 from controller.core.routing import Role
 from controller.core.state import State, table
 from controller.core.stream import History, begin
@@ -40,18 +41,19 @@ class Folded:
     _MOST: Final = 1024
 
     def __init__(self) -> None:
-        self._states: OrderedDict[str, State] = OrderedDict()
+        self._states: OrderedDict[tuple[str, str], State] = OrderedDict()
 
     def remember(self, head: Head) -> None:
         """Keep a head's state; the one unused longest goes when there are too many."""
-        self._states[head.hash] = head.history.state
-        self._states.move_to_end(head.hash)
+        key = head.history.state.service, head.hash
+        self._states[key] = head.history.state
+        self._states.move_to_end(key)
         if len(self._states) > self._MOST:
             self._states.popitem(last=False)
 
-    def state(self, hash: str) -> State | None:
-        """Return the state after the fact with this hash, if it is still known."""
-        return self._states.get(hash)
+    def state(self, service: str, hash: str) -> State | None:
+        """Return a service's state after the fact with this hash, if it is still known."""
+        return self._states.get((service, hash))
 
 
 def lock(connection: Connection, names: AbstractSet[str], folded: Folded) -> dict[str, Head]:
@@ -88,7 +90,13 @@ def restore(connection: Connection, heads: Iterable[Head]) -> None:
 
 
 def _head(row: Row[*tuple[Any, ...]], folded: Folded) -> Head:
-    state = folded.state(row.head_hash) or state_from(row.state.encode())
+    state = folded.state(row.service, row.head_hash)
+    if state is None:
+        try:
+            state = state_from(row.state.encode())
+        except Malformed as error:
+            why = f"the table services cannot be read for {row.service}: {error}"
+            raise Broken(f"{why}; run `segue db rebuild` to make it anew from the journal") from error
     head = Head(History(state, row.position, row.at_ms), row.head_hash)
     folded.remember(head)
     return head

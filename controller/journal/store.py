@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Executable, Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from controller.core.errors import Broken, Conflict
 from controller.journal import outbox, schema, timers
 from controller.journal.database import Database, database
 from controller.journal.heads import Folded
@@ -32,6 +33,7 @@ async def open_store(database_url: str) -> "Store":
     """
     store = Store(database_url)
     try:
+        store.check_file()
         await store.read(lambda connection: schema.check(connection, store.name))
     except BaseException:
         await store.close()
@@ -124,13 +126,21 @@ class Store:
         due_ms = await self.read(timers.next_due)
         if due_ms is None or due_ms > now_ms:
             return due_ms
-        due_ms = await self.write(lambda connection: timers.fire(connection, now_ms))
+        try:
+            due_ms = await self.write(lambda connection: timers.fire(connection, now_ms))
+        except Conflict:
+            return due_ms  # a decider was first; what is due still is, and the caller comes again at once
         self.ring(Bell.OUTBOX)
         return due_ms
 
     async def wait_for_timers(self, timeout_s: float) -> bool:
         """Sleep until any process has set a timer (True), or the time is over (False)."""
         return await self._wake.wait(Bell.TIMERS, timeout_s)
+
+    def check_file(self) -> None:
+        """Raise Broken when this is SQLite and there is no file: connecting would make an empty one."""
+        if isinstance(self._database, SqliteDatabase) and not self._database.file.exists():
+            raise Broken(f"there is no database {self._database.file}: run `segue db upgrade`")
 
     async def close(self) -> None:
         """Close every connection."""

@@ -25,10 +25,11 @@ SOURCE: Final = "segue/timers"
 def save(connection: Connection, before: Mapping[str, Head], after: Mapping[str, Head]) -> bool:
     """Write the difference between what services waited for and what they wait for now; say whether any is new."""
     gone, new = [], []
-    for name, head in after.items():
+    # In the order in which `fire` takes the same rows, so that the two do not wait for one another in a circle.
+    for name, head in sorted(after.items()):
         waited, waits = set(timers_of(before[name].history.state)), set(timers_of(head.history.state))
-        gone += [_key(name, timer) for timer in sorted(waited - waits, key=_epoch)]
-        new += [row(name, timer) for timer in sorted(waits - waited, key=_epoch)]
+        gone += [_key(name, timer) for timer in sorted(waited - waits, key=_order)]
+        new += [row(name, timer) for timer in sorted(waits - waited, key=_order)]
     if gone:
         connection.execute(_FORGET, gone)
     if new:
@@ -75,7 +76,7 @@ _NEXT: Final = select(func.min(timers.c.due_ms)).where(timers.c.fired_at.is_(Non
 _DUE: Final = (
     select(timers.c.stream, timers.c.kind, timers.c.epoch)
     .where(timers.c.fired_at.is_(None), timers.c.due_ms <= bindparam("now"))
-    .order_by(timers.c.due_ms, timers.c.stream, timers.c.kind)
+    .order_by(timers.c.stream, timers.c.kind, timers.c.epoch)
     .with_for_update()
 )
 _FIRED: Final = (
@@ -93,8 +94,8 @@ def _key(stream: str, timer: Timer) -> dict[str, object]:
     return {"in_stream": stream, "of_kind": timer.kind.value, "at_epoch": timer.epoch}
 
 
-def _epoch(timer: Timer) -> int:
-    return timer.epoch
+def _order(timer: Timer) -> tuple[str, int]:
+    return timer.kind.value, timer.epoch
 
 
 def _elapsed(service: str, kind: str, epoch: int, now_ms: int) -> Outgoing:

@@ -96,6 +96,17 @@ async def test_rebuilt_read_tables_equal_the_living_ones(store: Store) -> None:
     assert (await handle(store, [alert("1.4.0", 50_000)])).facts[0].position > 1
 
 
+async def test_an_unreadable_snapshot_is_made_anew_from_the_journal(store: Store, url: str, opened: Opened) -> None:
+    """A process that cannot read a service's row decides nothing and says what to run; after that it decides on."""
+    await handle(store, installed() + rolling())
+    await store.write(lambda connection: connection.execute(tables.services.update().values(state='{"service":7}')))
+    other = await opened(url)
+    with pytest.raises(Broken, match=r"services cannot be read for hibari: .*; run `segue db rebuild`"):
+        await handle(other, [alert("1.5.0", 20_000)])
+    await rebuild(other)
+    assert len((await handle(other, [alert("1.5.0", 20_000)])).facts) == 4
+
+
 async def test_an_untouched_journal_verifies(store: Store) -> None:
     """Every fact of every stream is found to be what was written."""
     assert await verify_chain(store) == Verified(0, 0)
