@@ -12,7 +12,7 @@ from controller.cli.answers import AsJson, tell_json, tell_table
 from controller.cli.here import running_here
 from controller.core.errors import Unavailable
 from controller.settings import read_settings
-from controller.supervise.record import Record
+from controller.supervise.record import Record, is_held
 
 _DOWN_WITHIN_S = 60
 
@@ -52,7 +52,7 @@ def down(as_json: AsJson = False) -> None:
     record = running_here(settings)
     os.kill(record.pid, signal.SIGTERM)
     deadline = time.monotonic() + _DOWN_WITHIN_S
-    while _is_alive(record.pid):
+    while is_held(settings.data):
         if time.monotonic() > deadline:
             raise Unavailable(f"process {record.pid} did not end within {_DOWN_WITHIN_S} s: end it with kill -9")
         time.sleep(0.05)

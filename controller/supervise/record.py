@@ -67,7 +67,7 @@ def write_record(data: Path, record: Record) -> None:
 
 def read_record(data: Path) -> Record | None:
     """Return the record of the tree that runs on this folder now; None when none does."""
-    if not _is_held(data / _LOCK):
+    if not is_held(data):
         return None
     try:
         body = json.loads((data / _RECORD).read_text())
@@ -77,6 +77,18 @@ def read_record(data: Path) -> Record | None:
     return Record(members=members, **body)
 
 
+def is_held(data: Path) -> bool:
+    """Say whether a tree holds this folder now, be it starting, running or ending."""
+    try:
+        with (data / _LOCK).open("a") as probe:
+            fcntl.flock(probe, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
 def _take(lock: IO[str]) -> bool:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -84,14 +96,3 @@ def _take(lock: IO[str]) -> bool:
         time.sleep(_PAUSE_S)
         return False
     return True
-
-
-def _is_held(lock: Path) -> bool:
-    try:
-        with lock.open("a") as probe:
-            fcntl.flock(probe, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False
-    return False

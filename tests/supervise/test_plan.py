@@ -1,0 +1,73 @@
+"""A tree's addresses are decided before anything starts, and its children read exactly these settings."""
+
+import socket
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from controller.core.errors import Malformed, Unavailable
+from controller.parts.ports import LOOPBACK
+from controller.settings import Settings, read_settings
+from controller.supervise.plan import PARTS, PROCESSES, Part, environment_of, lay_out
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """Settings that give no address."""
+    return Settings(data=tmp_path / "data", repository=tmp_path / "models")
+
+
+def test_every_address_is_filled_in(settings: Settings) -> None:
+    """With nothing given every part is started, and its address stands in the settings of all."""
+    layout = lay_out(settings, PARTS, PROCESSES, free_ports=True)
+    filled = layout.settings
+    assert layout.parts == PARTS
+    assert all((filled.kafka, filled.triton_grpc, filled.triton_http, filled.prometheus, filled.alertmanager))
+    ports = [layout.port(name) for name in PROCESSES]
+    assert len(set(ports)) == len(ports)
+
+
+def test_a_part_whose_address_is_given_is_not_started(settings: Settings) -> None:
+    """An operator's own Kafka and Prometheus stay as they are."""
+    given = replace(settings, kafka="kafka:9092", prometheus="http://prometheus:9090")
+    layout = lay_out(given, PARTS, PROCESSES, free_ports=True)
+    assert layout.parts == {Part.TRITON, Part.ALERTMANAGER}
+    assert (layout.settings.kafka, layout.settings.prometheus) == ("kafka:9092", "http://prometheus:9090")
+
+
+def test_a_part_that_is_left_out_is_done_without(settings: Settings) -> None:
+    """A part neither given nor wanted has no address."""
+    layout = lay_out(settings, [Part.KAFKA], ["control"], free_ports=True)
+    assert layout.parts == {Part.KAFKA}
+    assert layout.processes == ("control",)
+    assert layout.settings.prometheus == ""
+
+
+def test_a_port_that_settings_name_must_be_free(settings: Settings) -> None:
+    """A taken port is an error that names the setting, unless free ports are asked for."""
+    with socket.socket() as holder:
+        holder.bind((LOOPBACK, 0))
+        holder.listen()
+        taken = replace(settings, gateway_port=holder.getsockname()[1])
+        with pytest.raises(Unavailable, match="SEGUE_GATEWAY_PORT"):
+            lay_out(taken, PARTS, PROCESSES, free_ports=False)
+        assert lay_out(taken, PARTS, PROCESSES, free_ports=True).settings.gateway_port != taken.gateway_port
+        assert lay_out(taken, PARTS, ["control"], free_ports=False).processes == ("control",)
+
+
+def test_an_unknown_process_is_named(settings: Settings) -> None:
+    """A misspelt process is told with those there are."""
+    with pytest.raises(Malformed, match="there is no process gatewy; choose among control"):
+        lay_out(settings, PARTS, ["gatewy"], free_ports=True)
+
+
+def test_children_read_the_same_settings(settings: Settings, tmp_path: Path) -> None:
+    """What a child reads from its environment is what the tree decided; tokens come from the file alone."""
+    tokens = tmp_path / "tokens"
+    tokens.write_text("operator:0123456789abcdef\n")
+    filled = lay_out(settings, PARTS, PROCESSES, free_ports=True).settings
+    filled = replace(filled, tokens={"0123456789abcdef": "operator"}, drain_s=0.5, notify_webhook="http://x/y")
+    environment = environment_of(filled, tokens, 4711)
+    assert read_settings(environment) == replace(filled, worker_port=4711)
+    assert "0123456789abcdef" not in "".join(environment.values())
