@@ -23,7 +23,7 @@ from controller.demo.hops import read_topic
 from controller.settings import Settings
 from controller.supervise.plan import Part
 from controller.supervise.tree import Tree, start_tree
-from controller.wire.codec import fact_from_message
+from controller.wire.codec import fact_from_message, table_from
 from controller.wire.envelope import decode
 from controller.wire.shape import plain
 from controller.wire.topics import Topic
@@ -44,6 +44,8 @@ class Figures:
     p99_ms: float
     bare_p50_ms: float
     bare_p99_ms: float
+    hops_p50_ms: tuple[float, ...]
+    """Medians: webhook to Kafka; Kafka to published table (decided, committed, relayed); table to gateway."""
 
     @property
     def met(self) -> bool:
@@ -68,8 +70,10 @@ def run(folder: Path, store: str, database_url: str, bare_url: str, rounds: int)
             _wait_for_weight(tree, services, release)
         bare_ms = asyncio.run(_roll_back(tree, services, releases[1], bare_url))
         _wait_for_weight(tree, services, releases[0])
-        ours_ms = _latencies_ms(tree, services)
-    return Figures(store, rounds, *_quantiles(ours_ms), *_quantiles(bare_ms))
+        ways = _ways(tree, services)
+    ours_ms = [way[-1] - way[0] for way in ways]
+    hops_ms = tuple(statistics.median(way[hop + 1] - way[hop] for way in ways) for hop in range(3))
+    return Figures(store, rounds, *_quantiles(ours_ms), *_quantiles(bare_ms), hops_ms)
 
 
 def _request(tree: Tree, services: Sequence[str], release: Release) -> None:
@@ -170,13 +174,18 @@ def _webhook(service: str, release: Release) -> dict[str, object]:
     }
 
 
-def _latencies_ms(tree: Tree, services: Sequence[str]) -> list[float]:
-    received = {}
+def _ways(tree: Tree, services: Sequence[str]) -> list[tuple[float, float, float, float]]:
+    """Return, service by service, when the alert was received, in Kafka, its table published, and applied."""
+    received, published = {}, {}
     for message in read_topic(tree.kafka, "", Topic.ALERTS):
         data = decode(message.value, message.headers).data
-        received[data["service"]] = float(str(data["received_at_ms"]))
+        received[data["service"]] = (float(str(data["received_at_ms"])), message.at_ms)
+    for message in read_topic(tree.kafka, "", Topic.TABLE):
+        table = table_from(message.value)
+        published[table.service, table.epoch] = message.at_ms
     routes, applied = _routes(tree)
-    return [applied[service, routes[service].epoch] - received[service] for service in services]
+    lasts = [(service, routes[service].epoch) for service in services]
+    return [(*received[service], published[service, epoch], applied[service, epoch]) for service, epoch in lasts]
 
 
 def _quantiles(values_ms: Sequence[float]) -> tuple[float, float]:
