@@ -1,8 +1,9 @@
 """
 How many utterances a release may work on at once, and how many may wait for it: never a pile.
 
-Every release has places and a queue of its own, so a slow candidate fills its own queue and nobody else's. Requests
-that a failing release handed over (guests) get only half of the queue: the other half is kept for the release's own.
+Every release has places and queues of its own, so a slow candidate fills its own and nobody else's. Requests that a
+failing release handed over (guests) wait in a line beside the release's own, and places go to both lines in turn: a
+burst of guests refuses none of the release's own requests, and finds room itself.
 """
 
 import asyncio
@@ -19,7 +20,7 @@ K = TypeVar("K", bound=Hashable)
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """concurrent, waiting: utterances per release. wait_s: how long one may wait."""
+    """concurrent: utterances per release. waiting: in each of its two lines. wait_s: how long one may wait."""
 
     concurrent: int = 16
     waiting: int = 64
@@ -47,30 +48,31 @@ class Admission(Generic[K]):
         """
         Take a place, waiting for one if need be; whoever entered must `leave`.
 
-        Raises Crowded when the queue is full (for a guest: half full), or when wait_s went by.
+        Raises Crowded when the line is full, or when wait_s went by.
         """
         door = self._doors.setdefault(key, _Door())
         if door.inside < self._limits.concurrent:
             self._set(key, door, door.inside + 1)
             return
-        if len(door.line) >= (self._limits.waiting // 2 if guest else self._limits.waiting):
+        line = door.guests if guest else door.own
+        if len(line) >= self._limits.waiting:
             raise Crowded(waited=False)
         place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        door.line.append(place)
+        line.append(place)
         try:
             async with asyncio.timeout(self._limits.wait_s):
                 await place
         except BaseException as error:
-            self._give_up(key, door, place)
+            self._give_up(key, line, place)
             if isinstance(error, TimeoutError):
                 raise Crowded(waited=True) from None
             raise
 
     def leave(self, key: K) -> None:
-        """Give the place to whoever waits longest, or free it."""
+        """Give the place to whoever waits longest, of both lines in turn, or free it."""
         door = self._doors[key]
-        while door.line:
-            place = door.line.popleft()
+        while line := door.next_line():
+            place = line.popleft()
             if not place.done():
                 place.set_result(None)
                 return
@@ -82,16 +84,28 @@ class Admission(Generic[K]):
         door.inside = inside
         self._inside(key, inside)
 
-    def _give_up(self, key: K, door: "_Door", place: asyncio.Future[None]) -> None:
+    def _give_up(self, key: K, line: "_Line", place: asyncio.Future[None]) -> None:
         if place.done() and not place.cancelled():
             # The place came in the very moment in which the wait was given up: it belongs to the next one.
             self.leave(key)
             return
         with suppress(ValueError):
-            door.line.remove(place)
+            line.remove(place)
+
+
+_Line = deque[asyncio.Future[None]]
 
 
 @dataclass(slots=True)
 class _Door:
     inside: int = 0
-    line: deque[asyncio.Future[None]] = field(default_factory=deque)
+    own: _Line = field(default_factory=deque)
+    guests: _Line = field(default_factory=deque)
+    _guests_turn: bool = False
+
+    def next_line(self) -> _Line:
+        """Return the line whose turn it is, or the other one when nobody waits in it; empty when nobody waits."""
+        first, second = (self.guests, self.own) if self._guests_turn else (self.own, self.guests)
+        line = first or second
+        self._guests_turn = line is self.own
+        return line

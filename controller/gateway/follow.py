@@ -61,6 +61,7 @@ class Follower:
         self._read_to_end = False
         self._heard_s = time.time()
         self._consumer: AIOKafkaConsumer | None = None
+        self._level = logging.WARNING
 
     @property
     def ready(self) -> bool:
@@ -87,7 +88,12 @@ class Follower:
             try:
                 await self._follow()
             except (KafkaError, OSError) as error:
-                log.warning("cannot follow routing.table now; trying again", extra={"fault": repr(error)})
+                log.log(self._level, "cannot follow routing.table now; trying again", extra={"fault": repr(error)})
+                # Said once per absence: it is tried three times a second, and the table's age is a metric.
+                self._level = logging.DEBUG
+            except Exception:
+                # A fault of our own must not cost the gateway its ears for good.
+                log.exception("following routing.table failed; trying again")
             await asyncio.sleep(_AGAIN_S)
 
     async def _follow(self) -> None:
@@ -102,6 +108,7 @@ class Follower:
         )
         try:
             await consumer.start()
+            self._level = logging.WARNING
             self._consumer = consumer
             await self._catch_up(consumer)
             while True:

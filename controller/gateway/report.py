@@ -29,6 +29,7 @@ class Reporter:
         # While Kafka is away no table comes, so this does not grow.
         self._waiting: deque[tuple[str, int, int]] = deque()
         self._told = asyncio.Event()
+        self._level = logging.WARNING
 
     def applied(self, table: RoutingTable, at_ms: int) -> None:
         """Note that a table is in use since at_ms."""
@@ -41,13 +42,19 @@ class Reporter:
             try:
                 await self._send()
             except (KafkaError, OSError) as error:
-                log.warning("cannot report the epoch in use now; trying again", extra={"fault": repr(error)})
+                log.log(self._level, "cannot report the epoch in use now; trying again", extra={"fault": repr(error)})
+                # Said once per absence: it is tried three times a second, and the table's age is a metric.
+                self._level = logging.DEBUG
+            except Exception:
+                # A fault of our own must not cost the gateway its ears for good.
+                log.exception("reporting the epoch in use failed; trying again")
             await asyncio.sleep(_AGAIN_S)
 
     async def _send(self) -> None:
         producer = AIOKafkaProducer(bootstrap_servers=self._kafka, acks="all", request_timeout_ms=5_000)
         try:
             await producer.start()
+            self._level = logging.WARNING
             while True:
                 while self._waiting:
                     service, epoch, at_ms = self._waiting[0]

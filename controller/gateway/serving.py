@@ -36,6 +36,7 @@ async def serve(settings: Settings) -> None:
     for name, address in (("SEGUE_KAFKA", settings.kafka), ("SEGUE_TRITON_HTTP", settings.triton_http)):
         if not address:
             raise Malformed(f"{name} is empty; give the address, host:port, that the gateway shall use")
+    engine = TritonEngine(settings.triton_http)
     listener = _socket(settings.host, settings.gateway_port)
     metrics = Metrics()
     file = TableFile(settings.data, settings.router)
@@ -51,18 +52,16 @@ async def serve(settings: Settings) -> None:
     follower = Follower(settings.kafka, settings.topic_prefix, tables, applied)
     metrics.watch_age(follower.age_s)
     encoders = Encoders()
+    app = make_app(Parts(tables, follower, engine, metrics, encoders, settings.release_timeout_s))
+    tasks = [asyncio.create_task(part.run()) for part in (follower, reporter, keeper)]
     try:
-        async with TritonEngine(settings.triton_http) as engine:
-            app = make_app(Parts(tables, follower, engine, metrics, encoders, settings.release_timeout_s))
-            tasks = [asyncio.create_task(part.run()) for part in (follower, reporter, keeper)]
-            try:
-                await _listen(_Server(_config(app, settings)), listener)
-            finally:
-                for task in tasks:
-                    task.cancel()
-                await asyncio.gather(*tasks, return_exceptions=True)
+        await _listen(_Server(_config(app, settings)), listener)
     finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         encoders.close()
+        engine.close()
 
 
 def _config(app: object, settings: Settings) -> uvicorn.Config:
@@ -76,6 +75,9 @@ def _config(app: object, settings: Settings) -> uvicorn.Config:
         log_config=None,
         server_header=False,
         proxy_headers=False,
+        # Longer than clients keep theirs: whoever closes an idle connection first must not be us, or a POST that is
+        # just on its way is lost.
+        timeout_keep_alive=75,
         timeout_graceful_shutdown=max(1, round(settings.drain_s)),
     )
 

@@ -8,37 +8,32 @@ Source: Triton's "Binary Tensor Data Extension".
 import asyncio
 import json
 import struct
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 from urllib.parse import quote
 
-import aiohttp
-
+from controller.core.errors import Malformed
 from controller.gateway.encode import Samples
 from controller.gateway.engine import EngineAway, ModelFailed, ModelTimedOut
+from controller.gateway.pool import Answer, Pool
 
 _HEADER_LENGTH: Final = "Inference-Header-Content-Length"
 
 
 class TritonEngine:
-    """One Triton server's speaking side. Make it inside a running event loop; `async with` closes it."""
+    """One Triton server's speaking side."""
 
     def __init__(self, address: str) -> None:
-        """address: host:port of Triton's HTTP endpoint; "http://" before it is allowed."""
-        self._base = address.rstrip("/") if "://" in address else f"http://{address}"
+        """address: host:port of Triton's HTTP endpoint; "http://" before it is allowed. Raises Malformed."""
+        host, _, port = address.removeprefix("http://").rstrip("/").rpartition(":")
+        if not host or not port.isdecimal():
+            raise Malformed(f"{address!r} is no address of Triton; give host:port of its HTTP endpoint")
+        self._address = address
         # No limit here: admission holds the number of utterances down, release by release.
-        connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=75)
-        self._session = aiohttp.ClientSession(
-            connector=connector, auto_decompress=False, cookie_jar=aiohttp.DummyCookieJar(), read_bufsize=2**20
-        )
+        self._pool = Pool(host.strip("[]"), int(port))
 
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
-    ) -> None:
-        await self._session.close()
+    def close(self) -> None:
+        """End the connections that lie idle."""
+        self._pool.close()
 
     async def infer(self, ensemble: str, text: str, speed: float, timeout_s: float) -> Samples:
         """
@@ -47,34 +42,18 @@ class TritonEngine:
         Raises ModelFailed when Triton refuses or the model failed, ModelTimedOut after timeout_s, EngineAway when
         nobody answers. Triton's own words may quote the text, so none of them is repeated.
         """
-        url = f"{self._base}/v2/models/{quote(ensemble, safe='')}/infer"
         body, header_bytes = _question(text, speed)
-        headers = {
-            _HEADER_LENGTH: str(header_bytes),
-            "Content-Type": "application/octet-stream",
-            # Otherwise Triton spends milliseconds to press audio that does not shrink.
-            "Accept-Encoding": "identity",
-        }
+        headers = {_HEADER_LENGTH: str(header_bytes), "Content-Type": "application/octet-stream"}
         try:
             async with asyncio.timeout(timeout_s):
-                try:
-                    return await self._ask(ensemble, url, body, headers)
-                except aiohttp.ServerDisconnectedError:
-                    # A kept connection may end while it lies idle; on a fresh one the truth is found out.
-                    return await self._ask(ensemble, url, body, headers)
+                answer = await self._pool.post(f"/v2/models/{quote(ensemble, safe='')}/infer", headers, body)
         except TimeoutError:
             raise ModelTimedOut(f"{ensemble} did not answer within {timeout_s:g} s") from None
-        except aiohttp.ClientPayloadError as error:
-            raise ModelFailed(f"{ensemble}: its answer ended early") from error
-        except aiohttp.ClientError as error:
-            raise EngineAway(f"Triton at {self._base} does not answer; see that it runs and is reachable") from error
-
-    async def _ask(self, ensemble: str, url: str, body: bytes, headers: dict[str, str]) -> Samples:
-        async with self._session.post(url, data=body, headers=headers) as answer:
-            content = await answer.read()
-            if answer.status != 200:
-                raise ModelFailed(f"{ensemble}: Triton answered {answer.status}; its log says why")
-            return _audio(ensemble, content, answer.headers.get(_HEADER_LENGTH))
+        except OSError as error:
+            raise EngineAway(f"Triton at {self._address} does not answer; see that it runs") from error
+        if answer.status != 200:
+            raise ModelFailed(f"{ensemble}: Triton answered {answer.status}; its log says why")
+        return _audio(ensemble, answer)
 
 
 def _question(text: str, speed: float) -> tuple[bytes, int]:
@@ -92,14 +71,13 @@ _HEADER: Final = (
 )
 
 
-def _audio(ensemble: str, content: bytes, header_bytes: str | None) -> Samples:
-    if header_bytes is None or not header_bytes.isdecimal():
-        raise ModelFailed(f"{ensemble}: Triton's answer carries no binary audio")
+def _audio(ensemble: str, answer: Answer) -> Samples:
     try:
-        outputs = json.loads(content[: int(header_bytes)])["outputs"]
+        header_bytes = int(answer.headers[_HEADER_LENGTH.lower().encode()])
+        outputs = json.loads(answer.body[:header_bytes].decode())["outputs"]
         datatypes = [output["datatype"] for output in outputs]
     except (ValueError, LookupError, TypeError) as error:
-        raise ModelFailed(f"{ensemble}: Triton's answer cannot be read") from error
+        raise ModelFailed(f"{ensemble}: Triton's answer carries no binary audio") from error
     if datatypes != ["INT16"]:
         raise ModelFailed(f"{ensemble}: its output `audio` is not INT16")
-    return memoryview(content)[int(header_bytes) :]
+    return memoryview(answer.body)[header_bytes:]

@@ -61,8 +61,9 @@ def tones(triton: Triton) -> Tones:
 @pytest.fixture
 async def engine(triton: Triton, tones: Tones) -> AsyncIterator[TritonEngine]:
     """The way to the tones."""
-    async with TritonEngine(triton.http) as engine:
-        yield engine
+    engine = TritonEngine(triton.http)
+    yield engine
+    engine.close()
 
 
 @pytest.fixture(scope="session")

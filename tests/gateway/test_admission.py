@@ -60,20 +60,26 @@ async def test_other_release_is_not_starved() -> None:
     assert inside == {"slow": 1, "stable": 1}
 
 
-async def test_guests_leave_half_of_the_queue_free() -> None:
-    """What a failing release hands over fills half of the queue; the release's own requests still get in line."""
-    admission, _ = doors()
+async def test_guests_refuse_none_of_the_releases_own() -> None:
+    """However many guests there are, the release's own requests get in line, and both lines are served in turn."""
+    admission, _ = doors(waiting=3)
+    order: list[str] = []
+
+    async def visit(name: str, *, guest: bool) -> None:
+        await admission.enter("stable", guest=guest)
+        order.append(name)
+        admission.leave("stable")
+
     await admission.enter("stable")
-    guest = asyncio.create_task(admission.enter("stable", guest=True))
+    visits = [asyncio.create_task(visit(f"guest {number}", guest=True)) for number in range(3)]
     await asyncio.sleep(0)
     with pytest.raises(Crowded):
         await admission.enter("stable", guest=True)
-    own = asyncio.create_task(admission.enter("stable"))
+    visits += [asyncio.create_task(visit(f"own {number}", guest=False)) for number in range(2)]
     await asyncio.sleep(0)
     admission.leave("stable")
-    await guest
-    admission.leave("stable")
-    await own
+    await asyncio.gather(*visits)
+    assert order == ["own 0", "guest 0", "own 1", "guest 1", "guest 2"]
 
 
 async def test_waiting_has_an_end() -> None:

@@ -80,10 +80,8 @@ async def test_unloaded_release_is_a_502(engine: TritonEngine, tones: Tones) -> 
 
 async def test_triton_away_is_a_503(tones: Tones) -> None:
     """Nobody at Triton's address: 503, with the time after which it is worth asking again."""
-    async with (
-        TritonEngine(f"{LOOPBACK}:{free_port()}") as nobody,
-        gateway(nobody, table(1, stable=tones["good"])) as gate,
-    ):
+    nobody = TritonEngine(f"{LOOPBACK}:{free_port()}")
+    async with gateway(nobody, table(1, stable=tones["good"])) as gate:
         answer, body = await gate.say()
         assert answer.status == 503
         assert answer.headers["retry-after"] == "2"
