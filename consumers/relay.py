@@ -50,6 +50,7 @@ async def _published(worker: Worker, kafka: AIOKafkaProducer, rows: Sequence[Out
         sent = asyncio.gather(*[await _send(worker, kafka, row) for row in rows])
         if not await until_stopped(worker.stopping, sent):
             sent.cancel()
+            await asyncio.gather(sent, return_exceptions=True)
             return False
         sent.result()
     except KafkaError as error:

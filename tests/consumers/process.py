@@ -1,0 +1,56 @@
+"""
+A process that hosts functions and may kill itself: `python -m tests.consumers.process POINT NAME...`.
+
+POINT: "never"; "before-commit" dies with everything of a batch written and nothing committed; "after-commit" dies
+before the batch is acknowledged or published. Settings come from the environment.
+"""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import fields
+from typing import Any, NoReturn
+
+from consumers import deciding
+from consumers.run import run
+from controller import handle as handling
+from controller.journal import outbox
+from controller.settings import Settings, read_settings
+
+
+@contextmanager
+def hosting(settings: Settings, point: str, *names: str) -> Iterator["subprocess.Popen[bytes]"]:
+    """Start such a process; it is gone when the block ends."""
+    env = {f"SEGUE_{field.name.upper()}": str(getattr(settings, field.name)) for field in fields(settings)}
+    given = {name: value for name, value in env.items() if value and name != "SEGUE_TOKENS"}
+    with subprocess.Popen(
+        [sys.executable, "-m", "tests.consumers.process", point, *names], env={**os.environ, **given}
+    ) as child:
+        try:
+            yield child
+        finally:
+            child.kill()
+
+
+def _die(*_: Any) -> NoReturn:
+    os.kill(os.getpid(), signal.SIGKILL)
+    raise AssertionError("nobody survives that")
+
+
+async def _commit_and_die(*arguments: Any) -> NoReturn:
+    await handling.handle(*arguments)
+    _die()
+
+
+if __name__ == "__main__":
+    point, names = sys.argv[1], sys.argv[2:]
+    if point == "before-commit":
+        # The outbox is what a batch writes last.
+        setattr(outbox, "put", _die)  # noqa: B010  # a fault on purpose
+    elif point == "after-commit":
+        setattr(deciding, "handle", _commit_and_die)  # noqa: B010
+    asyncio.run(run(names, read_settings()))

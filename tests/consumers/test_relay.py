@@ -1,0 +1,96 @@
+"""Outbox to Kafka: everything that was committed, in order per service, whatever happens to relay and broker."""
+
+import asyncio
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from consumers.worker import Readiness
+from controller.handle import handle
+from controller.journal import Store
+from controller.outside.kafka import ensure_topics
+from controller.parts.kafka import start_kafka
+from tests.consumers.process import hosting
+from tests.consumers.world import World
+from tests.journal.messages import applied, installed
+
+SERVICES = [f"service-{number}" for number in range(4)]
+REPORTS = 40
+
+
+async def fill(store: Store) -> None:
+    """Commit an installation and forty facts more for each service, interleaved."""
+    await handle(store, [message for service in SERVICES for message in installed(service)])
+    for number in range(REPORTS):
+        await handle(store, [applied(1, 10_000 + number, service) for service in SERVICES])
+
+
+async def all_published(world: World) -> bool:
+    """Say whether each service's last fact is on the broker."""
+    return all([len(await world.told(service)) >= 4 + REPORTS for service in SERVICES])
+
+
+async def test_facts_are_published_in_order(world: World, store: Store) -> None:
+    """Each service's facts stand in the topic in the order of their positions, without a gap."""
+    async with world.hosting(store, "relay"):
+        await fill(store)
+        await world.until("everything published", lambda: all_published(world))
+    for service in SERVICES:
+        positions = [fact.position for fact in await world.facts(service)]
+        assert positions == list(range(1, 5 + REPORTS))
+
+
+async def test_second_relay_takes_over_from_a_killed_one(world: World, store: Store) -> None:
+    """When the relay dies, one that stood by goes on: nothing is missing, and repetitions come in order."""
+    with hosting(world.settings, "never", "relay") as first:
+        await handle(store, [message for service in SERVICES for message in installed(service)])
+        await world.until_told(SERVICES[0], "RolloutPromoted", "RouteSet")
+        async with world.hosting(store, "relay"):
+            await fill(store)
+            first.kill()
+            await world.until("everything published", lambda: all_published(world))
+    for service in SERVICES:
+        positions = [fact.position for fact in await world.facts(service)]
+        first_seen = list(dict.fromkeys(positions))
+        assert first_seen == list(range(1, 5 + REPORTS))
+
+
+async def test_broker_away_delays_and_loses_nothing(world: World, store: Store, tmp_path: Path) -> None:
+    """What is committed while Kafka is down is published when it is back, in order."""
+    with start_kafka(tmp_path / "kafka") as own:
+        ensure_topics(own.bootstrap, world.settings.topic_prefix)
+        away = replace(world, settings=replace(world.settings, kafka=own.bootstrap))
+        async with away.hosting(store, "relay", "rollouts"):
+            await handle(store, installed("early"))
+            await away.until_told("early", "RolloutPromoted", "RouteSet")
+            own.stop()
+            await fill(store)
+            own.start()
+            await away.until("everything published", lambda: all_published(away), patience_s=40)
+        positions = [fact.position for fact in await away.facts(SERVICES[0])]
+    assert positions == list(range(1, 5 + REPORTS))
+
+
+@pytest.mark.parametrize("at", ["start", "later"])
+async def test_end_is_quick_while_kafka_is_away(world: World, store: Store, tmp_path: Path, at: str) -> None:
+    """Functions end within two seconds of being asked, also when Kafka does not answer."""
+    with start_kafka(tmp_path / "kafka") as own:
+        ensure_topics(own.bootstrap, world.settings.topic_prefix)
+        away = replace(world, settings=replace(world.settings, kafka=own.bootstrap))
+        if at == "start":
+            own.stop()
+        async with away.hosting(store, "relay", "alerts", "notifier") as readiness:
+            if at == "later":
+                await away.until("ready", lambda: ready(readiness))
+                own.stop()
+                await handle(store, installed("late"))
+            await asyncio.sleep(1)
+            began = time.monotonic()
+    assert time.monotonic() - began < 2
+
+
+async def ready(readiness: Readiness) -> bool:
+    """Say whether all functions are ready."""
+    return not await readiness.missing()
