@@ -4,7 +4,8 @@ The journal folded again from its first fact, from SQL or from Kafka alone: equa
 Both ways check the hash chain as they go: a fact that was changed, lost or slipped in is named, never folded over.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
 
@@ -123,8 +124,18 @@ class _Stream:
 
 
 async def _messages(bootstrap: str, topic: str) -> Iterable[bytes]:
+    # A reader of a topic that is not there waits for it; so it is looked for first.
+    async with _consumer(bootstrap) as looking:
+        if topic not in await looking.topics():
+            raise Broken(f"Kafka at {bootstrap} has no topic {topic}: create it with `segue topics`")
+    async with _consumer(bootstrap, topic) as reading:
+        return await _to_the_end(reading, list(reading.assignment()))
+
+
+@asynccontextmanager
+async def _consumer(bootstrap: str, *topics: str) -> AsyncIterator[AIOKafkaConsumer]:
     consumer = AIOKafkaConsumer(
-        topic,
+        *topics,
         bootstrap_servers=bootstrap.split(","),
         group_id=None,
         auto_offset_reset="earliest",
@@ -133,10 +144,7 @@ async def _messages(bootstrap: str, topic: str) -> Iterable[bytes]:
     )
     try:
         await consumer.start()
-        partitions = list(consumer.assignment())
-        if not partitions:
-            raise Broken(f"Kafka at {bootstrap} has no topic {topic}: create it with `segue topics`")
-        return await _to_the_end(consumer, partitions)
+        yield consumer
     finally:
         await consumer.stop()
 

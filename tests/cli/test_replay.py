@@ -1,0 +1,111 @@
+"""Folding the journal again gives what is live; a damaged copy is named, never folded over."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import count
+
+import pytest
+
+from controller.core.errors import Broken, Unavailable
+from controller.core.events import AnyEvent
+from controller.core.state import State, evolve
+from controller.core.stream import Fact
+from controller.outside.kafka import ensure_topics, publish
+from controller.parts.ports import LOOPBACK, free_port
+from controller.replay import replay_kafka
+from controller.wire.codec import GENESIS_HASH, fact_hash, fact_message
+from tests.cli.conftest import Deciding
+from tests.spec import SERVICE, installed
+
+_numbers = count(1)
+
+
+def messages(events: Sequence[AnyEvent] = installed()) -> list[bytes]:
+    """A stream's facts as the relay publishes them."""
+    hash, made = GENESIS_HASH, []
+    for position, event in enumerate(events, start=1):
+        fact = Fact(SERVICE, position, 1000 + position, f"message {position}", event)
+        previous, hash = hash, fact_hash(hash, fact)
+        made.append(fact_message(fact, hash, previous))
+    return made
+
+
+def published(deciding: Deciding, values: Sequence[bytes]) -> str:
+    """Publish these as a journal of their own and return its prefix."""
+    prefix = f"copy-{next(_numbers)}."
+    ensure_topics(deciding.tree.kafka, prefix)
+    for value in values:
+        publish(deciding.tree.kafka, f"{prefix}rollout.journal", SERVICE, value)
+    return prefix
+
+
+async def test_doubles_are_dropped(deciding: Deciding) -> None:
+    """A relay that crashed publishes some facts again; the state is the same."""
+    facts = messages()
+    prefix = published(deciding, [facts[0], facts[1], facts[0], facts[1], facts[2]])
+    expected = State(SERVICE)
+    for event in installed():
+        expected = evolve(expected, event)
+    replayed = await replay_kafka(deciding.tree.kafka, prefix)
+    assert replayed[SERVICE].state == expected
+    assert replayed[SERVICE].position == len(facts)
+
+
+async def test_an_empty_journal_has_no_services(deciding: Deciding) -> None:
+    """Nothing recorded, nothing replayed, and no waiting for it."""
+    since = time.monotonic()
+    assert await replay_kafka(deciding.tree.kafka, published(deciding, [])) == {}
+    assert time.monotonic() - since < 30
+
+
+async def test_a_gap_is_named(deciding: Deciding) -> None:
+    """A missing fact is told by its position."""
+    facts = messages()
+    prefix = published(deciding, [facts[0], facts[2]])
+    with pytest.raises(Broken, match=f"position 2 of {SERVICE} is missing, and 3 is there"):
+        await replay_kafka(deciding.tree.kafka, prefix)
+
+
+async def test_a_changed_fact_is_named(deciding: Deciding) -> None:
+    """A fact whose content does not have its hash is told, with what to do."""
+    facts = messages()
+    prefix = published(deciding, [facts[0].replace(b"a test says so", b"nobody says so")])
+    with pytest.raises(Broken, match=rf"hash of {SERVICE}/1.*segue db verify"):
+        await replay_kafka(deciding.tree.kafka, prefix)
+
+
+async def test_two_facts_in_one_place_are_named(deciding: Deciding) -> None:
+    """A second history that branches off is not taken for a double."""
+    first, *_ = installed()
+    branch = messages([replace(first, reason="somebody else says so")])
+    prefix = published(deciding, [messages()[0], branch[0]])
+    with pytest.raises(Broken, match=f"position 1 of {SERVICE} occurs twice"):
+        await replay_kafka(deciding.tree.kafka, prefix)
+
+
+async def test_a_broken_chain_is_named(deciding: Deciding) -> None:
+    """A fact of another history does not follow this one's."""
+    first, second, *_ = installed()
+    branch = messages([replace(first, reason="somebody else says so"), second])
+    prefix = published(deciding, [messages()[0], branch[1]])
+    with pytest.raises(Broken, match=f"position 2 of {SERVICE} does not follow"):
+        await replay_kafka(deciding.tree.kafka, prefix)
+
+
+async def test_a_journal_that_is_not_there_is_told(deciding: Deciding) -> None:
+    """Without the topic, or without Kafka, the sentence says what to do."""
+    with pytest.raises(Broken, match="segue topics"):
+        await replay_kafka(deciding.tree.kafka, "nobody.")
+    with pytest.raises(Unavailable, match="is it running there"):
+        await replay_kafka(f"{LOOPBACK}:{free_port()}")
+
+
+def test_kafka_and_sql_agree(deciding: Deciding) -> None:
+    """Both replays of a living Segue give the same hashes, and those of the live read tables."""
+    segue = deciding.segue
+    segue.json("rollout", "start", "agreed", "--release", "1.0.0", "--reason", "a test says so")
+    kafka, sql = (segue.json("replay", "--from", source, "--check") for source in ("kafka", "sql"))
+    assert kafka["services"]["agreed"] == sql["services"]["agreed"]
+    assert kafka["differing"] == sql["differing"] == []
+    assert "agreed" in segue("replay").out

@@ -1,0 +1,143 @@
+"""The verbs against a Segue that decides: what is asked is published, decided, told and found again."""
+
+import json
+import subprocess
+from typing import Any
+
+from controller.outside.kafka import publish
+from tests.cli.conftest import Deciding
+from tests.cli.segue import COMMAND, Segue
+
+WHY = ("--reason", "a test says so")
+
+
+def types(answer: Any) -> list[str]:
+    """The kinds of facts in an answer."""
+    return [fact["type"] for fact in answer["facts"]]
+
+
+def start(segue: Segue, service: str, version: str = "1.0.0", *more: str, code: int = 0) -> Any:
+    """Ask for a rollout."""
+    return segue.json("rollout", "start", service, "--release", version, *WHY, *more, code=code)
+
+
+def test_a_rollout_is_steered_by_its_verbs(deciding: Deciding) -> None:
+    """Start, pause, resume and rollback each tell the facts they led to; what makes no sense is refused with 1."""
+    segue = deciding.segue
+    assert types(start(segue, "steered")) == ["RolloutStarted"]
+    assert types(segue.json("rollout", "pause", "steered", *WHY)) == ["RolloutPaused"]
+    refused = segue.json("rollout", "pause", "steered", *WHY, code=1)
+    assert refused["refused"] == "rollout steered-1 is paused already"
+    assert types(segue.json("rollout", "resume", "steered", *WHY)) == ["RolloutResumed"]
+    assert types(segue.json("rollout", "promote", "steered", *WHY, code=1)) == ["OrderRefused"]
+    assert types(segue.json("rollout", "pause", "steered", "--rollout", "steered-9", *WHY, code=1)) == ["OrderRefused"]
+    assert types(segue.json("rollout", "rollback", "steered", *WHY))[0] == "RolloutAborted"
+
+
+def test_a_quarantined_release_returns_by_override_alone(deciding: Deciding) -> None:
+    """What was rolled back is refused, until somebody overrides that by version and reason."""
+    segue = deciding.segue
+    start(segue, "quarantine")
+    assert "ReleaseQuarantined" in types(segue.json("rollout", "rollback", "quarantine", *WHY))
+    assert "quarantined" in start(segue, "quarantine", code=1)["refused"]
+    lifted = segue.json("rollout", "override", "quarantine", "--release", "1.0.0", *WHY)
+    assert types(lifted) == ["QuarantineLifted"]
+    assert types(start(segue, "quarantine")) == ["RolloutStarted"]
+
+
+def test_people_read_sentences(deciding: Deciding) -> None:
+    """Without --json a verb tells each fact in a line, or that nothing changed."""
+    segue = deciding.segue
+    started = segue("rollout", "start", "told", "--release", "1.0.0", *WHY, "--actor", "ann")
+    assert "RolloutStarted" in started.out
+    assert "told-1: a test says so" in started.out
+    again = segue("rollout", "start", "told", "--release", "1.0.0", *WHY, "--wait", "1.5")
+    assert "Nothing changed" in again.out
+    unheard = segue("rollout", "pause", "told", *WHY, "--wait", "0")
+    assert "published to rollout.ordered" in unheard.out
+
+
+def test_history_names_who_and_why(deciding: Deciding) -> None:
+    """Every fact is found again with its actor, its reason and the message that caused it."""
+    segue = deciding.segue
+    started = start(segue, "remembered", "1.0.0", "--actor", "ann", "--plan", "quick")
+    (fact,) = segue.json("history", "remembered")
+    assert (fact["type"], fact["actor"], fact["reason"]) == ("RolloutStarted", "ann", "a test says so")
+    assert fact["cause"] == started["id"]
+    assert fact["event"]["plan"]["name"] == "quick"
+    assert "RolloutStarted" in segue("history", "remembered").out
+    assert "nothing was ever recorded" in segue("history", "forgotten").err
+
+
+def test_watch_tells_every_change_until_it_is_over(deciding: Deciding) -> None:
+    """`watch --until-done --json` prints a line per change, and ends with 1 when the rollout was taken back."""
+    segue = deciding.segue
+    start(segue, "watched")
+    argv = [*COMMAND, "rollout", "watch", "watched", "--until-done", "--json"]
+    with subprocess.Popen(argv, env=segue.env, stdout=subprocess.PIPE, text=True) as watching:
+        assert watching.stdout is not None
+        first = json.loads(watching.stdout.readline())
+        assert first["rollout"]["phase"] == "preparing"
+        assert first["waiting_for"].startswith("1.0.0 to be loaded and heard")
+        segue.json("rollout", "rollback", "watched", *WHY)
+        last = [json.loads(line) for line in watching.stdout][-1]
+        assert last["rollout"] is None
+        assert last["quarantined"] == [deciding.first.digest]
+        assert watching.wait(10) == 1
+
+
+def test_status_of_a_service_that_is_not_there_names_those_that_are(deciding: Deciding) -> None:
+    """A misspelt service is told with the known ones."""
+    start(deciding.segue, "spelt")
+    done = deciding.segue("rollout", "status", "spellt")
+    assert done.code == 1
+    assert "spelt" in done.err.partition("known services:")[2]
+
+
+def test_dead_letters_are_listed_shown_and_sent_again(deciding: Deciding) -> None:
+    """A message that cannot be read stands in the dead letters with its bytes and reason; sent again it comes back."""
+    segue = deciding.segue
+    partition, offset = publish(deciding.tree.kafka, "rollout.requested", "lettered", b'{"half": ')
+    letter = f"rollout.requested/{partition}/{offset}"
+    waiting = Waiting(segue)
+    waiting.until(letter)
+    shown = segue.json("dead-letters", "show", letter)
+    assert shown["service"] == "lettered"
+    assert "allowed: JSON" in shown["reason"]
+    assert '{"half": ' in segue("dead-letters", "show", letter).out
+    assert letter in segue("dead-letters", "list").out
+    sent = segue.json("dead-letters", "redrive", letter)
+    waiting.until(f"rollout.requested/{sent['partition']}/{sent['offset']}")
+    assert "there is no dead letter a/0/0" in segue("dead-letters", "show", "a/0/0").err
+
+
+def test_the_stores_are_brought_up_to_date_again_and_again(deciding: Deciding) -> None:
+    """Provisioning and upgrading what is up to date changes nothing and says so."""
+    segue = deciding.segue
+    assert {one["found"] for one in segue.json("topics")} == {"as specified"}
+    assert segue.json("db", "upgrade") == segue.json("db", "upgrade")
+
+
+def test_the_journal_is_verified_and_the_read_tables_made_anew(deciding: Deciding) -> None:
+    """After `db rebuild` every service stands as before, and every fact is what was written."""
+    segue = deciding.segue
+    start(segue, "rebuilt")
+    before = segue.json("rollout", "status", "rebuilt")
+    facts = segue.json("db", "rebuild")["facts"]
+    after = segue.json("rollout", "status", "rebuilt")
+    assert {**after, "waiting_for": ""} == {**before, "waiting_for": ""}
+    assert segue.json("db", "verify")["facts"] == facts
+
+
+class Waiting:
+    """Wait for a dead letter."""
+
+    def __init__(self, segue: Segue) -> None:
+        self.segue = segue
+
+    def until(self, letter: str, tries: int = 40) -> None:
+        """Return once the letter is listed."""
+        for _ in range(tries):
+            if any(one["letter"] == letter for one in self.segue.json("dead-letters", "list")):
+                return
+        raise AssertionError(f"no dead letter {letter}")
