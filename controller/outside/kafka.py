@@ -4,6 +4,8 @@ Kafka's administration, and publishing from scripts at the edge, with kafka-pyth
 Consumers and the relay live in `consumers/` and speak aiokafka; nothing here is on the way of an alert.
 """
 
+import socket
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +20,8 @@ from controller.wire.topics import SPECS, TopicSpec, topic_name
 
 _NOT_THERE = 3  # Kafka's error code UNKNOWN_TOPIC_OR_PARTITION
 _BROKER_DEFAULT = -1
+_CONNECT_S = 3.0
+_ASK_AGAIN_S = 0.1
 
 
 class Found(StrEnum):
@@ -78,6 +82,7 @@ def publish(
     refuses the message.
     """
     timeout_ms = round(timeout_s * 1000)
+    _await_listener(bootstrap, timeout_s)
     with _kafka_errors(bootstrap, f"take a message for {topic}"):
         producer = KafkaProducer(
             bootstrap_servers=bootstrap.split(","),
@@ -151,6 +156,7 @@ def _correct(admin: KafkaAdminClient, present: Mapping[str, TopicSpec]) -> dict[
 @contextmanager
 def _admin(bootstrap: str, timeout_s: float) -> Iterator[KafkaAdminClient]:
     timeout_ms = round(timeout_s * 1000)
+    _await_listener(bootstrap, timeout_s)
     admin = KafkaAdminClient(
         bootstrap_servers=bootstrap.split(","), request_timeout_ms=timeout_ms, bootstrap_timeout_ms=timeout_ms
     )
@@ -158,6 +164,28 @@ def _admin(bootstrap: str, timeout_s: float) -> Iterator[KafkaAdminClient]:
         yield admin
     finally:
         admin.close()
+
+
+def _await_listener(bootstrap: str, timeout_s: float) -> None:
+    """
+    Return once somebody listens at one of the addresses; raise Unavailable after timeout_s.
+
+    kafka-python's clients, when they find nobody, leave their thread and their sockets behind for ever.
+    """
+    deadline = time.monotonic() + timeout_s
+    while True:
+        for address in bootstrap.split(","):
+            host, _, port = address.strip().rpartition(":")
+            left_s = max(0.1, deadline - time.monotonic())
+            try:
+                socket.create_connection((host.strip("[]"), int(port)), min(left_s, _CONNECT_S)).close()
+            except (OSError, ValueError) as error:
+                why = str(error)
+            else:
+                return
+        if time.monotonic() > deadline:
+            raise Unavailable(f"Kafka at {bootstrap} does not answer ({why}); start it, or correct SEGUE_KAFKA")
+        time.sleep(_ASK_AGAIN_S)
 
 
 @contextmanager
