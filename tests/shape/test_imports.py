@@ -49,6 +49,8 @@ def imported(path: Path) -> Iterator[str]:
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
+            if node.level == 1 and (path.parent / "config.pbtxt").exists():
+                continue  # a model stage and the files beside it travel to Triton together, where no package is
             assert node.level == 0, f"{path}: imports are absolute, so that their direction can be read"
             names = [f"{node.module}.{alias.name}" for alias in node.names]
         yield from (
