@@ -1,0 +1,185 @@
+"""The release worker on a real Triton: what is wanted is loaded and heard, what is not goes, and silence is healed."""
+
+import os
+import signal
+from collections.abc import AsyncIterator, Iterator, Mapping
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from controller.core.events import ReleaseFailed, RolloutAborted, Trigger
+from controller.core.names import Release
+from controller.journal import Store, views
+from controller.outside.triton import Triton
+from controller.parts.triton import Triton as Server
+from controller.parts.triton import start_triton
+from controller.wire.messages import MessageType
+from tests.consumers.world import DECIDERS, World
+from tests.journal.messages import message
+from triton_models.build import build
+
+TONE = Path(__file__).parents[1] / "models/tone"
+AT_ONCE = {"name": "short-guard", "steps": [], "guard_s": 0.2, "readiness_deadline_s": 60}
+STAY = {"name": "stay", "steps": [{"weight_bp": 500, "hold_s": 3600}], "readiness_deadline_s": 60}
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    """A running Triton with an empty repository."""
+    with start_triton(tmp_path / "triton", tmp_path / "repository") as running:
+        yield running
+
+
+@pytest.fixture
+async def triton(server: Server) -> AsyncIterator[Triton]:
+    """What a test asks the server through."""
+    async with Triton(server.grpc) as asking:
+        yield asking
+
+
+@pytest.fixture
+def near_triton(world: World, server: Server) -> World:
+    """A Segue whose release worker uses the server, probes often and drains for half a second."""
+    settings = replace(
+        world.settings,
+        triton_grpc=server.grpc,
+        repository=server.repository,
+        probe_every_s=0.2,
+        drain_s=0.5,
+        release_timeout_s=10,
+    )
+    return replace(world, settings=settings)
+
+
+def tone(server: Server, version: str, params: Mapping[str, str] | None = None) -> Release:
+    """Build a release of the tone family into the server's repository."""
+    noon = datetime(2026, 3, 1, 12, tzinfo=UTC)
+    return build(TONE, version, repository=server.repository, build_time=noon, params=params)
+
+
+async def request(world: World, release: Release, plan: Mapping[str, object] = AT_ONCE) -> None:
+    """Publish a rollout request."""
+    data = {"actor": "ci", "reason": "nightly", "release": asdict(release), "plan": plan}
+    await world.publish(message(MessageType.REQUESTED, f"request-{release.version}", 1_000, data).record)
+
+
+async def failure(world: World) -> tuple[ReleaseFailed, RolloutAborted]:
+    """Wait for a rollout to end by its release, and return what was told of it."""
+
+    async def aborted() -> bool:
+        return "RolloutAborted" in await world.told("hibari")
+
+    await world.until("a rollout that ends", aborted)
+    events = [fact.event for fact in await world.facts("hibari")]
+    (failed,) = (event for event in events if isinstance(event, ReleaseFailed))
+    (ended,) = (event for event in events if isinstance(event, RolloutAborted))
+    return failed, ended
+
+
+async def test_wanted_is_loaded_and_unwanted_is_drained(near_triton: World, store: Store, server: Server) -> None:
+    """A requested release is loaded, heard and promoted; the one before it is unloaded after guard and drain."""
+    first, second = tone(server, "1.0.0"), tone(server, "2.0.0", {"voice.frequency_hz": "330"})
+    async with near_triton.hosting(store, *DECIDERS, "releases"), Triton(server.grpc) as triton:
+        await request(near_triton, first)
+        await near_triton.until_told("hibari", "RolloutStarted", "ReleaseReady", "RolloutPromoted", "RouteSet")
+        await request(near_triton, second)
+        await near_triton.until_told("hibari", "GuardWindowEnded", "RouteSet", "ReleaseUnloaded")
+        assert await triton.loaded() == {second.ensemble}
+
+
+async def test_release_that_was_never_built_is_unknown(near_triton: World, store: Store, server: Server) -> None:
+    """A request for an ensemble that the repository lacks ends as unknown, and does not condemn the digest."""
+    never = replace(tone(server, "1.0.0"), ensemble="tone__9_9_9")
+    async with near_triton.hosting(store, *DECIDERS, "releases"):
+        await request(near_triton, never)
+        failed, ended = await failure(near_triton)
+    assert failed.unknown
+    assert ended.trigger is Trigger.RELEASE_UNKNOWN
+
+
+async def test_other_digest_than_built_is_refused(near_triton: World, store: Store, server: Server) -> None:
+    """A request whose digest is not that of the build fails, and the reason names both."""
+    built = tone(server, "1.0.0")
+    other = replace(built, digest="sha256:" + "0" * 64)
+    async with near_triton.hosting(store, *DECIDERS, "releases"):
+        await request(near_triton, other)
+        failed, ended = await failure(near_triton)
+    assert not failed.unknown
+    assert built.digest in failed.reason
+    assert other.digest in failed.reason
+    assert ended.trigger is Trigger.RELEASE_FAILED
+
+
+async def test_silent_release_fails_before_it_is_served(near_triton: World, store: Store, server: Server) -> None:
+    """A release that loads and answers with silence is never given traffic."""
+    async with near_triton.hosting(store, *DECIDERS, "releases"):
+        await request(near_triton, tone(server, "1.0.0", {"voice.level": "0"}))
+        failed, _ = await failure(near_triton)
+    assert not failed.unknown
+    assert "ReleaseReady" not in await near_triton.told("hibari")
+
+
+async def test_dead_stage_is_healed(near_triton: World, store: Store, server: Server, triton: Triton) -> None:
+    """When a stage's process dies the release is loaded anew and speaks again, and nobody calls it failed."""
+    release = tone(server, "1.0.0")
+    async with near_triton.hosting(store, *DECIDERS, "releases"):
+        await request(near_triton, release)
+        await near_triton.until_told("hibari", "RolloutPromoted", "RouteSet")
+        kill_stages(server)
+
+        async def speaks() -> bool:
+            try:
+                await triton.probe(release.ensemble)
+            except Exception:
+                return False
+            return True
+
+        assert not await speaks()
+        await near_triton.until("speech", speaks)
+    assert "ReleaseFailed" not in await near_triton.told("hibari")
+
+
+async def test_absent_triton_is_no_verdict(near_triton: World, store: Store, server: Server, triton: Triton) -> None:
+    """While Triton is away nothing is said against a release; back, it gets all that is wanted loaded again."""
+    first, second = tone(server, "1.0.0"), tone(server, "2.0.0", {"voice.frequency_hz": "330"})
+    async with near_triton.hosting(store, *DECIDERS, "releases"):
+        await request(near_triton, first)
+        await near_triton.until_told("hibari", "RolloutPromoted", "RouteSet")
+        server.stop()
+        await request(near_triton, second, STAY)
+        await near_triton.until_told("hibari", "RolloutStarted")
+        server.start()
+        await near_triton.until_told("hibari", "ReleaseReady", "StepStarted", "RouteSet")
+
+        async def both() -> bool:
+            return await triton.loaded() == {first.ensemble, second.ensemble}
+
+        await near_triton.until("both are loaded again", both)
+    assert "ReleaseFailed" not in await near_triton.told("hibari")
+
+
+async def test_next_worker_ends_what_the_last_one_began(near_triton: World, store: Store, server: Server) -> None:
+    """A release that an earlier worker loaded and did not come to unload is unloaded by the next one, and told."""
+    first, second = tone(server, "1.0.0"), tone(server, "2.0.0", {"voice.frequency_hz": "330"})
+    slow = replace(near_triton, settings=replace(near_triton.settings, drain_s=3600))
+    async with near_triton.hosting(store, *DECIDERS), Triton(server.grpc) as triton:
+        async with slow.hosting(store, "releases"):
+            await request(near_triton, first)
+            await near_triton.until_told("hibari", "RolloutPromoted", "RouteSet")
+            await request(near_triton, second)
+            await near_triton.until_told("hibari", "GuardWindowEnded", "RouteSet")
+            assert await triton.loaded() == {first.ensemble, second.ensemble}
+        async with near_triton.hosting(store, "releases"):
+            await near_triton.until_told("hibari", "ReleaseUnloaded")
+            assert await triton.loaded() == {second.ensemble}
+        assert [one.release for one in await views.loaded(store)] == [second]
+
+
+def kill_stages(server: Server) -> None:
+    """Kill every Python stage, as the kernel does when memory is short."""
+    children = Path(f"/proc/{server.pid}/task").glob("*/children")
+    for pid in [int(pid) for task in children for pid in task.read_text().split()]:
+        if b"python_backend_stub" in Path(f"/proc/{pid}/cmdline").read_bytes():
+            os.kill(pid, signal.SIGKILL)
