@@ -6,6 +6,7 @@ import aiohttp
 import pytest
 
 from controller.core.names import Release
+from controller.core.routing import RoutingTable
 from controller.gateway.admission import Limits
 from controller.gateway.triton import TritonEngine
 from controller.parts.ports import LOOPBACK, free_port
@@ -32,13 +33,13 @@ async def test_failing_candidate_costs_no_user(engine: TritonEngine, tones: Tone
 async def test_slow_candidate_is_a_timeout_and_stable_answers(engine: TritonEngine, tones: Tones) -> None:
     """A candidate that does not answer in time is counted as a time-out, with its latency, and stable answers."""
     async with gateway(
-        engine, table(1, stable=tones["good"], candidate=tones["slow"], weight_bp=10_000), timeout_s=0.2
+        engine, table(1, stable=tones["good"], candidate=tones["slow"], weight_bp=10_000), timeout_s=0.35
     ) as gate:
         answer, _ = await gate.say()
         assert answer.headers["x-segue-failed-over-from"] == "1.0.0-slow"
         labels = {"release": "1.0.0-slow", "arm": "candidate"}
         assert gate.count("segue_requests_total", outcome="timeout", **labels) == 1
-        assert gate.count("segue_request_seconds_sum", **labels) >= 0.2
+        assert gate.count("segue_request_seconds_sum", **labels) >= 0.35
 
 
 async def test_previous_answers_for_a_fresh_stable(engine: TritonEngine, tones: Tones) -> None:
@@ -90,8 +91,7 @@ async def test_triton_away_is_a_503(tones: Tones) -> None:
 
 async def test_service_without_a_release_is_a_503(engine: TritonEngine, tones: Tones) -> None:
     """A service whose first release is still being prepared is known and has nothing to speak with."""
-    empty = table(1, stable=tones["good"]).__class__(SERVICE, 1)
-    async with gateway(engine, empty) as gate:
+    async with gateway(engine, RoutingTable(SERVICE, 1)) as gate:
         answer, _ = await gate.say()
         assert answer.status == 503
         assert "retry-after" in answer.headers
@@ -106,9 +106,9 @@ async def test_over_the_queue_is_a_429_and_the_other_release_speaks(engine: Trit
             lambda: gate.count("segue_requests_total", release="1.0.0-slow", arm="forced", outcome="rejected") == 7
         )
         assert gate.count("segue_inflight", release="1.0.0-slow") == 2
-        async with asyncio.timeout(0.3):
-            stable, _ = await gate.say()
+        stable, _ = await gate.say()
         assert stable.status == 200
+        assert not all(task.done() for task in slow), "stable waited for the slow release"
         answers = [answer for answer, _ in await asyncio.gather(*slow)]
         assert sorted(answer.status for answer in answers) == [200] * 5 + [429] * 7
         assert {answer.headers["retry-after"] for answer in answers if answer.status == 429} == {"1"}
