@@ -8,13 +8,15 @@ from typing import Annotated
 
 import typer
 
-from controller.cli.answers import AsJson, tell_json, tell_table
+from controller.cli.answers import FAILED, AsJson, tell_json, tell_table
 from controller.cli.here import running_here
 from controller.core.errors import Unavailable
 from controller.settings import read_settings
-from controller.supervise.record import Record, is_held
+from controller.supervise.record import Member, Record, is_held
 
 _DOWN_WITHIN_S = 60
+_ANSWERS_WITHIN_S = 2
+_RUNNING = "running"
 
 
 class PaceName(StrEnum):
@@ -64,36 +66,51 @@ def down(as_json: AsJson = False) -> None:
 
 def status(as_json: AsJson = False) -> None:
     """
-    Show what runs on this machine: processes, addresses, restarts. Ends with 1 when something does not run.
+    Show what runs on this machine: processes, addresses, restarts. Ends with 1 when something is down or not ready.
 
     Example: segue status --json
     """
     settings = read_settings()
     record = running_here(settings)
-    down_now = [member.name for member in record.members if member.pid is None or not _is_alive(member.pid)]
+    states = {member.name: _state(member) for member in record.members}
+    well = all(state == _RUNNING for state in states.values())
     if as_json:
         from dataclasses import asdict
 
-        tell_json(asdict(record) | {"ok": not down_now})
+        tell_json(asdict(record) | {"ok": well, "states": states})
     else:
-        _show(record, down_now)
-    if down_now:
-        raise typer.Exit(1)
+        _show(record, states)
+    if not well:
+        raise typer.Exit(FAILED)
 
 
-def _show(record: Record, down_now: list[str]) -> None:
+def _show(record: Record, states: dict[str, str]) -> None:
     tell_table(
         ("process", "state", "pid", "restarts", "log"),
-        [
-            (one.name, "down" if one.name in down_now else "running", one.pid or "-", one.restarts, one.log)
-            for one in record.members
-        ],
+        [(one.name, states[one.name], one.pid or "-", one.restarts, one.log) for one in record.members],
         none="nothing runs",
     )
     typer.echo("")
     tell_table(
         ("what", "where"), [(name, where) for name, where in record.addresses.items() if where], none="no addresses"
     )
+
+
+def _state(member: Member) -> str:
+    if member.pid is None or not _is_alive(member.pid):
+        return "down"
+    return _RUNNING if not member.ready_url or _answers_ok(member.ready_url) else "not ready"
+
+
+def _answers_ok(url: str) -> bool:
+    from http.client import OK
+    from urllib.request import urlopen
+
+    try:
+        with urlopen(url, timeout=_ANSWERS_WITHIN_S) as answer:  # noqa: S310 - an address of the tree's own making
+            return bool(answer.status == OK)
+    except OSError:
+        return False
 
 
 def _is_alive(pid: int) -> bool:

@@ -76,6 +76,10 @@ class Layout:
         """Where Alertmanager and operators call."""
         return f"http://{reachable(self.settings.host)}:{self.settings.api_port}"
 
+    def ready_url(self, process: str) -> str:
+        """Return where one of our processes says whether it is ready."""
+        return f"http://{reachable(self.settings.host)}:{self.port(process)}/ready"
+
     def port(self, process: str) -> int:
         """Return where one of our processes answers /ready and /metrics."""
         if process == "gateway":

@@ -20,12 +20,13 @@ _TRIES, _PAUSE_S = 5, 0.05
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One process of the tree. pid: None while it is down. log: its log file."""
+    """One process of the tree. pid: None while it is down. log: its log file. ready_url: "" for an outside part."""
 
     name: str
     pid: int | None
     restarts: int
     log: str
+    ready_url: str = ""
 
 
 @dataclass(frozen=True, slots=True)

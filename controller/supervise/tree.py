@@ -165,7 +165,13 @@ class Tree:
         if self._ending.is_set():
             return
         members = tuple(
-            Member(child.name, child.pid, child.restarts, str(child.process.program.log))
+            Member(
+                child.name,
+                child.pid,
+                child.restarts,
+                str(child.process.program.log),
+                self.layout.ready_url(child.name) if child.name in self.layout.processes else "",
+            )
             for child in self.children.values()
         )
         addresses = {

@@ -68,6 +68,7 @@ def test_up_keeps_everything_running_and_leaves_nothing_behind(tmp_path: Path) -
             *("control", "releases", "gateway", "api"),
         }
         assert all(living(pid) for pid in members.values())
+        assert set(segue.json("status")["states"].values()) == {"running"}
         assert Path(addresses["tokens"]).stat().st_mode & 0o077 == 0
         second = segue("up", "--free-ports")
         assert second.code == 1
@@ -77,6 +78,10 @@ def test_up_keeps_everything_running_and_leaves_nothing_behind(tmp_path: Path) -
         assert [fact["type"] for fact in started["facts"]] == ["RolloutStarted"]
         assert segue("rollout", "watch", "tone", "--until-done", "--json").code == 0
         assert json.load(urllib.request.urlopen(f"{addresses['gateway']}/v1/models"))["data"][0]["id"] == "tone"  # noqa: S310 - our own address
+
+        os.kill(members["api"], signal.SIGSTOP)
+        assert segue.json("status", code=1)["states"]["api"] == "not ready"
+        os.kill(members["api"], signal.SIGCONT)
 
         os.killpg(members["gateway"], signal.SIGKILL)
         soon(lambda: restarts(segue)["gateway"] == 1)
