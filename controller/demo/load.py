@@ -47,7 +47,7 @@ class Load:
     url: str
     service: str
     rate_per_s: float = 6
-    users: int = 400
+    users: int = 5000
     seed: int = 1865
     spoken: list[Utterance] = field(default_factory=list)
 
