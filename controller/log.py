@@ -20,7 +20,6 @@ _QUIET: Final = (
     "aiokafka",
     "kafka",
     "faststream",
-    "aiosqlite",
     "sqlalchemy",
     "alembic",
     "httpx",

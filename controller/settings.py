@@ -47,7 +47,7 @@ class Settings:
     @property
     def database(self) -> str:
         """Return the database's URL; by default SQLite inside `data`."""
-        return self.database_url or f"sqlite+aiosqlite:///{self.data.resolve()}/segue.db"
+        return self.database_url or f"sqlite:///{self.data.resolve()}/segue.db"
 
 
 def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:

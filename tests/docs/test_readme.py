@@ -98,8 +98,8 @@ async def test_event_is_published_decided_and_found_by_sql(tmp_path: Path) -> No
     assert asked.command.plan.name == "quick"
 
     database = tmp_path / "segue.db"
-    upgrade(f"sqlite+aiosqlite:///{database}")
-    store = await open_store(f"sqlite+aiosqlite:///{database}")
+    upgrade(f"sqlite:///{database}")
+    store = await open_store(f"sqlite:///{database}")
     await handle(store, [asked])
     await store.close()
     with sqlite3.connect(database) as connection:
