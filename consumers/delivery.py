@@ -108,7 +108,10 @@ class _Delivery:
         self._subscriber(self._on_batch)
 
     async def run(self) -> None:
-        self._worker.not_ready(f"it is joining the group {self._worker.group}")
+        self._worker.not_ready(
+            f"it joins the group {self._worker.group} to read {self._worker.topic(self._topic)}; "
+            "if that lasts, see whether the topic is there: `segue topics`"
+        )
         try:
             try:
                 await self._broker.start()

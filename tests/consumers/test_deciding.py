@@ -1,13 +1,17 @@
 """From a record to facts and a table: in order, once, and no message at the cost of another."""
 
+import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 
 import pytest
 
+from consumers import deciding
+from controller.core.errors import Broken
 from controller.core.names import UNADDRESSED
 from controller.core.routing import Role
+from controller.handle import Handled, handle
 from controller.journal import Store, open_store, views
 from controller.parts.postgres import Postgres
 from controller.wire.inbound import Input, Received
@@ -87,6 +91,55 @@ async def test_duplicate_is_quiet(world: World, store: Store) -> None:
         await world.publish(one, requested("1.4.0", service="later").record)
         await world.until_told("later", "RolloutStarted")
     assert await world.told("hibari") == ["RolloutStarted"]
+
+
+async def test_undecidable_message_becomes_a_letter(
+    world: World, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A message over which the whole batch fails is found out, set aside with the reason, and costs no neighbour."""
+
+    async def failing(of: Store, inputs: Sequence[Input]) -> Handled:
+        if any(one.id == "poison" for one in inputs):
+            raise Broken("the database refuses a value")
+        return await handle(of, inputs)
+
+    monkeypatch.setattr(deciding, "handle", failing)
+    ids = ["first", "poison", "last"]
+    await world.publish(*(requested("1.4.0", id=id, service=f"service-{id}").record for id in ids))
+    async with world.hosting(store, "rollouts", "relay"):
+        await world.until_told("service-first", "RolloutStarted")
+        await world.until_told("service-last", "RolloutStarted")
+        await world.until_told("service-poison", "MessageRejected")
+
+        async def one_letter() -> bool:
+            return len(await world.letters()) == 1
+
+        await world.until("a dead letter", one_letter)
+        (letter,) = await world.letters()
+    assert "the database refuses a value" in letter["reason"]
+
+
+async def test_members_that_come_and_go_decide_each_message_once(world: World, store: Store) -> None:
+    """While a second member joins the group and leaves it again, every message is decided, and once."""
+    services = [f"service-{number}" for number in range(60)]
+
+    async def publish(some: Sequence[str]) -> None:
+        for service in some:
+            await world.publish(requested("1.4.0", service=service).record)
+            await asyncio.sleep(0.02)
+
+    async with world.hosting(store, "rollouts", "relay"):
+        await publish(services[:15])
+        publishing = asyncio.create_task(publish(services[15:]))
+        async with world.hosting(store, "rollouts"):
+            await asyncio.sleep(0.5)
+        await publishing
+
+        async def all_decided() -> bool:
+            return len(await views.services(store)) == len(services)
+
+        await world.until("every message is decided", all_decided)
+    assert {service.position for service in await views.services(store)} == {1}
 
 
 @pytest.fixture
