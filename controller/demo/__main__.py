@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from controller.core.errors import SegueError
-from controller.demo.show import Show
+from controller.demo.show import Show, short
 from controller.demo.story import tell
 from controller.parts.installed import local_folder
 
@@ -19,16 +19,12 @@ def main() -> int:
         kept = tell(folder, show)
         show.save_picture(folder / "demo.svg")
     except (SegueError, TimeoutError) as error:
-        show.failed(f"{error} (logs are below {_short(folder / 'segue')})")
+        show.failed(f"{error} (logs are below {short(folder / 'segue')})")
         return 1
     except KeyboardInterrupt:
         show.failed("interrupted; everything it started has ended")
         return 130
     return 0 if kept else 1
-
-
-def _short(path: Path) -> Path:
-    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
 if __name__ == "__main__":

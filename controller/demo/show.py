@@ -63,7 +63,7 @@ class Show:
         )
         equal = measured.replay_kafka_equal and measured.replay_sql_equal
         lines.append(f"{measured.facts} facts; replays from Kafka and SQL {'equal' if equal else 'DIFFER'}\n")
-        lines.append(f"listen: {folder}/*.wav; measured: {folder}/report.json")
+        lines.append(f"listen: {short(folder)}/*.wav; measured: {short(folder)}/report.json")
         for sentence in broken:
             lines.append(f"\nNOT KEPT: {sentence}", style="bold red")
         title = "every promise was kept" if not broken else f"{len(broken)} promises were not kept"
@@ -79,3 +79,8 @@ class Show:
 
     def _line(self, text: str) -> None:
         self._console.print(f"[dim]{time.monotonic() - self._begun:6.1f} s[/dim]  {text}")
+
+
+def short(path: Path) -> Path:
+    """Return a path as whoever stands in the working directory would type it."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
