@@ -2,7 +2,6 @@
 
 import signal
 import sys
-from pathlib import Path
 
 from controller.core.errors import SegueError
 from controller.demo.show import Show, short
