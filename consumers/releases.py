@@ -158,14 +158,15 @@ class _Keeper:
 
     async def _tell(self) -> None:
         """Report what came of each release to every service that wants it, once."""
-        for held in self._held.values():
-            for service, rollout in held.wants.items():
+        for held in list(self._held.values()):
+            # What is being unloaded was heard once, and is not there for whoever asks for it again meanwhile.
+            for service, rollout in held.wants.items() if not held.gone else ():
                 await self._tell_one(held.kept, service, rollout)
 
     async def _tell_one(self, kept: Kept, service: str, rollout: str) -> None:
         ensemble, heard, failed = kept.release.ensemble, kept.heard, kept.failed
         if failed is not None:
-            incident = rollout or str(failed.at_ms)
+            incident = rollout or _incident(service, failed.at_ms)
             if (service, "failed", incident, ensemble) not in self._told:
                 await self._reports.failed(service, incident, ensemble, unknown=failed.unknown, reason=failed.reason)
                 self._told.add((service, "failed", incident, ensemble))
@@ -193,9 +194,10 @@ class _Keeper:
         self._forget_probes(held)
         _log.info("%s is unloaded", ensemble, extra={"ensemble": ensemble})
         if was_up:
-            incident = str(time.time_ns() // 1_000_000)
+            at_ms = time.time_ns() // 1_000_000
             why = f"it carries no traffic and was drained for {self._worker.settings.drain_s:g} s"
             for service in sorted(held.wanted_by):
+                incident = _incident(service, at_ms)
                 await _until_done(partial(self._reports.unloaded, service, incident, ensemble, reason=why))
                 self._reported_gone.add((service, key))
         del self._held[key]
@@ -228,6 +230,11 @@ class _Keeper:
 
 def _key(release: Release) -> _Key:
     return release.ensemble, release.digest
+
+
+def _incident(service: str, at_ms: int) -> str:
+    """Name what happened to a service's release outside of any rollout; another service's word is another message."""
+    return f"{service}-{at_ms}"
 
 
 async def _until_done(step: Callable[[], Awaitable[None]]) -> None:
