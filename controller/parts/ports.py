@@ -32,6 +32,22 @@ def free_ports(count: int, among: Sequence[int] = _RANGE) -> tuple[int, ...]:
         return tuple(chosen)
 
 
+def is_free(port: int) -> bool:
+    """
+    Say whether a server can listen on this port now.
+
+    Unlike `free_ports`, whose choice suits any program, this counts a port as free while connections of a server that
+    has ended die away on it (TIME_WAIT, a minute on Linux): every server that we start listens there all the same.
+    """
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, port))
+        except OSError:
+            return False
+        return True
+
+
 def free_port() -> int:
     """Choose one port that nobody listens on now."""
     return free_ports(1)[0]

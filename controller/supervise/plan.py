@@ -104,7 +104,7 @@ def lay_out(settings: Settings, parts: Collection[Part], processes: Collection[s
     chosen = dict(zip(names, ports.free_ports(len(names)), strict=True))
     if not free_ports:
         for name, usual in _USUAL.items():
-            chosen[name] = _if_free(usual) or chosen[name]
+            chosen[name] = usual if ports.is_free(usual) else chosen[name]
         for name, asked in (("gateway", settings.gateway_port), ("api", settings.api_port)):
             if name in processes:
                 chosen[name] = _asked_for(name, asked)
@@ -160,17 +160,10 @@ def _given(settings: Settings, part: Part) -> bool:
             return bool(settings.alertmanager)
 
 
-def _if_free(port: int) -> int | None:
-    try:
-        return ports.free_ports(1, [port])[0]
-    except Unavailable:
-        return None
-
-
 def _asked_for(name: str, port: int) -> int:
     if port == 0:
         return ports.free_port()
-    if _if_free(port) is None:
+    if not ports.is_free(port):
         raise Unavailable(
             f"port {port} for the {name} is taken: stop what listens there, "
             f"set SEGUE_{name.upper()}_PORT, or say --free-ports"

@@ -56,6 +56,17 @@ def test_a_port_that_settings_name_must_be_free(settings: Settings) -> None:
         assert lay_out(taken, PARTS, ["control"], free_ports=False).processes == ("control",)
 
 
+def test_a_port_just_left_is_free(settings: Settings) -> None:
+    """Segue can be started again at once: connections that still die away on a port hold nobody up."""
+    with socket.create_server((LOOPBACK, 0)) as listener, socket.socket() as client:
+        client.connect(listener.getsockname())
+        answering, _ = listener.accept()
+        answering.close()  # whoever closes first keeps the port in TIME_WAIT
+        assert client.recv(1) == b""
+        left = replace(settings, gateway_port=listener.getsockname()[1])
+    assert lay_out(left, PARTS, PROCESSES, free_ports=False).settings.gateway_port == left.gateway_port
+
+
 def test_an_unknown_process_is_named(settings: Settings) -> None:
     """A misspelt process is told with those there are."""
     with pytest.raises(Malformed, match="there is no process gatewy; choose among control"):
