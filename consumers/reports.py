@@ -2,8 +2,8 @@
 What the release worker reports, as messages on `signals.reported`.
 
 Ids are made of what is reported, not of when: a report that is sent again, by this worker or by the one after it, is
-known to the inbox and stays quiet. Every id is one service's alone, or the second service's would pass for a repetition
-of the first one's.
+known to the inbox and stays quiet. Rollout and incident name the service, so every id is one service's alone: else the
+second service's would pass for a repetition of the first one's. Said once, for an id has 256 characters at most.
 """
 
 import asyncio
@@ -38,17 +38,14 @@ class Reports:
         await self._send(MessageType.READY, f"ready/{rollout}/{ensemble}", service, data)
 
     async def failed(self, service: str, incident: str, ensemble: str, *, unknown: bool, reason: str) -> None:
-        """Report that a release cannot be loaded or fell silent. incident: tells this time from others."""
+        """Report that a release cannot be loaded or fell silent. incident: tells this service and time from others."""
         data = {"ensemble": ensemble, "unknown": unknown, "reason": reason[:_LONGEST_REASON]}
-        await self._send(MessageType.FAILED, f"failed/{service}/{incident}/{ensemble}", service, data)
+        await self._send(MessageType.FAILED, f"failed/{incident}/{ensemble}", service, data)
 
     async def unloaded(self, service: str, incident: str, ensemble: str, *, reason: str) -> None:
         """Report that a release was drained and unloaded."""
         await self._send(
-            MessageType.UNLOADED,
-            f"unloaded/{service}/{incident}/{ensemble}",
-            service,
-            {"ensemble": ensemble, "reason": reason},
+            MessageType.UNLOADED, f"unloaded/{incident}/{ensemble}", service, {"ensemble": ensemble, "reason": reason}
         )
 
     async def _send(self, type: MessageType, id: str, service: str, data: Mapping[str, object]) -> None:

@@ -1,5 +1,6 @@
 """The release worker on a real Triton: what is wanted is loaded and heard, what is not goes, and silence is healed."""
 
+import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator, Iterator, Mapping
@@ -59,10 +60,18 @@ def tone(server: Server, version: str, params: Mapping[str, str] | None = None) 
     return build(TONE, version, repository=server.repository, build_time=noon, params=params)
 
 
-async def request(world: World, release: Release, plan: Mapping[str, object] = AT_ONCE) -> None:
+async def request(
+    world: World,
+    release: Release,
+    plan: Mapping[str, object] = AT_ONCE,
+    *,
+    service: str = "hibari",
+    id: str = "",
+) -> None:
     """Publish a rollout request."""
     data = {"actor": "ci", "reason": "nightly", "release": asdict(release), "plan": plan}
-    await world.publish(message(MessageType.REQUESTED, f"request-{release.version}", 1_000, data).record)
+    named = id or f"request-{release.version}"
+    await world.publish(message(MessageType.REQUESTED, named, 1_000, data, service).record)
 
 
 async def failure(world: World) -> tuple[ReleaseFailed, RolloutAborted]:
@@ -175,6 +184,49 @@ async def test_next_worker_ends_what_the_last_one_began(near_triton: World, stor
             await near_triton.until_told("hibari", "ReleaseUnloaded")
             assert await triton.loaded() == {second.ensemble}
         assert [one.release for one in await views.loaded(store)] == [second]
+
+
+async def test_release_on_its_way_out_is_not_called_ready(near_triton: World, store: Store, server: Server) -> None:
+    """A release that is requested again while it is being unloaded is ready only once it is loaded anew."""
+    first, second = tone(server, "1.0.0"), tone(server, "2.0.0", {"voice.frequency_hz": "330"})
+    async with near_triton.hosting(store, *DECIDERS, "releases"), Triton(server.grpc) as triton:
+        await request(near_triton, first)
+        await near_triton.until_told("hibari", "RolloutPromoted", "RouteSet")
+        await request(near_triton, second, STAY)
+        await near_triton.until_told("hibari", "StepStarted", "RouteSet")
+        # Going back by asking for the stable release condemns nobody, so the second may be asked for again.
+        await request(near_triton, first, id="back")
+        await near_triton.until_told("hibari", "RolloutAborted", "RouteSet")
+        os.kill(server.pid, signal.SIGSTOP)
+        try:
+            await asyncio.sleep(near_triton.settings.drain_s + 1.5)
+            await request(near_triton, second, STAY, id="again")
+
+            async def asked_again() -> bool:
+                return (await near_triton.told("hibari")).count("RolloutStarted") == 3
+
+            await near_triton.until("the third rollout", asked_again)
+            await asyncio.sleep(2.5)  # more than two sweeps
+            assert (await near_triton.told("hibari"))[-1] == "RolloutStarted"
+        finally:
+            os.kill(server.pid, signal.SIGCONT)
+        await near_triton.until_told("hibari", "ReleaseReady", "StepStarted", "RouteSet")
+        assert await triton.loaded() == {first.ensemble, second.ensemble}
+
+
+async def test_every_service_is_told_of_its_unloaded_release(near_triton: World, store: Store, server: Server) -> None:
+    """A release that two services gave up at the same moment is recorded as unloaded by both."""
+    shared, other = tone(server, "1.0.0"), tone(server, "2.0.0", {"voice.frequency_hz": "330"})
+    services = ("hibari", "hibari-test")
+    async with near_triton.hosting(store, *DECIDERS, "releases"):
+        for release in (shared, other):
+            for service in services:
+                await request(near_triton, release, service=service)
+            for service in services:
+                await near_triton.until_told(service, "RolloutPromoted", "RouteSet")
+        for service in services:
+            await near_triton.until_told(service, "GuardWindowEnded", "RouteSet", "ReleaseUnloaded")
+    assert {one.release.ensemble for one in await views.loaded(store)} == {other.ensemble}
 
 
 def kill_stages(server: Server) -> None:
