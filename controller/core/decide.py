@@ -170,7 +170,7 @@ def _request(draft: Draft, request: RequestRollout) -> None:
     if state.is_quarantined(release.digest):
         why = (
             f"release {release.version} ({release.digest[:19]}) was taken back and is quarantined; "
-            "publish an override order with a reason to let it return"
+            f"`segue rollout override {state.service} --release {release.version} --reason ...` lets it return"
         )
         return draft.add(RequestRefused(**draft.said(why, rollout=""), release=release))
     running = state.rollout
@@ -226,7 +226,9 @@ def _pause(draft: Draft, rollout: Rollout, why: str) -> None:
 
 def _override(draft: Draft, order: OverrideQuarantine) -> None:
     if not draft.state.is_quarantined(order.digest):
-        return _refuse(draft, order, f"no release with digest {order.digest} is quarantined")
+        known = ", ".join(f"{release.version} ({release.digest[:19]})" for release in draft.state.quarantined)
+        why = f"no release with digest {order.digest[:19]} is quarantined; of this service there is: {known or 'none'}"
+        return _refuse(draft, order, why)
     return draft.add(QuarantineLifted(**draft.said(rollout=""), digest=order.digest))
 
 

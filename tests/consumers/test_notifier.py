@@ -44,7 +44,7 @@ def test_rollback_reads_as_a_story() -> None:
         "fired for 1.5.0.",
         "hibari: the request to roll out 1.5.0 was refused. By ci: release 1.5.0 "
         f"({rolling()[0].command.release.digest[:19]}) was taken back and is quarantined; "  # type: ignore[union-attr]
-        "publish an override order with a reason to let it return.",
+        "`segue rollout override hibari --release 1.5.0 --reason ...` lets it return.",
     ]
     assert [said.urgent for said in told] == [False, False, False, False, True, False, True]
     assert told[4].rollout == "hibari-2"

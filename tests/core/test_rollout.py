@@ -296,7 +296,7 @@ class TestQuarantine:
         """A release that was taken back is refused by digest, and the refusal says what to do."""
         back = Given(walking().when(failed("1.5.0")).state)
         (fact,) = back.when(request("1.5.0")).then(RequestRefused(**SAID, release=NEW)).events
-        assert "publish an override order" in fact.reason
+        assert "`segue rollout override hibari --release 1.5.0 --reason ...` lets it return" in fact.reason
 
     def test_override_lets_it_return(self) -> None:
         """Only an order by name and reason lifts the quarantine; then the request is accepted again."""
