@@ -9,6 +9,7 @@ import typer
 
 from controller.cli.answers import FAILED, tell_json
 from controller.cli.decided import listening
+from controller.cli.words import told
 from controller.core.events import AnyEvent, OrderRefused, RequestRefused
 from controller.core.stream import Fact
 from controller.outside.kafka import publish
@@ -100,4 +101,4 @@ def _fact(fact: Fact) -> dict[str, object]:
 
 
 def _what(event: AnyEvent) -> str:
-    return f"{event.rollout}: {event.reason}" if event.rollout else event.reason
+    return f"{event.rollout}: {told(event)}" if event.rollout else told(event)

@@ -58,10 +58,11 @@ def history(
         )
         return
     from controller.cli.answers import tell_table
+    from controller.cli.words import written
     from controller.log import iso
 
     tell_table(
         ("at", "fact", "what", "rollout", "who", "why"),
-        [(iso(one.at_ms / 1000), one.position, one.type, one.rollout, one.actor, one.reason) for one in facts],
+        [(iso(one.at_ms / 1000), one.position, one.type, one.rollout, one.actor, written(one)) for one in facts],
         none=f"no facts after {after}",
     )

@@ -6,6 +6,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from controller.cli.words import percent, written
 from controller.core.names import FULL_BP
 from controller.core.plan import Step
 from controller.core.routing import Arm, Role
@@ -95,7 +96,7 @@ def fact_table(facts: Iterable[Recorded]) -> Table:
     table.add_column("who", overflow="ellipsis", no_wrap=True)
     table.add_column("why")
     for one in facts:
-        table.add_row(iso(one.at_ms / 1000)[11:19], str(one.position), one.type, one.actor, one.reason)
+        table.add_row(iso(one.at_ms / 1000)[11:19], str(one.position), one.type, one.actor, written(one))
     return table
 
 
@@ -104,11 +105,6 @@ def clock(milliseconds: float) -> str:
     minutes, seconds = divmod(max(0, round(milliseconds / 1000)), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes}:{seconds:02d}"
-
-
-def percent(weight_bp: int) -> str:
-    """Return basis points as per cent: 500 is "5 %"."""
-    return f"{weight_bp / 100:g} %"
 
 
 def _weights(arms: Sequence[Arm]) -> RenderableType:

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from controller.cli.picture import awaited, clock, percent, picture, values
+from controller.cli.picture import awaited, clock, picture, values
 from controller.core.commands import ElapseTimer, PauseRollout, ReportReleaseReady, RollBack, TimerKind
 from controller.core.decide import decide
 from controller.core.state import State, evolve
@@ -102,14 +102,3 @@ def test_programs_get_the_same_as_values() -> None:
 def test_time_spans_are_read_like_a_clock(milliseconds: int, read: str) -> None:
     """Minutes and seconds, hours when there are any, and nothing below nothing."""
     assert clock(milliseconds) == read
-
-
-def test_weights_are_read_in_per_cent() -> None:
-    """Basis points lose no digit."""
-    assert [percent(weight_bp) for weight_bp in (0, 500, 1250, 1, 10_000)] == [
-        "0 %",
-        "5 %",
-        "12.5 %",
-        "0.01 %",
-        "100 %",
-    ]

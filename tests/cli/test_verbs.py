@@ -50,7 +50,7 @@ def test_people_read_sentences(deciding: Deciding) -> None:
     segue = deciding.segue
     started = segue("rollout", "start", "told", "--release", "1.0.0", *WHY, "--actor", "ann")
     assert "RolloutStarted" in started.out
-    assert "told-1: a test says so" in started.out
+    assert "told-1: 1.0.0, the first release of this service: a test says so" in started.out
     again = segue("rollout", "start", "told", "--release", "1.0.0", *WHY, "--wait", "1.5")
     assert "Nothing changed" in again.out
     unheard = segue("rollout", "pause", "told", *WHY, "--wait", "0")
@@ -65,7 +65,7 @@ def test_history_names_who_and_why(deciding: Deciding) -> None:
     assert (fact["type"], fact["actor"], fact["reason"]) == ("RolloutStarted", "ann", "a test says so")
     assert fact["cause"] == started["id"]
     assert fact["event"]["plan"]["name"] == "quick"
-    assert "RolloutStarted" in segue("history", "remembered").out
+    assert "1.0.0, the first release of this service: a test says so" in segue("history", "remembered").out
     assert "nothing was ever recorded" in segue("history", "forgotten").err
 
 

@@ -1,0 +1,41 @@
+"""A fact in a line: what it moved, then why. The reason alone would say neither which release nor how much traffic."""
+
+from typing import TYPE_CHECKING
+
+from controller.core.errors import Malformed
+from controller.core.events import AnyEvent, RolloutStarted, RouteSet
+from controller.core.routing import Arm, Role
+
+if TYPE_CHECKING:
+    from controller.journal.facts import Recorded
+
+
+def written(recorded: "Recorded") -> str:
+    """Return a fact of the journal in a line; of one that only a newer Segue can read, its reason."""
+    try:
+        return told(recorded.fact.event)
+    except Malformed:
+        return recorded.reason
+
+
+def told(event: AnyEvent) -> str:
+    """Return what a fact says to people."""
+    match event:
+        case RolloutStarted(from_release=None):
+            return f"{event.release.version}, the first release of this service: {event.reason}"
+        case RolloutStarted():
+            return f"{event.release.version} by plan {event.plan.name}: {event.reason}"
+        case RouteSet() if event.arms:
+            return f"{shares(event.arms)}: {event.reason}"
+        case _:
+            return event.reason
+
+
+def shares(arms: tuple[Arm, ...]) -> str:
+    """Return who gets how much: "1.4.0 95 %, 1.5.0 5 %"; the release kept for going back gets nothing."""
+    return ", ".join(f"{arm.release.version} {percent(arm.weight_bp)}" for arm in arms if arm.role is not Role.PREVIOUS)
+
+
+def percent(weight_bp: int) -> str:
+    """Return basis points as per cent: 500 is "5 %"."""
+    return f"{weight_bp / 100:g} %"
