@@ -51,6 +51,8 @@ def replay(
             [(name, one.position, one.state_sha256, one.table_sha256) for name, one in prints.items()],
             none="nothing is recorded yet",
         )
+        if check and prints and not wrong:
+            typer.echo(f"the facts in {'Kafka' if source is Source.KAFKA else 'SQL'} give exactly what is live")
         for name in wrong:
             typer.echo(f"{name} is not what its facts amount to: make the read tables anew with `segue db rebuild`")
     if wrong:

@@ -109,3 +109,4 @@ def test_kafka_and_sql_agree(deciding: Deciding) -> None:
     assert kafka["services"]["agreed"] == sql["services"]["agreed"]
     assert kafka["differing"] == sql["differing"] == []
     assert "agreed" in segue("replay").out
+    assert "the facts in Kafka give exactly what is live" in segue("replay", "--from", "kafka", "--check").out
