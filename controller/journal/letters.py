@@ -5,7 +5,7 @@ from base64 import b64decode
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Row, bindparam, column, select, table
+from sqlalchemy import Row, Text, bindparam, cast, column, select, table
 
 from controller.journal.store import Store
 from controller.wire.topics import Topic
@@ -13,7 +13,11 @@ from controller.wire.topics import Topic
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """A message that could not be read or decided, exactly as it came. number: letters are listed by it."""
+    """
+    A message that could not be read or decided, exactly as it came.
+
+    number: letters are listed by it. letter: "topic/partition/offset"; it comes again when a topic was made anew.
+    """
 
     number: int
     letter: str
@@ -34,16 +38,17 @@ async def dead_letters(store: Store, after: int = 0, limit: int = 100) -> list[D
 
 
 async def dead_letter(store: Store, letter: str) -> DeadLetter | None:
-    """Return one dead letter by its id, "topic/partition/offset", or None."""
+    """Return the newest dead letter from this place, "topic/partition/offset", or None."""
     rows = await store.rows(_ONE, {"letter": letter})
     return _letter(rows[0]) if rows else None
 
 
 # A view, not a table: the inbox has the message, and the journal says why it was rejected.
 _L: Final = table("dead_letters", *(column(name) for name in DeadLetter.__slots__)).c
-_EVERY: Final = select(*(_L[name] for name in DeadLetter.__slots__))
+_PLACE: Final = _L.topic.concat("/").concat(cast(_L.partition, Text)).concat("/").concat(cast(_L.offset, Text))
+_EVERY: Final = select(*(_PLACE.label(name) if name == "letter" else _L[name] for name in DeadLetter.__slots__))
 _LETTERS: Final = _EVERY.where(_L.number > bindparam("after")).order_by(_L.number).limit(bindparam("limit"))
-_ONE: Final = _EVERY.where(_L.letter == bindparam("letter"))
+_ONE: Final = _EVERY.where(bindparam("letter") == _PLACE).order_by(_L.number.desc()).limit(1)
 
 
 def _letter(row: Row[*tuple[Any, ...]]) -> DeadLetter:

@@ -27,7 +27,8 @@ SHARD: Final = 0
 """The only shard so far. More of them would split services by name, never one service."""
 
 LETTER_TYPE: Final = "io.segue.message.rejected"
-_LETTER_VALUE_BYTES: Final = 2 * 1024 * 1024
+_LETTER_BYTES: Final = 3 * 1024 * 1024
+"""A longer letter leaves out what it is about: its topic takes 4 MiB. The inbox has the message whatever its size."""
 
 Headers = tuple[tuple[str, bytes], ...]
 
@@ -76,19 +77,21 @@ def letter(input: Input) -> Outgoing:
     command, record = input.command, input.record
     assert isinstance(command, RejectMessage)
     value = record.value or b""
-    data = {
+    data: dict[str, object] = {
         "letter": command.letter,
         "reason": command.reason,
         "topic": record.topic.value,
         "partition": record.partition,
         "offset": record.offset,
         "key_base64": _base64(record.key),
-        # Above this the letter would be larger than its topic takes; the inbox has the message whatever its size.
-        "value_base64": _base64(record.value) if len(value) <= _LETTER_VALUE_BYTES else None,
+        "value_base64": _base64(record.value),
         "value_bytes": len(value),
         "headers": [[name, b64encode(value).decode()] for name, value in record.headers],
     }
-    body = encode(LETTER_TYPE, REJECTED_SOURCE, command.letter, command.service, data, input.sent_ms)
+    body = encode(LETTER_TYPE, REJECTED_SOURCE, input.id, command.service, data, input.sent_ms)
+    if len(body) > _LETTER_BYTES:
+        data |= {"key_base64": None, "value_base64": None, "headers": []}
+        body = encode(LETTER_TYPE, REJECTED_SOURCE, input.id, command.service, data, input.sent_ms)
     return Outgoing(Topic.DEAD, command.service, body)
 
 

@@ -17,6 +17,10 @@ from controller.wire.topics import Topic
 
 REJECTED_SOURCE: Final = "segue/rejected"
 
+# A reason may quote a key of the message, or a header of its sender's, as long as these are. What it becomes a part of
+# must fit into a Kafka message, or it would stand before all that comes after it in the outbox.
+_REASON_CHARACTERS: Final = 2000
+
 
 @dataclass(frozen=True, slots=True)
 class Received:
@@ -59,18 +63,19 @@ def rejected(record: Received, why: Malformed) -> Input:
     Return a record that cannot be read as the command that records just that; never raises.
 
     It goes to the service that it names, if it names one in any readable way, else to the stream UNADDRESSED.
+    Its id holds the broker's time besides its place, for a topic that was made anew counts its places from 0 again.
     """
     letter = f"{record.topic}/{record.partition}/{record.offset}"
     command = RejectMessage(
         service=_addressee(record),
         actor="segue",
-        reason=str(why),
+        reason=str(why)[:_REASON_CHARACTERS],
         topic=record.topic.value,
         partition=record.partition,
         offset=record.offset,
         letter=letter,
     )
-    return Input(REJECTED_SOURCE, letter, command, record.timestamp_ms, record)
+    return Input(REJECTED_SOURCE, f"{letter}@{record.timestamp_ms}", command, record.timestamp_ms, record)
 
 
 def _addressee(record: Received) -> str:

@@ -182,6 +182,29 @@ async def test_a_huge_rejected_message_fits_its_dead_letter(store: Store) -> Non
     assert letter.value == record.value
 
 
+async def test_huge_headers_and_keys_fit_their_dead_letter(store: Store) -> None:
+    """However a sender fills a record, its letter is no longer than the topic takes: one that is stops the relay."""
+    heavy = replace(unreadable(offset=18), headers=(("x" * 100_000, b"\x00" * 4_000_000),))
+    keyed = replace(unreadable(offset=19), key=b"\x00" * 4_000_000)
+    await handle(store, [rejected(record, Malformed("too long")) for record in (heavy, keyed)])
+    sent = [body for topic, _, body in await outgoing(store) if topic == Topic.DEAD]
+    assert [len(body) < 4_000_000 for body in sent] == [True, True]
+    assert [(one.key, one.headers) for one in await views.dead_letters(store)] == [
+        (record.key, record.headers) for record in (heavy, keyed)
+    ]
+
+
+async def test_a_topic_made_anew_gives_new_letters(store: Store) -> None:
+    """After Kafka has lost its data another message at the place of an old letter is no repetition of that one."""
+    old, new = unreadable(b"old"), replace(unreadable(b"new"), timestamp_ms=9_000)
+    for record in (old, new):
+        assert (await handle(store, [rejected(record, Malformed("no JSON"))])).outcomes == (Outcome.REJECTED,)
+    assert [one.value for one in await views.dead_letters(store)] == [b"old", b"new"]
+    newest = await views.dead_letter(store, "rollout.requested/2/17")
+    assert newest is not None
+    assert newest.value == b"new"
+
+
 def undecidable() -> Input:
     """A message on which deciding raises, as only a mistake of ours can make it."""
     good = alert("1.5.0", 20_000, id="poison")

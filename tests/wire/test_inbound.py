@@ -254,7 +254,7 @@ def test_rejected_goes_to_the_service_that_was_meant() -> None:
     """A bad message of a service stands in that service's own history, under the letter's id."""
     record = structured(REQUESTED, plan="fast")
     answer = rejected(record, Malformed("data.plan is 'fast'"))
-    assert (answer.source, answer.id, answer.sent_ms) == ("segue/rejected", "rollout.requested/2/17", 5_000)
+    assert (answer.source, answer.id, answer.sent_ms) == ("segue/rejected", "rollout.requested/2/17@5000", 5_000)
     assert answer.command == RejectMessage(
         service="hibari",
         actor="segue",
@@ -264,6 +264,12 @@ def test_rejected_goes_to_the_service_that_was_meant() -> None:
         offset=17,
         letter="rollout.requested/2/17",
     )
+
+
+def test_a_reason_of_any_length_is_cut() -> None:
+    """What a sender wrote into a header never makes a fact that is too long for Kafka."""
+    record = replace(structured(REQUESTED), headers=(("segue-refused", b"x" * 1_500_000),))
+    assert len(understood(record).command.reason) == 2_000
 
 
 @pytest.mark.parametrize(
