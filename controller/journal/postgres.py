@@ -33,6 +33,11 @@ class PostgresDatabase:
                     "jit": "off",
                     "lock_timeout": "5s",
                     "idle_in_transaction_session_timeout": "30s",
+                    # A machine that vanishes says no farewell. Its session, and with it the relay's turn, would stand
+                    # for two hours; so it ends after 11 s.
+                    "tcp_keepalives_idle": "5",
+                    "tcp_keepalives_interval": "2",
+                    "tcp_keepalives_count": "3",
                 },
             },
         )

@@ -13,8 +13,13 @@ from controller.core.errors import Broken, Conflict, Unavailable
 _CONFLICTS: Final = frozenset({"23505", "40001", "40P01", "55P03"})
 """PostgreSQL: unique violation, serialization failure, deadlock, lock not to be had in time."""
 
-_AWAY: Final = ("08", "53", "57", "58")
-"""PostgreSQL's classes: connection, resources, operator intervention (shutdown, start-up), system error."""
+_AWAY: Final = ("08", "25", "53", "57", "58")
+"""
+PostgreSQL's classes: connection, transaction state, resources, operator intervention (shutdown, start-up), system.
+
+Transaction state: in a fail-over a server is read-only for a while, and a transaction that stood still is ended. That
+says nothing about the message in hand, which must wait and not become a dead letter.
+"""
 
 _BUSY: Final = ("database is locked", "database table is locked", "UNIQUE constraint failed")
 _WRONG: Final = ("no such", "syntax error", "has no column")

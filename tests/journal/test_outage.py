@@ -8,13 +8,14 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+from sqlalchemy import text
 
 from controller.core.errors import Unavailable
 from controller.handle import Outcome, handle
 from controller.journal import Store, open_store, views
 from controller.journal.schema import upgrade
 from controller.parts.postgres import Postgres, start_postgres
-from tests.journal.conftest import Opened
+from tests.journal.conftest import NewUrl, Opened
 from tests.journal.messages import SERVICE, alert, installed, requested
 
 
@@ -46,6 +47,29 @@ async def test_postgres_dies_and_comes_back(mortal: Postgres, opened: Opened) ->
         Outcome.DECIDED,
     )
     assert await store.wait_for_outbox(5) is True
+
+
+async def test_a_server_that_may_only_be_read_is_waited_for(new_url: NewUrl, opened: Opened) -> None:
+    """In a fail-over PostgreSQL refuses to write for a while; that is no fault of a message, and it is tried again."""
+    url = await new_url("postgresql")
+    server = await asyncpg.connect(url.replace("+asyncpg", ""))
+    name = url.rpartition("/")[2]
+    await server.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+    store = await opened(url)
+    with pytest.raises(Unavailable, match="read-only transaction"):
+        await handle(store, installed())
+    await server.close()
+
+
+async def test_the_turn_of_a_machine_that_vanished_ends_soon(new_url: NewUrl, opened: Opened) -> None:
+    """The server asks who holds the relay's turn whether it is still there, and gives it up on them within 11 s."""
+    store = await opened(await new_url("postgresql"))
+    limits = []
+    for name in ("tcp_keepalives_idle", "tcp_keepalives_interval", "tcp_keepalives_count"):
+        ((limit,),) = await store.rows(text(f"SELECT current_setting('{name}')::int"), {})
+        limits.append(limit)
+    idle_s, interval_s, count = limits
+    assert 0 < idle_s + interval_s * count <= 11
 
 
 async def test_a_relay_whose_session_breaks_loses_its_turn(mortal: Postgres, opened: Opened) -> None:
