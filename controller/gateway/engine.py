@@ -1,4 +1,4 @@
-"""What the gateway asks of whoever speaks: one text in, samples out, or one of three ways to fail."""
+"""What the gateway asks of whoever speaks: one text in, samples out, or one of four ways to fail."""
 
 from typing import ClassVar, Protocol
 
@@ -24,6 +24,10 @@ class ModelTimedOut(ReleaseFault):
 
 class EngineAway(ReleaseFault, Unavailable):
     """Nobody answers at its address."""
+
+
+class NotLoaded(ReleaseFault, Unavailable):
+    """The server is there and has not loaded this release (yet), as in the first seconds after a restart."""
 
 
 class Engine(Protocol):

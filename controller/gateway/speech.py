@@ -20,7 +20,7 @@ from controller.gateway.asgi import (
 from controller.gateway.attempt import Attempt, Utterance
 from controller.gateway.caller import Caller, read_caller
 from controller.gateway.encode import Encoder, Encoders, Samples, content_type
-from controller.gateway.engine import EngineAway, ModelTimedOut, ReleaseFault
+from controller.gateway.engine import EngineAway, ModelTimedOut, NotLoaded, ReleaseFault
 from controller.gateway.metrics import Metrics
 from controller.gateway.problem import Problem, retry_after
 from controller.gateway.request import SpeechRequest, read_request
@@ -196,6 +196,8 @@ def _told(error: ReleaseFault | Crowded) -> Problem:
             return Problem(
                 503, "speech is not to be had just now; try again", code="engine_away", headers=retry_after(2)
             )
+        case NotLoaded():
+            return Problem(503, "the release is being loaded; try again", code="not_loaded", headers=retry_after(2))
         case ModelTimedOut():
             return Problem(504, "the release did not answer in time; try again", code="release_timeout")
     return Problem(502, "the release could not speak this text; try again, or report it", code="release_failed")

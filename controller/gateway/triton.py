@@ -13,8 +13,11 @@ from urllib.parse import quote
 
 from controller.core.errors import Malformed
 from controller.gateway.encode import Samples
-from controller.gateway.engine import EngineAway, ModelFailed, ModelTimedOut
+from controller.gateway.engine import EngineAway, ModelFailed, ModelTimedOut, NotLoaded
 from controller.gateway.pool import Answer, Pool
+
+# Triton has no status of its own for these; its words, read in 2.51, are the only sign.
+_NOT_LOADED: Final = (b"Request for unknown model", b"is not ready")
 
 _HEADER_LENGTH: Final = "Inference-Header-Content-Length"
 
@@ -39,8 +42,9 @@ class TritonEngine:
         """
         Let a release speak one group of sentences.
 
-        Raises ModelFailed when Triton refuses or the model failed, ModelTimedOut after timeout_s, EngineAway when
-        nobody answers. Triton's own words may quote the text, so none of them is repeated.
+        Raises ModelFailed when Triton refuses or the model failed, ModelTimedOut after timeout_s, NotLoaded when Triton
+        does not have the release, EngineAway when nobody answers. Triton's own words may quote the text, so none of
+        them is repeated.
         """
         body, header_bytes = _question(text, speed)
         headers = {_HEADER_LENGTH: str(header_bytes), "Content-Type": "application/octet-stream"}
@@ -52,6 +56,8 @@ class TritonEngine:
         except OSError as error:
             raise EngineAway(f"Triton at {self._address} does not answer; see that it runs") from error
         if answer.status != 200:
+            if any(words in bytes(answer.body) for words in _NOT_LOADED):
+                raise NotLoaded(f"{ensemble} is not loaded on Triton at {self._address}")
             raise ModelFailed(f"{ensemble}: Triton answered {answer.status}; its log says why")
         return _audio(ensemble, answer)
 

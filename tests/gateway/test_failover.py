@@ -72,11 +72,15 @@ async def test_release_that_times_out_alone_is_a_504(engine: TritonEngine, tones
         assert (await gate.say())[0].status == 504
 
 
-async def test_unloaded_release_is_a_502(engine: TritonEngine, tones: Tones) -> None:
-    """A table that names what Triton does not have is the release's failure, not Triton's absence."""
+async def test_unloaded_release_is_a_503(engine: TritonEngine, tones: Tones) -> None:
+    """What Triton has not loaded, as right after a restart, counts as a failure and is worth waiting for."""
     absent = Release("tone", "0", "tone__absent", "sha256:0", 44_100, 20.0, "2026-01-01T00:00:00+00:00")
     async with gateway(engine, table(1, stable=absent)) as gate:
-        assert (await gate.say())[0].status == 502
+        answer, body = await gate.say()
+        assert answer.status == 503
+        assert answer.headers["retry-after"] == "2"
+        assert b"not_loaded" in body
+        assert gate.count("segue_requests_total", release="0", arm="stable", outcome="error") == 1
 
 
 async def test_triton_away_is_a_503(tones: Tones) -> None:
