@@ -113,5 +113,6 @@ _KINDS: Final[Mapping[str, str]] = {
     "list_type": "a list",
     "dict_type": "an object",
     "model_type": "an object",
+    "string_too_short": "text that is not empty",
 }
 """pydantic's kinds of values in the words of the contract."""
