@@ -34,6 +34,8 @@ async def run(worker: Worker) -> None:
     worker.ready_when(lambda: "")  # one that stands by is ready too
     async with worker.store.relay(0) as relay, producer(worker.settings) as kafka:
         _log.info("this relay works now", extra={"function": worker.name})
+        # Kafka may have lost the tables, or hold an older one that came late from a relay that had lost its turn.
+        await _published(worker, kafka, await relay.standing())
         while not worker.stopping.is_set():
             rows = await relay.next_batch(_BATCH)
             OUTBOX_ROWS.set(len(rows))

@@ -15,10 +15,10 @@ from sqlalchemy import Connection, bindparam, delete, insert, select
 
 from controller.core.commands import RejectMessage
 from controller.core.events import RouteSet
-from controller.core.state import table
+from controller.core.state import State, table
 from controller.journal.append import Link
-from controller.journal.tables import outbox
-from controller.wire.codec import fact_message, table_json
+from controller.journal.tables import outbox, services
+from controller.wire.codec import fact_message, state_from, table_json
 from controller.wire.envelope import HEADERS, encode
 from controller.wire.inbound import REJECTED_SOURCE, Input
 from controller.wire.topics import Topic
@@ -56,16 +56,7 @@ class Outgoing:
 
 def published(links: Sequence[Link]) -> list[Outgoing]:
     """Return what the world is told of new facts: first where traffic goes now, then the facts themselves."""
-    routes = {
-        link.fact.stream: Outgoing(
-            Topic.TABLE,
-            link.fact.stream,
-            table_json(table(link.state)),
-            (("content-type", b"application/json"), ("epoch", str(link.state.epoch).encode())),
-        )
-        for link in links
-        if isinstance(link.fact.event, RouteSet)
-    }
+    routes = {link.fact.stream: _route(link.state) for link in links if isinstance(link.fact.event, RouteSet)}
     facts = [
         Outgoing(Topic.JOURNAL, link.fact.stream, fact_message(link.fact, link.hash, link.prev_hash)) for link in links
     ]
@@ -108,6 +99,12 @@ def next_batch(connection: Connection, shard: int, limit: int) -> list[OutboxRow
     return [OutboxRow(row.id, Topic(row.topic), row.key, row.body, _headers(row.headers)) for row in rows]
 
 
+def standing(connection: Connection) -> list[OutboxRow]:
+    """Return the routing table of every service that has one, as it stands; none of them is in the outbox."""
+    routes = [_route(state_from(row.state.encode())) for row in connection.execute(_ROUTED)]
+    return [OutboxRow(0, route.topic, route.service.encode(), route.body, route.headers) for route in routes]
+
+
 def remove(connection: Connection, ids: Iterable[int]) -> None:
     """Forget messages that Kafka has."""
     if rows := [{"gone": id} for id in ids]:
@@ -121,7 +118,13 @@ _NEXT: Final = (
     .order_by(outbox.c.id)
     .limit(bindparam("limit"))
 )
+_ROUTED: Final = select(services.c.state).where(services.c.epoch > 0).order_by(services.c.service)
 _REMOVE: Final = delete(outbox).where(outbox.c.id == bindparam("gone"))
+
+
+def _route(state: State) -> Outgoing:
+    headers = (("content-type", b"application/json"), ("epoch", str(state.epoch).encode()))
+    return Outgoing(Topic.TABLE, state.service, table_json(table(state)), headers)
 
 
 def _row(message: Outgoing) -> dict[str, object]:

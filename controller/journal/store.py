@@ -49,6 +49,15 @@ class Relay:
         self._shard = shard
         self._connection = connection
 
+    async def standing(self) -> list[OutboxRow]:
+        """
+        Return every service's routing table as it stands, to be published before the first batch.
+
+        The batches then end with the same tables or newer ones. They have no id, and are not to be deleted.
+        """
+        work = outbox.standing
+        return await (self._database.read(work) if self._connection is None else self._on(self._connection, work))
+
     async def next_batch(self, limit: int) -> list[OutboxRow]:
         """Return the oldest unpublished messages, at most `limit`; each service's in the order of its decisions."""
 

@@ -73,6 +73,24 @@ async def test_broker_away_delays_and_loses_nothing(world: World, store: Store, 
     assert positions == list(range(1, 5 + REPORTS))
 
 
+async def test_tables_are_there_again_after_kafka_lost_them(world: World, store: Store, tmp_path: Path) -> None:
+    """On a Kafka that lost its data a relay that begins publishes each service's table as it stands."""
+    for service in SERVICES:
+        await handle(store, installed(service))
+    async with world.hosting(store, "relay"):
+        await world.until_told(SERVICES[-1], "RolloutPromoted", "RouteSet")
+        kept = [await world.table(service) for service in SERVICES]
+    with start_kafka(tmp_path / "kafka") as empty:
+        ensure_topics(empty.bootstrap, world.settings.topic_prefix)
+        anew = replace(world, settings=replace(world.settings, kafka=empty.bootstrap))
+
+        async def again() -> bool:
+            return [await anew.table(service) for service in SERVICES] == kept
+
+        async with anew.hosting(store, "relay"):
+            await anew.until("every table is there again", again)
+
+
 @pytest.mark.parametrize("at", ["start", "later"])
 async def test_end_is_quick_while_kafka_is_away(world: World, store: Store, tmp_path: Path, at: str) -> None:
     """Functions end within two seconds of being asked, also when Kafka does not answer."""
