@@ -32,23 +32,25 @@ def build(
     repository: Path,
     build_time: datetime,
     params: Mapping[str, str] | None = None,
+    voice: str | None = None,
     model: str | None = None,
 ) -> Release:
     """
     Write a release into `repository` and say what was built.
 
     family: a name from `families()`, or a folder. version: as its makers call it, such as "1.6.0".
-    params: "stage.key" -> value, for what the family's stages let a release set.
+    params: "stage.key" -> value, for what the family's stages let a release set. voice: a name for some of them, which
+    params may still override.
     model: the release's model name, else the family's.
     Building the same again writes nothing and gives the release that is there, with its first build time.
-    Raises Broken when the family, the version or a parameter is not usable.
+    Raises Broken when the family, the version, the voice or a parameter is not usable.
     """
     if not _VERSION.fullmatch(version):
         raise Broken(
             f"{version!r} cannot be a version; use up to 64 letters, digits, dots, '+', '-' and '_', such as 1.6.0."
         )
     source = read_family(family)
-    files = stage_files(source, params or {})
+    files = stage_files(source, {**(source.voice(voice) if voice else {}), **(params or {})})
     hashes = {stage: _hash(content) for stage, content in files.items()}
     names = {stage: f"{stage}__{digest[:12]}" for stage, digest in hashes.items()}
     ensemble = _ensemble(source, names)

@@ -4,7 +4,8 @@ A family on disk, and the stages that a release makes of it.
 A family is `<family>/config.pbtxt` (an ensemble, its steps named after the stage folders) and, for each stage,
 `<family>/<stage>/config.pbtxt` with the stage's code next to it. What a release may set is what a stage's config
 declares under `parameters`: `vocoder.max_frames` is the parameter `max_frames` of the stage `vocoder`. The value of a
-parameter named `..._file` is a file that travels with the stage.
+parameter named `..._file` is a file that travels with the stage. A voice is a name for several such parameters: the
+family's `voice.<name>`.
 """
 
 import importlib.util
@@ -20,13 +21,14 @@ from controller.core.errors import Broken
 
 CONFIG = "config.pbtxt"
 _HOME = Path(__file__).parent
+_VOICE = "voice."
 
 
 @dataclass(frozen=True, slots=True)
 class Family:
     """
     name: the folder's. ensemble: its `ModelConfig`. stages: stage name -> folder, in the ensemble's order.
-    sample_rate_hz and token_rate_hz stand in the ensemble's parameters.
+    sample_rate_hz and token_rate_hz stand in the ensemble's parameters, as do the voices: name -> what they set.
     """
 
     name: str
@@ -34,6 +36,14 @@ class Family:
     stages: Mapping[str, Path]
     sample_rate_hz: int
     token_rate_hz: float
+    voices: Mapping[str, Mapping[str, str]]
+
+    def voice(self, name: str) -> Mapping[str, str]:
+        """Return what a voice sets: "stage.key" -> value. Raises Broken when the family has none of this name."""
+        if name not in self.voices:
+            known = ", ".join(self.voices) or "none by name"
+            raise Broken(f"{self.name} has no voice {name!r}; it has {known}. --param sets a voice's files by hand.")
+        return self.voices[name]
 
 
 def families() -> tuple[str, ...]:
@@ -57,7 +67,15 @@ def read_family(family: str | Path) -> Family:
         raise Broken(
             f"{folder / CONFIG} must give the parameters sample_rate_hz and token_rate_hz as numbers."
         ) from error
-    return Family(folder.resolve().name, ensemble, stages, sample_rate_hz, token_rate_hz)
+    voices = {
+        key.removeprefix(_VOICE): dict(pair.split("=", 1) for pair in text.split())
+        for key, text in sorted(rates.items())
+        if key.startswith(_VOICE)
+    }
+    for name in voices:
+        # A name for parameters says nothing to Triton, and a new voice must not change the digest of the others.
+        del ensemble.parameters[f"{_VOICE}{name}"]
+    return Family(folder.resolve().name, ensemble, stages, sample_rate_hz, token_rate_hz, voices)
 
 
 def stage_files(family: Family, params: Mapping[str, str]) -> dict[str, dict[str, bytes]]:

@@ -20,6 +20,9 @@ def build(
     params: Annotated[
         list[str] | None, typer.Option("--param", metavar="STAGE.KEY=VALUE", help="A parameter of a stage.")
     ] = None,
+    voice: Annotated[
+        str | None, typer.Option(help="A voice of the family, such as heart; its own when left out.")
+    ] = None,
     model: Annotated[str | None, typer.Option(help="The model's name; the family's when left out.")] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -39,6 +42,7 @@ def build(
         repository=settings.repository,
         build_time=datetime.now(UTC),
         params=dict(_pair(text) for text in params or ()),
+        voice=voice,
         model=model,
     )
     if as_json:

@@ -149,3 +149,21 @@ def test_damaged_descriptor_is_named(tmp_path: Path) -> None:
         descriptor.read(tmp_path, ensemble)
     with pytest.raises(Broken, match="holds no release 'nobody'"):
         descriptor.read(tmp_path, "nobody")
+
+
+def test_voice_is_a_name_for_its_parameters(tmp_path: Path) -> None:
+    """The family's own voice, asked for by name, is the release that is built without one."""
+    plain = build("hibari", "1.4.0", repository=tmp_path, build_time=NOON)
+    named = build("hibari", "1.4.0", repository=tmp_path, build_time=NOON, voice="heart")
+    assert named == plain
+    british = build("hibari", "1.4.1", repository=tmp_path, build_time=NOON, voice="heart", params={"g2p.accent": "gb"})
+    assert british.digest != plain.digest
+
+
+def test_unknown_voice_is_refused(tmp_path: Path) -> None:
+    """A voice that the family lacks is refused with those that it has, and nothing is written."""
+    with pytest.raises(Broken, match="no voice 'emma'; it has heart"):
+        build("hibari", "1.4.0", repository=tmp_path, build_time=NOON, voice="emma")
+    with pytest.raises(Broken, match="none by name"):
+        build(TONE, "1.4.0", repository=tmp_path, build_time=NOON, voice="heart")
+    assert list(tmp_path.iterdir()) == []
