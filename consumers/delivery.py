@@ -18,7 +18,6 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from itertools import chain
 from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
@@ -28,6 +27,7 @@ from faststream.kafka.message import KafkaAckableMessage, KafkaMessage
 from faststream.middlewares import AckPolicy
 
 from consumers.metrics import RETRIES
+from consumers.polling import Records, poll
 from consumers.waiting import delays_s, pause, until_stopped
 from consumers.worker import Worker
 from controller.core.errors import Conflict, Unavailable
@@ -43,8 +43,6 @@ comes again when it is restarted.
 """
 
 BATCH: Final = 100
-_POLL_MS: Final = 1_000
-_AFTER_ERROR_S: Final = 0.5
 _GRACE_S: Final = 0.7
 _LEAVE_S: Final = 1.2
 
@@ -196,15 +194,9 @@ class _Delivery:
             _log.warning("an acknowledgement failed: %s", error, extra={"function": self._worker.name})
 
 
-async def _wait_for_records(consumer: "AIOKafkaConsumer[Any, Any]") -> tuple[ConsumerRecord[Any, Any], ...]:
-    try:
-        batches = await consumer.getmany(timeout_ms=_POLL_MS, max_records=BATCH)
-    except KafkaError as error:
-        # Caught here because FastStream would sleep five seconds over it.
-        _log.warning("a poll failed: %s", error)
-        await asyncio.sleep(_AFTER_ERROR_S)
-        return ()
-    return tuple(chain(*batches.values()))
+async def _wait_for_records(consumer: "AIOKafkaConsumer[Any, Any]") -> Records:
+    # Errors stay in there: FastStream would sleep five seconds over each.
+    return await poll(consumer, BATCH)
 
 
 async def _undecoded(message: KafkaMessage) -> KafkaMessage:

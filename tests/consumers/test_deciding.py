@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 
 import pytest
+from aiokafka.producer import message_accumulator
+from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
 
 from consumers import deciding
 from controller.core.errors import Broken
@@ -80,6 +82,46 @@ async def test_poison_in_a_batch_costs_no_neighbour(world: World, store: Store) 
     assert {letter["topic"] for letter in letters} == {"rollout.requested"}
     assert all(letter["reason"] and "offset" in letter and "partition" in letter for letter in letters)
     assert len(await views.dead_letters(store)) == 4
+
+
+class NoText(str):
+    """A header's name as only clients that do not check it can send it."""
+
+    __slots__ = ()
+
+    def encode(self, *_: object) -> bytes:
+        """Return bytes that are no UTF-8."""
+        return b"\xff\xfe"
+
+
+async def test_record_that_cannot_be_taken_apart_costs_no_neighbour(
+    world: World, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever stands before it, or on other partitions, is decided: nothing is thrown away with it."""
+    topic = f"{world.settings.topic_prefix}{Topic.REQUESTED}"
+
+    async def publish(service: str, partition: int) -> None:
+        one = requested("1.4.0", service=service).record
+        await world.producer.send_and_wait(topic, one.value, one.key, partition, headers=list(one.headers))
+
+    for number in range(3):
+        await publish(f"before-{number}", 0)
+    with monkeypatch.context() as patched:
+        patched.setattr(message_accumulator, "DefaultRecordBatchBuilder", _DefaultRecordBatchBuilderPy)
+        batch = world.producer.create_batch()
+        batch.append(key=b"k", value=b"{}", timestamp=None, headers=[(NoText("x"), b"1")])
+        batch.close()
+        await (await world.producer.send_batch(batch, topic, partition=0))
+    async with world.hosting(store, "rollouts"):
+        for number in range(60):
+            await publish(f"beside-{number}", 1 + number % 5)
+            await asyncio.sleep(0.03)
+
+        async def all_decided() -> bool:
+            return len(await views.services(store)) == 63
+
+        await world.until("every readable message is decided", all_decided)
+    assert {service.position for service in await views.services(store)} == {1}
 
 
 async def test_duplicate_is_quiet(world: World, store: Store) -> None:

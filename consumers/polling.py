@@ -1,0 +1,92 @@
+"""
+A poll that loses nothing to a record which cannot even be taken apart.
+
+aiokafka raises over such a record (its checksum is wrong, or the name of a header is no UTF-8) and throws away what the
+same poll had taken from other partitions, although their positions have moved on: the next acknowledgement would pass
+over it. So after a failed poll every partition goes back to what is acknowledged, and each is asked by itself. The one
+that fails is left alone for a while; its neighbours go on.
+"""
+
+import asyncio
+import logging
+from contextlib import suppress
+from itertools import chain
+from typing import Any, Final
+
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.errors import KafkaError
+
+_FAULTS: Final = (KafkaError, ValueError)
+"""What a poll raises; ValueError comes bare from the part of aiokafka that is written in C."""
+
+Records = tuple[ConsumerRecord[Any, Any], ...]
+
+_POLL_MS: Final = 1_000
+_ASK_MS: Final = 200
+_AFTER_ERROR_S: Final = 0.5
+_LEFT_ALONE_S: Final = 30.0
+
+_log = logging.getLogger(__name__)
+
+
+async def poll(consumer: "AIOKafkaConsumer[Any, Any]", most: int) -> Records:
+    """Wait up to a second for records of any partition; return at most `most`, or none. Errors stay in here."""
+    try:
+        batches = await consumer.getmany(timeout_ms=_POLL_MS, max_records=most)
+        return tuple(chain(*batches.values()))
+    except _FAULTS as error:
+        _log.warning("a poll failed: %s", error)
+    await _go_back(consumer)
+    partitions = sorted(consumer.assignment() - consumer.paused())
+    records: list[ConsumerRecord[Any, Any]] = []
+    for partition in partitions:
+        records += await _ask(consumer, partition, max(1, most // len(partitions)))
+    return tuple(records)
+
+
+async def _go_back(consumer: "AIOKafkaConsumer[Any, Any]") -> None:
+    """Return to what is acknowledged; what that brings a second time is known to the inbox."""
+    while True:
+        await asyncio.sleep(_AFTER_ERROR_S)
+        try:
+            for partition in consumer.assignment():
+                if offset := await consumer.committed(partition):
+                    consumer.seek(partition, offset)
+                else:
+                    await consumer.seek_to_beginning(partition)
+            return
+        except KafkaError as error:
+            # Kafka is away, or the partitions were shared out anew just now.
+            _log.warning("cannot go back to what is acknowledged yet: %s", error)
+
+
+async def _ask(consumer: "AIOKafkaConsumer[Any, Any]", partition: TopicPartition, most: int) -> Records:
+    """Return the next records of one partition: one by one, so that those before a broken one are had."""
+    records: list[ConsumerRecord[Any, Any]] = []
+    try:
+        while len(records) < most:
+            batches = await consumer.getmany(partition, timeout_ms=_ASK_MS, max_records=1)
+            if not batches:
+                break
+            records += batches[partition]
+    except _FAULTS as error:
+        _log.error(
+            "%s/%d is left alone for %g s: what follows %s cannot be taken apart (%s)",
+            partition.topic,
+            partition.partition,
+            _LEFT_ALONE_S,
+            f"offset {records[-1].offset}" if records else "what is acknowledged",
+            error,
+        )
+        _leave_alone(consumer, partition)
+    return tuple(records)
+
+
+def _leave_alone(consumer: "AIOKafkaConsumer[Any, Any]", partition: TopicPartition) -> None:
+    def again() -> None:
+        with suppress(KafkaError):  # it may be somebody else's by now
+            consumer.resume(partition)
+
+    with suppress(KafkaError):
+        consumer.pause(partition)
+        asyncio.get_running_loop().call_later(_LEFT_ALONE_S, again)
