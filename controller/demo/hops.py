@@ -10,6 +10,7 @@ from kafka import KafkaConsumer, TopicPartition
 from controller.core.events import RolloutAborted, RouteApplied, RouteSet
 from controller.core.stream import Fact
 from controller.demo.load import Utterance
+from controller.outside.prometheus import FAST
 from controller.wire.codec import fact_from_message, table_from
 from controller.wire.envelope import decode
 from controller.wire.topics import Topic, topic_name
@@ -39,6 +40,7 @@ class Rollback:
     """The way of one rollback, from the first failed utterance to the last one begun on the candidate."""
 
     fault_ms: float
+    enough_ms: float
     fired_ms: float
     received_ms: float
     in_kafka_ms: float
@@ -50,7 +52,8 @@ class Rollback:
     def hops(self) -> tuple[Hop, ...]:
         """Return the hops in the order in which the alert flows."""
         return (
-            Hop("first utterance failed on the candidate (its user heard stable)", self.fault_ms),
+            Hop("first failure on the candidate; its user heard stable", self.fault_ms),
+            Hop(f"failure number {FAST.failures}: now the rule has seen enough", self.enough_ms),
             Hop("Prometheus: the rule fired", self.fired_ms),
             Hop("Segue: webhook received from Alertmanager", self.received_ms),
             Hop("Kafka: the alert is a message", self.in_kafka_ms),
@@ -81,8 +84,10 @@ def trace_rollback(
     tables = [(table_from(message.value), message.at_ms) for message in read_topic(bootstrap, prefix, Topic.TABLE)]
     published_ms = _one(at_ms for table, at_ms in tables if table.service == aborted.stream and table.epoch == epoch)
     picked = [utterance for utterance in spoken if utterance.picked == release]
+    faults_ms = sorted(utterance.ended_ms for utterance in picked if utterance.failed_over_from == release)
     return Rollback(
-        fault_ms=min(utterance.ended_ms for utterance in picked if utterance.failed_over_from == release),
+        fault_ms=faults_ms[0],
+        enough_ms=faults_ms[FAST.failures - 1],
         fired_ms=datetime.fromisoformat(str(alert["starts_at"])).timestamp() * 1000,
         received_ms=float(str(alert["received_at_ms"])),
         in_kafka_ms=in_kafka_ms,
