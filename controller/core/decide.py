@@ -255,11 +255,9 @@ def _release_ready(draft: Draft, command: ReportReleaseReady) -> None:
             probe_audio_s=command.probe_audio_s,
         )
     )
-    if draft.state.stable is None:
-        # Nobody is served yet, so there is nobody to protect by small steps.
-        draft.promote("it is the first release of the service and its probe spoke")
-    elif rollout.paused is None:
-        draft.enter_next_step("the release is loaded and its probe spoke")
+    if rollout.paused is None:
+        first = "it is the first release of the service and its probe spoke"
+        draft.enter_next_step(first if draft.state.stable is None else "the release is loaded and its probe spoke")
 
 
 def _route_applied(draft: Draft, command: ReportRouteApplied) -> None:

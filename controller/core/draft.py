@@ -4,6 +4,7 @@ from typing import TypedDict
 
 from controller.core.events import (
     AnyEvent,
+    GuardWindowEnded,
     PromotionReverted,
     ReleaseQuarantined,
     RolloutAborted,
@@ -57,11 +58,11 @@ class Draft:
         return self.now_ms + round(delay_s * 1000)
 
     def enter_next_step(self, why: str) -> None:
-        """Start the next step of the plan, or promote when there is none."""
+        """Start the next step of the plan; promote when there is none, or nobody yet to be protected by small steps."""
         rollout = self.state.rollout
         assert rollout is not None
         number = rollout.step + 1
-        if number >= len(rollout.plan.steps):
+        if number >= len(rollout.plan.steps) or self.state.stable is None:
             return self.promote(why)
         step = rollout.plan.steps[number]
         self.add(StepStarted(**self.said(why), step=number, weight_bp=step.weight_bp, due_ms=self.in_s(step.hold_s)))
@@ -96,6 +97,10 @@ class Draft:
                 weight_bp=rollout.weight_bp,
             )
         )
+        guard = self.state.guard
+        if trigger in _CONDEMNS and guard is not None and guard.previous.digest == rollout.release.digest:
+            # It was the former stable, asked for again: nothing may go back to what is condemned.
+            self.add(GuardWindowEnded(**said, release=guard.previous))
         self.set_route(why, rollout.id)
         if trigger in _CONDEMNS:
             self.add(ReleaseQuarantined(**said, release=rollout.release))

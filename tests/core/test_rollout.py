@@ -235,6 +235,16 @@ class TestOrders:
             route(2, stable(OLD, 9500), candidate(NEW, 500), salt="hibari-2"),
         )
 
+    def test_paused_first_release_waits_for_resume(self) -> None:
+        """A pause holds a service's first release too: it serves nobody before somebody resumes, then everybody."""
+        waiting = after(request("1.4.0"), PauseRollout(service=SERVICE, **SAID), ready("1.4.0"))
+        assert waiting.state.arms == ()
+        waiting.when(ResumeRollout(service=SERVICE, **SAID)).then(
+            RolloutResumed(**SAID, due_ms=NOW_MS),
+            RolloutPromoted(**SAID, release=OLD, previous=None, guard_until_ms=NOW_MS + 300_000),
+            route(1, stable(OLD), salt=""),
+        )
+
     def test_a_paused_candidate_keeps_its_readiness_deadline(self) -> None:
         """Pausing does not excuse a candidate from ever becoming ready."""
         waiting = after(request("1.5.0"), PauseRollout(service=SERVICE, **SAID), past=installed())
@@ -292,6 +302,19 @@ class TestOrders:
 
 
 class TestQuarantine:
+    def test_condemned_release_does_not_stand_on_guard(self) -> None:
+        """A former stable that is requested again and fails ends its guard: nothing may go back to it any more."""
+        again = Given(promoted().when(request("1.4.0")).state)
+        assert again.state.rollout is not None
+        end = again.when(failed("1.4.0"))
+        end.then(
+            ReleaseFailed(**SAID, ensemble="hibari__1.4.0", unknown=False),
+            RolloutAborted(**SAID, trigger=Trigger.RELEASE_FAILED, release=OLD, back_to=NEW, weight_bp=0),
+            GuardWindowEnded(**SAID, release=OLD),
+            route(4, stable(NEW), salt="hibari-2"),
+            ReleaseQuarantined(**SAID, release=OLD),
+        )
+
     def test_condemned_release_is_refused(self) -> None:
         """A release that was taken back is refused by digest, and the refusal says what to do."""
         back = Given(walking().when(failed("1.5.0")).state)
