@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Awaitable, Callable
+from hashlib import sha256
 from typing import Final
 from uuid import uuid4
 
@@ -53,17 +54,22 @@ async def _publish(request: Request, topic: Topic, type: MessageType, named: dic
         raise Malformed(f"body.service is {body['service']!r}; allowed: {named['service']!r}, as in the path, or none")
     # Read here only to refuse at once what the consumer would reject; what it means is decided there.
     command = read_data(MESSAGES[topic][type], data, SOURCE)
-    id = _id(request)
+    id = _id(request, type, command.service)
     now_ms = time.time_ns() // 1_000_000
     await request.app.state.publisher.publish([message(topic, type, SOURCE, id, command.service, data, now_ms)])
     return JSONResponse({"id": id, "source": SOURCE, "service": command.service, "type": type.value}, 202)
 
 
-def _id(request: Request) -> str:
-    """Return the sender's own id for this order, if it gave one: then sending it again does nothing twice."""
+def _id(request: Request, type: MessageType, service: str) -> str:
+    """
+    Return the sender's own id for this order, if it gave one: then sending it again does nothing twice.
+
+    It names one kind of order for one service: one key for two of them must not make the second a repetition.
+    """
     given = request.headers.get("idempotency-key")
     if given is None:
         return str(uuid4())
     if not (0 < len(given) <= _KEY_CHARACTERS and given.isprintable()):
         raise HTTPException(400, f"Idempotency-Key must have 1 to {_KEY_CHARACTERS} printable characters")
-    return given
+    # Hashed, because an id has 256 characters at most and the key alone may have 200.
+    return f"{type}/{sha256(f'{service}/{given}'.encode()).hexdigest()}"
