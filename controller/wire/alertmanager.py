@@ -17,7 +17,8 @@ from controller.wire.strict import MISSING, canonical, parse_object, refused
 from controller.wire.topics import Topic
 
 SOURCE: Final = "segue/alertmanager"
-WEBHOOK_LIMIT_BYTES: Final = 1024 * 1024
+WEBHOOK_LIMIT_BYTES: Final = 8 * 1024 * 1024
+"""Some ten thousand alerts in one notification. Alertmanager does not send again what was answered 413."""
 
 _ANNOTATION_CHARACTERS: Final = 1000
 _UNNAMED: Final = "unnamed"

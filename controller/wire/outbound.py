@@ -10,6 +10,7 @@ from controller.wire.envelope import HEADERS, REFUSED_HEADER, encode
 from controller.wire.topics import Topic
 
 _REASON_CHARACTERS: Final = 1000
+_KEPT_BYTES: Final = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,8 @@ def refused_message(topic: Topic, raw: bytes, why: Malformed) -> Outgoing:
     Return bytes that were refused at the edge, on their way to be recorded as rejected.
 
     The reason travels in a header: with it the bytes can never be taken for a message, whatever they look like.
+    Of a body larger than a topic takes, its beginning is kept, and the reason says so.
     """
-    reason = str(why)[:_REASON_CHARACTERS].encode()
-    return Outgoing(topic, None, raw, ((REFUSED_HEADER, reason),))
+    cut = f" (the first {_KEPT_BYTES} of its {len(raw)} bytes are kept)" if len(raw) > _KEPT_BYTES else ""
+    reason = (str(why)[:_REASON_CHARACTERS] + cut).encode()
+    return Outgoing(topic, None, raw[:_KEPT_BYTES], ((REFUSED_HEADER, reason),))

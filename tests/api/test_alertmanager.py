@@ -87,12 +87,15 @@ async def test_malformed_body_is_answered_400_and_journalled(api: Api) -> None:
 
 
 async def test_largest_body_is_taken_and_a_larger_is_not(api: Api) -> None:
-    """1 MiB is the limit; the answer beyond it says so, whether the length was told before or not."""
+    """8 MiB is the limit; the answer beyond it says so, whether the length was told before or not."""
     big = b"x" * WEBHOOK_LIMIT_BYTES
     assert (await api.post("/alertmanager", big, ALERTMANAGER)).status_code == 400
+    *_, kept = await api.taken(Topic.ALERTS, None)
+    assert kept.record.value == big[: 1024 * 1024]
+    assert f"(the first 1048576 of its {len(big)} bytes are kept)" in kept.command.reason
     declared = await api.post("/alertmanager", big + b"x", ALERTMANAGER)
     assert declared.status_code == 413
-    assert declared.json() == {"error": "the body is longer than 1048576 bytes; send less"}
+    assert declared.json() == {"error": "the body is longer than 8388608 bytes; send less"}
 
     async def chunks() -> AsyncIterator[bytes]:
         for _ in range(5):

@@ -145,7 +145,7 @@ def test_pages_of_annotations_do_not_silence_an_alert() -> None:
         (b"{}", "webhook.version is missing; allowed: '4'"),
         (webhook(), "webhook.alerts is a list; allowed: a list of one alert or more"),
         (webhook(alerts="x"), "webhook.alerts is 'x'"),
-        (b"x" * (WEBHOOK_LIMIT_BYTES + 1), "webhook is 1048577 bytes long; allowed: up to 1048576 bytes"),
+        (b"x" * (WEBHOOK_LIMIT_BYTES + 1), "webhook is 8388609 bytes long; allowed: up to 8388608 bytes"),
     ],
 )
 def test_body_that_is_no_webhook_is_malformed(body: bytes, sentence: str) -> None:
