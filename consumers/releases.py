@@ -128,7 +128,9 @@ class _Keeper:
         self._take_over(loaded)
         for key, held in self._held.items():
             held.wants = now.get(key, {})
-            held.wanted_by |= held.wants.keys()
+            if not held.gone:
+                # Who asks for it only while it is being unloaded never had it, and is not told that it went.
+                held.wanted_by |= held.wants.keys()
             if not held.wants and held.leaving is None:
                 held.leaving = asyncio.create_task(self._leave(key, held))
             elif held.wants and not held.gone:

@@ -214,6 +214,31 @@ async def test_release_on_its_way_out_is_not_called_ready(near_triton: World, st
         assert await triton.loaded() == {first.ensemble, second.ensemble}
 
 
+async def test_service_that_asks_meanwhile_is_not_told_of_an_unloading_it_never_met(
+    near_triton: World, store: Store, server: Server
+) -> None:
+    """A release that one service gave up and another asks for during its unloading is unloaded for the first alone."""
+    first, second = tone(server, "1.0.0"), tone(server, "2.0.0", {"voice.frequency_hz": "330"})
+    async with near_triton.hosting(store, *DECIDERS, "releases"):
+        for service in ("hibari", "hibari-test"):
+            await request(near_triton, first, service=service)
+            await near_triton.until_told(service, "RolloutPromoted", "RouteSet")
+        await request(near_triton, second, STAY)
+        await near_triton.until_told("hibari", "StepStarted", "RouteSet")
+        await request(near_triton, first, id="back")
+        await near_triton.until_told("hibari", "RolloutAborted", "RouteSet")
+        os.kill(server.pid, signal.SIGSTOP)
+        try:
+            await asyncio.sleep(near_triton.settings.drain_s + 1.5)
+            await request(near_triton, second, STAY, service="hibari-test")
+            await near_triton.until_told("hibari-test", "RolloutStarted")
+            await asyncio.sleep(2.5)  # more than two sweeps
+        finally:
+            os.kill(server.pid, signal.SIGCONT)
+        await near_triton.until_told("hibari-test", "RolloutStarted", "ReleaseReady", "StepStarted", "RouteSet")
+        await near_triton.until_told("hibari", "ReleaseUnloaded")
+
+
 async def test_every_service_is_told_of_its_unloaded_release(near_triton: World, store: Store, server: Server) -> None:
     """A release that two services gave up at the same moment is recorded as unloaded by both."""
     shared, other = tone(server, "1.0.0"), tone(server, "2.0.0", {"voice.frequency_hz": "330"})
