@@ -1,0 +1,134 @@
+"""
+Slower than stable was? Requests of both arms above quantiles that stable had in the five minutes before.
+
+The thresholds come from the past alone, so given the past, exceeding one is a coin with the same odds on both arms when
+the candidate is no slower; the likelihood of failures then serves for latency as well.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from controller.core.evidence.likelihood import Counts
+from controller.core.evidence.window import BUCKET_RATIO, Histogram
+
+QUANTILES: Final = (0.5, 0.9, 0.95, 0.99)
+QUANTILE_WEIGHTS: Final = (0.2, 0.2, 0.2, 0.4)
+MINUTES_BACK: Final = 5
+MINUTE_MS: Final = 60_000
+LEAST_REFERENCE: Final = 100
+"""Values of stable below which there is no p99 to speak of."""
+LEAST_COVERED: Final = 0.9
+"""Share of an arm's requests that its histogram must account for; else it is not this arm's histogram."""
+
+
+@dataclass(frozen=True, slots=True)
+class Minute:
+    """Stable's values of one minute since 1970."""
+
+    number: int
+    values: Histogram
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """
+    How long stable takes.
+
+    minutes: the last five whole minutes and the one that runs, ascending.
+    thresholds: by quantile, the last bucket that is not slow; () as long as too little is known.
+    """
+
+    minutes: tuple[Minute, ...] = ()
+    thresholds: tuple[int, ...] = ()
+
+
+NOTHING_KNOWN: Final = Reference()
+
+
+def exceedances(
+    reference: Reference, candidate: Histogram, stable: Histogram, failures: tuple[int, int], shift: int
+) -> tuple[Counts, ...]:
+    """
+    Count by quantile what was slower than stable's quantile, the candidate's allowance given.
+
+    failures: of candidate and stable; who gets no answer waits longest, so a failed request counts as slow.
+    shift: buckets by which the candidate may be slower.
+    Returns () when there is no reference.
+    """
+    failed_c, failed_s = failures
+    n_c, n_s = failed_c + size(candidate), failed_s + size(stable)
+    allowed = [threshold + shift for threshold in reference.thresholds]
+    slow = zip(_above(candidate, allowed), _above(stable, reference.thresholds), strict=True)
+    return tuple(Counts(n_c, failed_c + x_c, n_s, failed_s + x_s) for x_c, x_s in slow)
+
+
+def covers(values: Histogram, requests: int, failures: int) -> bool:
+    """Say whether a histogram accounts for an arm's requests."""
+    return requests > 0 and size(values) + failures >= LEAST_COVERED * requests
+
+
+def advance(reference: Reference, stable: Histogram, end_ms: int) -> Reference:
+    """Add a window's values of stable; thresholds change when a minute is full, and until there are any."""
+    number = end_ms // MINUTE_MS
+    kept = tuple(minute for minute in reference.minutes if minute.number >= number - MINUTES_BACK)
+    same = bool(kept) and kept[-1].number == number
+    running = _sum((kept[-1].values, stable)) if same else stable
+    minutes = (*(kept[:-1] if same else kept), Minute(number, running))
+    if same and reference.thresholds:
+        return Reference(minutes, reference.thresholds)
+    # Before the first minute is full there is only the running one.
+    full = [minute.values for minute in minutes if minute.number < number] or [minutes[-1].values]
+    return Reference(minutes, _thresholds(_sum(tuple(full))))
+
+
+def buckets_within(slower: float) -> int:
+    """Return how many whole buckets lie within being `slower` (a share), rounded down."""
+    return math.floor(math.log1p(slower) / math.log(BUCKET_RATIO) + 1e-9)
+
+
+def buckets_covering(slower: float) -> int:
+    """Return how many whole buckets cover being `slower` (a share), rounded up."""
+    return math.ceil(math.log1p(slower) / math.log(BUCKET_RATIO) - 1e-9)
+
+
+def size(values: Histogram) -> int:
+    """Return how many values a histogram holds."""
+    return sum(count for _, count in values)
+
+
+def _above(values: Histogram, thresholds: Sequence[int]) -> list[int]:
+    """Return how many values lie above each of some ascending thresholds."""
+    counts, left, total = [0] * len(thresholds), len(thresholds), 0
+    for bucket, count in reversed(values):
+        while left and bucket <= thresholds[left - 1]:
+            left -= 1
+            counts[left] = total
+        if not left:
+            return counts
+        total += count
+    counts[:left] = [total] * left
+    return counts
+
+
+def _sum(parts: tuple[Histogram, ...]) -> Histogram:
+    counts: dict[int, int] = {}
+    for part in parts:
+        for bucket, count in part:
+            counts[bucket] = counts.get(bucket, 0) + count
+    return tuple(sorted(counts.items()))
+
+
+def _thresholds(values: Histogram) -> tuple[int, ...]:
+    total = size(values)
+    if total < LEAST_REFERENCE:
+        return ()
+    found: list[int] = []
+    cumulated = 0
+    wanted = [math.ceil(quantile * total) for quantile in QUANTILES]
+    for bucket, count in values:
+        cumulated += count
+        while len(found) < len(wanted) and cumulated >= wanted[len(found)]:
+            found.append(bucket)
+    return tuple(found)
