@@ -176,7 +176,7 @@ def _moved(
     return Track(
         metric=track.metric,
         worse=fortunes.bet(track.worse, found, elapsed_ms),
-        proofs=tuple(fortunes.multiply(wealth, ratio) for wealth, ratio in rows) or track.proofs,
+        proofs=tuple(fortunes.prove(wealth, ratio) for wealth, ratio in rows) or track.proofs,
         samples=track.samples + compared,
         seen_ms=end_ms if compared else track.seen_ms,
         reference=track.reference,

@@ -17,6 +17,8 @@ FIRST_SHARE: Final = 0.5
 LATER_SHARE: Final = (1 - FIRST_SHARE) / (SLOTS_IN_DAY - 1)
 CEILING: Final = 1e12
 """Far above any threshold; money beyond it is given away, which is safe, and numbers stay finite."""
+PROVEN: Final = 1000.0
+"""More proof of being good is not kept: a candidate that turns bad must lose its proof within minutes, not days."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +53,8 @@ def bet(fortune: Fortune, ratios: Sequence[float], elapsed_ms: int) -> Fortune:
             cash += 1.0
         payment = min(cash, FIRST_SHARE if first else LATER_SHARE)
         cash, stake = cash - payment, stake + payment
-    wealth = tuple(min(CEILING, (money + stake) * ratio) for money, ratio in zip(fortune.wealth, ratios, strict=True))
-    return Fortune(wealth, cash, max(due, fortune.slots))
+    won = [(money + stake) * ratio for money, ratio in zip(fortune.wealth, ratios, strict=True)]
+    return Fortune(_capped(won, CEILING), cash, max(due, fortune.slots))
 
 
 def value(fortune: Fortune, weights: Sequence[float]) -> float:
@@ -63,6 +65,10 @@ def value(fortune: Fortune, weights: Sequence[float]) -> float:
     return total
 
 
-def multiply(wealth: Sequence[float], ratios: Sequence[float]) -> tuple[float, ...]:
-    """Bet everything on each alternative again; for a proof that began with the first window and never restarts."""
-    return tuple(min(CEILING, money * ratio) for money, ratio in zip(wealth, ratios, strict=True))
+def prove(wealth: Sequence[float], ratios: Sequence[float]) -> tuple[float, ...]:
+    """Bet everything again, from the first window on; what exceeds PROVEN is given away."""
+    return _capped([money * ratio for money, ratio in zip(wealth, ratios, strict=True)], PROVEN)
+
+
+def _capped(wealth: list[float], most: float) -> tuple[float, ...]:
+    return tuple(wealth) if max(wealth) <= most else tuple(min(most, money) for money in wealth)

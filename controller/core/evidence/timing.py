@@ -25,10 +25,10 @@ LEAST_COVERED: Final = 0.9
 
 @dataclass(frozen=True, slots=True)
 class Minute:
-    """Stable's values of one minute since 1970."""
+    """Stable's values of one minute since 1970, in parts that are added up when the minute is over."""
 
     number: int
-    values: Histogram
+    parts: tuple[Histogram, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,15 +72,15 @@ def covers(values: Histogram, requests: int, failures: int) -> bool:
 def advance(reference: Reference, stable: Histogram, end_ms: int) -> Reference:
     """Add a window's values of stable; thresholds change when a minute is full, and until there are any."""
     number = end_ms // MINUTE_MS
-    kept = tuple(minute for minute in reference.minutes if minute.number >= number - MINUTES_BACK)
-    same = bool(kept) and kept[-1].number == number
-    running = _sum((kept[-1].values, stable)) if same else stable
-    minutes = (*(kept[:-1] if same else kept), Minute(number, running))
-    if same and reference.thresholds:
-        return Reference(minutes, reference.thresholds)
-    # Before the first minute is full there is only the running one.
-    full = [minute.values for minute in minutes if minute.number < number] or [minutes[-1].values]
-    return Reference(minutes, _thresholds(_sum(tuple(full))))
+    if reference.minutes and reference.minutes[-1].number == number:
+        *past, running = reference.minutes
+        running = Minute(number, (*running.parts, stable))
+        thresholds = reference.thresholds or _thresholds(_sum(running.parts))
+        return Reference((*past, running), thresholds)
+    kept = (minute for minute in reference.minutes if minute.number >= number - MINUTES_BACK)
+    past = [Minute(minute.number, (_sum(minute.parts),)) for minute in kept]
+    known = _sum([part for minute in past for part in minute.parts])
+    return Reference((*past, Minute(number, (stable,))), _thresholds(known) or _thresholds(stable))
 
 
 def buckets_within(slower: float) -> int:
@@ -95,7 +95,7 @@ def buckets_covering(slower: float) -> int:
 
 def size(values: Histogram) -> int:
     """Return how many values a histogram holds."""
-    return sum(count for _, count in values)
+    return sum([count for _, count in values])
 
 
 def _above(values: Histogram, thresholds: Sequence[int]) -> list[int]:
@@ -112,7 +112,9 @@ def _above(values: Histogram, thresholds: Sequence[int]) -> list[int]:
     return counts
 
 
-def _sum(parts: tuple[Histogram, ...]) -> Histogram:
+def _sum(parts: Sequence[Histogram]) -> Histogram:
+    if len(parts) == 1:
+        return parts[0]
     counts: dict[int, int] = {}
     for part in parts:
         for bucket, count in part:
