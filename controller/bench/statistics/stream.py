@@ -59,7 +59,7 @@ class World:
     incidents_per_day: float = 0.0
     incident_sd: float = 0.5
     incident_failures_sd: float = 0.2
-    incident_latency_sd: float = 0.05
+    incident_latency_sd: float = 0.03
 
 
 @dataclass(frozen=True, slots=True)
