@@ -42,7 +42,6 @@ class Evidence:
         self._latency = Fortunes(runs, TIMING_WEIGHTS)
         self._mos = Fortunes(runs, SCORE_WEIGHTS)
         self._recent: list[tuple[Ints, Ints, Ints, Ints]] = []
-        self.score_only = np.ones(runs)
 
     def look(self, drawn: Drawn, number: int) -> Ints:
         """Bet on one window; a run goes when the merged e-value reaches 1/alpha."""
@@ -59,7 +58,7 @@ class Evidence:
         errors = np.where(self._gap(drawn) >= self._rules.least_gap, errors, 0.0)
         shares = dict(self._rules.shares)
         together = shares[Metric.ERRORS] * errors + shares[Metric.LATENCY] * latency + shares[Metric.MOS] * mos
-        return (together >= 1 / self._rules.alpha).astype(np.int64)
+        return np.asarray(together >= 1 / self._rules.alpha, np.int64)
 
     def before_users(self, scores: Floats) -> Ints:
         """Bet on golden prompts, shape (pairs, runs), and tell which runs no user needs to meet."""

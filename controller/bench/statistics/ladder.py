@@ -75,7 +75,7 @@ class Proof:
 
     def score(self, score: Floats) -> Floats:
         """Bet on one pair and return the e-values."""
-        return self._mos.bet(1 + self._bets * (score[:, None] + RULES.score_drop))
+        return self._mos.bet(np.asarray(1 + self._bets * (score[:, None] + RULES.score_drop), np.float64))
 
     def look(self, drawn: Drawn, rung: Ints) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
         """Bet on one window and tell by run whether everything that its rung asks for is proven."""

@@ -45,7 +45,7 @@ class MannWhitney:
     """
     Kayenta's comparison of the last thirty one-minute points of canary and baseline, looked at every minute.
 
-    A measure is "High" when the lower end of the 98 % interval of the shift lies above a quarter of the estimated shift;
+    A measure is "High" when the lower end of the 98 % interval of the shift lies above a quarter of the estimate;
     any High takes the run back. Normal approximation, ties corrected: shift over its standard error is the test's z.
     Source: Kayenta, MannWhitneyClassifier (tolerance 0.25, confLevel 0.98).
     """
@@ -63,7 +63,7 @@ class MannWhitney:
 
     def look(self, drawn: Drawn, number: int) -> Ints:
         """Add up a minute; when it is full and thirty are there, test failures and slow requests."""
-        self._sums += np.array([drawn.x_c, drawn.x_s, drawn.slow_c[2], drawn.slow_s[2]])
+        self._sums += np.array([drawn.x_c, drawn.x_s, drawn.over_p95_c, drawn.slow_s[2]])
         self._n += np.array([drawn.n_c, drawn.n_s])
         if (number + 1) % MINUTE == 0:
             rates = self._sums / np.maximum(self._n[[0, 1, 0, 1]], 1)

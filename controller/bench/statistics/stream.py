@@ -88,7 +88,8 @@ class Drawn:
 
     n, x: requests and failures; blocks, failed: of blocks; by arm (c candidate, s stable).
     slow_c, slow_s: by quantile, requests above stable's threshold, the candidate with its margin; failures count.
-    proven_c: as slow_c with the margin of promotion. late: candidate's requests above the fixed limit.
+    proven_c: as slow_c with the margin of promotion.
+    over_p95_c, late: candidate's requests above stable's p95 without a margin, and above the fixed limit.
     score: difference of one pair, points.
     """
 
@@ -103,6 +104,7 @@ class Drawn:
     slow_c: Ints
     slow_s: Ints
     proven_c: Ints
+    over_p95_c: Ints
     late: Ints
     score: Floats
 
@@ -148,8 +150,7 @@ class Stream:
             (self._own_failures, own),
             (self._own_latency, own),
         ):
-            values *= kept
-            values += np.sqrt(1 - kept * kept) * normal(values.shape)
+            values[...] = kept * values + np.sqrt(1 - kept * kept) * normal(values.shape)
         if world.incidents_per_day:
             self._incident_left -= WINDOW_S
             begins = self._random.random(self.runs) < world.incidents_per_day / DAY
@@ -200,11 +201,28 @@ class Stream:
             self._nested(n_c, lost_c, [self._candidate_slower(level_c, one, wrong) for one in self._thresholds + shift])
             for shift in (self._margins[0] * BUCKET, self._margins[1] * BUCKET)
         ]
+        p95 = self._thresholds[QUANTILES.index(0.95)]
+        over_p95 = draw.binomial(n_c, lost_c + (1 - lost_c) * self._candidate_slower(level_c, p95, wrong))
         limit = np.full(self.runs, world.spread * np.log(99) + SLOW_LOG)
         late = draw.binomial(n_c, self._candidate_slower(level_c, limit, wrong))
         drop = self._fault.score if wrong else 0.0
         score = np.clip(drop + world.score_sd * draw.standard_normal(self.runs), -1, 1)
-        return Drawn(n_c, x_c, n_s, x_s, blocks_c, failed_c, blocks_s, failed_s, both[0], slow_s, both[1], late, score)
+        return Drawn(
+            n_c=n_c,
+            x_c=x_c,
+            n_s=n_s,
+            x_s=x_s,
+            blocks_c=blocks_c,
+            failed_c=failed_c,
+            blocks_s=blocks_s,
+            failed_s=failed_s,
+            slow_c=both[0],
+            slow_s=slow_s,
+            proven_c=both[1],
+            over_p95_c=over_p95,
+            late=late,
+            score=score,
+        )
 
     def _block_sizes(self) -> Ints:
         per_instance = self._world.requests_per_s * self.weight / self._world.candidate_instances
