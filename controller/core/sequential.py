@@ -9,7 +9,7 @@ The door to the evidence engine: fold windows of measurements, then ask whether 
 How it works, and what was tried instead, is told in `controller/core/evidence/`.
 """
 
-from controller.core.evidence.engine import Evidence, begin, fold, gap
+from controller.core.evidence.engine import Evidence, begin, failure_rates, fold
 from controller.core.evidence.memory import Memory, MemoryRules, fold_memory, judge_memory
 from controller.core.evidence.promotion import error_odds_at, judge_promotion
 from controller.core.evidence.rollback import judge_rollback, missing
@@ -39,9 +39,9 @@ __all__ = [
     "block_size",
     "bucket_of",
     "error_odds_at",
+    "failure_rates",
     "fold",
     "fold_memory",
-    "gap",
     "judge_memory",
     "judge_promotion",
     "judge_rollback",

@@ -99,12 +99,12 @@ def fold(evidence: Evidence, window: Window, rules: Rules) -> Evidence:
     )
 
 
-def gap(evidence: Evidence) -> float:
-    """Return how much more often the candidate failed than stable in the last five minutes, share of requests."""
+def failure_rates(evidence: Evidence) -> tuple[float, float]:
+    """Return candidate's and stable's failures in the last five minutes, share of requests; 0 and 0 if one had none."""
     n_c, n_s = sum(one.n_c for one in evidence.recent), sum(one.n_s for one in evidence.recent)
     if not n_c or not n_s:
-        return 0.0
-    return sum(one.x_c for one in evidence.recent) / n_c - sum(one.x_s for one in evidence.recent) / n_s
+        return 0.0, 0.0
+    return sum(one.x_c for one in evidence.recent) / n_c, sum(one.x_s for one in evidence.recent) / n_s
 
 
 def prior(metric: Metric) -> tuple[float, ...]:

@@ -44,10 +44,11 @@ def bet(fortune: Fortune, ratios: Sequence[float], elapsed_ms: int) -> Fortune:
     Pay what is due, then multiply: M <- (M + a) * ratio.
 
     ratios: one per alternative, of mean <= 1 under the null. elapsed_ms: since watching began, never of the future.
-    Each day brings a new unit of cash, so false alarms have probability <= alpha *per day*.
+    Each day brings a new unit of cash, so false alarms have probability <= alpha *per day*. What fell due in a silence
+    of more than a day is not paid, whatever a broken clock says.
     """
     cash, stake, due = fortune.cash, 0.0, 1 + elapsed_ms // SLOT_MS
-    for slot in range(fortune.slots, due):
+    for slot in range(max(fortune.slots, due - SLOTS_IN_DAY), due):
         first = slot % SLOTS_IN_DAY == 0
         if first and slot:
             cash += 1.0

@@ -6,7 +6,7 @@ refute it by itself. Source of testing so: Wellek 2010, "Testing Statistical Hyp
 Noninferiority"; all measures at once: Berger 1982, intersection-union tests, which need no correction for their number.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from controller.core.evidence.engine import Evidence, Track
 from controller.core.evidence.rollback import missing
@@ -15,18 +15,24 @@ from controller.core.evidence.timing import QUANTILES
 from controller.core.gate import Figure, Outcome, Verdict
 
 
-def judge_promotion(evidence: Evidence, rules: Rules, ladder_step: int = -1) -> Verdict:
+def judge_promotion(
+    evidence: Evidence, rules: Rules, ladder_step: int = -1, expected: Collection[Metric] | None = None
+) -> Verdict:
     """
     Say whether every measure has proven that the candidate is not worse than allowed.
 
     ladder_step: which of `rules.error_odds` errors must refute; the last, the strictest, by default. Early steps, which
         few users meet, may be left on weaker proof.
+    expected: measures that must prove it, all by default; before any user is served, only golden prompts can.
     PASS when each e-value is >= promote_at: a release at a margin passes with probability <= 1/promote_at.
     INCONCLUSIVE otherwise, as long as it takes: only `judge_rollback` says FAIL.
     """
-    figures = tuple(figure for track in evidence.tracks for figure in _figures(track, rules, ladder_step))
+    asked = rules.metrics if expected is None else expected
+    figures = tuple(
+        figure for track in evidence.tracks if track.metric in asked for figure in _figures(track, rules, ladder_step)
+    )
     short = [figure.name for figure in figures if figure.value < rules.promote_at]
-    if absent := missing(evidence, rules):
+    if absent := missing(evidence, rules, asked):
         return Verdict(Outcome.INCONCLUSIVE, f"nothing to compare for {', '.join(absent)}", figures)
     if short:
         return Verdict(Outcome.INCONCLUSIVE, f"not yet proven good enough: {', '.join(short)}", figures)

@@ -1,6 +1,8 @@
 """Is the candidate proven worse? The verdict that takes a release back."""
 
-from controller.core.evidence.engine import Evidence, Track, gap, prior
+from collections.abc import Collection
+
+from controller.core.evidence.engine import Evidence, Track, failure_rates, prior
 from controller.core.evidence.fortune import value
 from controller.core.evidence.merge import guilty, merged
 from controller.core.evidence.rules import Metric, Rules
@@ -9,12 +11,13 @@ from controller.core.gate import Figure, Outcome, Verdict
 MERGED = "all together"
 
 
-def judge_rollback(evidence: Evidence, rules: Rules) -> Verdict:
+def judge_rollback(evidence: Evidence, rules: Rules, expected: Collection[Metric] | None = None) -> Verdict:
     """
     Say whether the candidate must go.
 
+    expected: measures that can have data now, all by default; before any user is served, only golden prompts can.
     FAIL when the merged e-value is >= 1/alpha: a healthy release is taken back with probability <= alpha a day.
-    INCONCLUSIVE when a measure of the rules has had no comparison lately: hold. PASS when nothing speaks against it.
+    INCONCLUSIVE when an expected measure has had no comparison lately: hold. PASS when nothing speaks against it.
     """
     threshold = 1 / rules.alpha
     metrics = [track.metric for track in evidence.tracks]
@@ -29,22 +32,42 @@ def judge_rollback(evidence: Evidence, rules: Rules) -> Verdict:
     if together >= threshold:
         named = tuple(metrics[place].value for place in guilty(values, shares, threshold))
         blamed = " and ".join(named) if named else "several measures together"
-        reason = f"the candidate is worse in {blamed}: e-value {together:.0f} of {threshold:.0f} needed"
+        failing = _failing(evidence, rules)
+        reason = f"the candidate is worse in {blamed}{failing}: e-value {together:.3g}, {threshold:g} is proof"
         return Verdict(Outcome.FAIL, reason, figures, named)
-    if absent := missing(evidence, rules):
+    if absent := missing(evidence, rules, expected):
         return Verdict(Outcome.INCONCLUSIVE, f"nothing to compare for {', '.join(absent)}", figures)
-    reason = f"nothing proves the candidate worse: e-value {together:.2f} of {threshold:.0f} needed"
+    reason = f"nothing proves the candidate worse: e-value {together:.3g}, {threshold:g} would be proof"
     return Verdict(Outcome.PASS, reason, figures)
 
 
-def missing(evidence: Evidence, rules: Rules) -> tuple[Metric, ...]:
-    """Return the measures that were never compared, or not in the last `missing_after_s` seconds of windows."""
+def missing(evidence: Evidence, rules: Rules, expected: Collection[Metric] | None = None) -> tuple[Metric, ...]:
+    """
+    Return the expected measures that were never compared, or not in the last `missing_after_s` seconds of windows.
+
+    Listeners are people and rest: ratings are missing only until the first.
+    """
     since_ms = evidence.seen_ms - round(rules.missing_after_s * 1000)
-    return tuple(track.metric for track in evidence.tracks if track.seen_ms < 0 or track.seen_ms <= since_ms)
+    asked = rules.metrics if expected is None else expected
+    return tuple(
+        track.metric
+        for track in evidence.tracks
+        if track.metric in asked
+        and (track.seen_ms < 0 or (track.metric is not Metric.RATINGS and track.seen_ms <= since_ms))
+    )
+
+
+def _failing(evidence: Evidence, rules: Rules) -> str:
+    """Tell failures wherever there are more of them: they count as slow, so an outage shows as latency first."""
+    ours, theirs = failure_rates(evidence)
+    if ours - theirs < rules.least_gap:
+        return ""
+    return f" (failed in five minutes: {ours:.1%} of its requests, {theirs:.1%} of stable's)"
 
 
 def _value(track: Track, evidence: Evidence, rules: Rules) -> float:
-    if track.metric is Metric.ERRORS and gap(evidence) < rules.least_gap:
+    ours, theirs = failure_rates(evidence) if track.metric is Metric.ERRORS else (1.0, 0.0)
+    if ours - theirs < rules.least_gap:
         # Proven or not, a difference that nobody would notice takes nothing back. Counting it as 0 is on the safe side.
         return 0.0
     return value(track.worse, prior(track.metric))
