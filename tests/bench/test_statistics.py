@@ -74,7 +74,9 @@ def made_up() -> Figures:
     after_min = np.array([[60.0, np.inf]] + [[np.inf, np.inf]] * 3)
     walked = Walk(np.array([6, 12]), np.array([0, 0]), np.array([0, 1]))
     outcomes = tuple(Outcome(case, after_min if case.healthy else np.full((4, 2), 1.0)) for case in CASES)
-    return Figures(2, 9, outcomes, walked, walked, (Walk(np.zeros(2, int), np.ones(2, int), np.ones(2, int)),) * 3)
+    return Figures(
+        2, 9, outcomes, walked, walked, (Walk(np.zeros(2, int), np.ones(2, int), np.ones(2, int)),) * 3, 250.0, 20.0
+    )
 
 
 def test_missed_goal_is_told() -> None:

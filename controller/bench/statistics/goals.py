@@ -6,6 +6,7 @@ from typing import Final
 
 import numpy as np
 
+from controller.bench.statistics.cost import MOST_FOLD_US, MOST_STATE_KB, measure_cost
 from controller.bench.statistics.judges import RULES, Evidence, Judge
 from controller.bench.statistics.ladder import Walk, minutes, walk
 from controller.bench.statistics.peers import MannWhitney, Thresholds
@@ -91,11 +92,13 @@ class Figures:
     healthy: Walk
     half_percent: Walk
     margins: tuple[Walk, ...]
+    fold_us: float
+    state_kb: float
 
     @property
     def rows(self) -> tuple[Row, ...]:
         """The table, goals first named by the method, then what has none."""
-        return (*(_row(outcome) for outcome in self.outcomes), *self._ladder_rows())
+        return (*(_row(outcome) for outcome in self.outcomes), *self._ladder_rows(), *self._cost_rows())
 
     @property
     def met(self) -> bool:
@@ -115,6 +118,12 @@ class Figures:
         refused = float(np.mean(self.margins[2].refused))
         yield Row("MOS -0.1 refused by 600 golden pairs alone", "", (_share(refused), "", "", ""), None)
 
+    def _cost_rows(self) -> Iterator[Row]:
+        told = (f"{self.fold_us:.0f} us", "", "", "")
+        yield Row("one fold of six measures, p50", f"<= {MOST_FOLD_US:.0f} us", told, self.fold_us <= MOST_FOLD_US)
+        told = (f"{self.state_kb:.0f} KB", "", "", "")
+        yield Row("state of six measures", f"<= {MOST_STATE_KB:.0f} KB", told, self.state_kb <= MOST_STATE_KB)
+
 
 def measure(runs: int, seed: int, tell: Callable[[str], None]) -> Figures:
     """Simulate every case; `tell` hears what is being simulated."""
@@ -127,7 +136,7 @@ def measure(runs: int, seed: int, tell: Callable[[str], None]) -> Figures:
         walk(fault, PLAIN, runs, seed + 500 + number, 12 * HOUR)
         for number, fault in enumerate((Fault(), Fault("0.5 %", failures=0.005), *MARGINS))
     ]
-    return Figures(runs, seed, tuple(outcomes), walked[0], walked[1], tuple(walked[2:]))
+    return Figures(runs, seed, tuple(outcomes), walked[0], walked[1], tuple(walked[2:]), *measure_cost(seed))
 
 
 def judges(runs: int) -> tuple[Judge, ...]:
