@@ -14,12 +14,15 @@ from controller.bench.statistics.stream import Fault, Stream
 from controller.bench.statistics.vectors import Fortunes, ratios
 from controller.core.errors import Broken
 from controller.core.evidence import fortune
-from controller.core.evidence.engine import ERROR_ODDS, ERROR_WEIGHTS, PROVEN_ERROR_ODDS
+from controller.core.evidence.engine import ERROR_ODDS, ERROR_WEIGHTS, PROVEN_ERROR_ODDS, PROVEN_TIMING_ODDS
 from controller.core.evidence.likelihood import Counts
 from controller.core.evidence.likelihood import ratios as core_ratios
 
 
-@pytest.mark.parametrize(("odds", "null"), [(ERROR_ODDS, 1.0), (PROVEN_ERROR_ODDS, 2.0), (PROVEN_ERROR_ODDS, 20.0)])
+@pytest.mark.parametrize(
+    ("odds", "null"),
+    [(ERROR_ODDS, 1.0), (PROVEN_TIMING_ODDS, 1.0), (PROVEN_ERROR_ODDS, 2.0), (PROVEN_ERROR_ODDS, 20.0)],
+)
 def test_vectors_are_the_core_many_times_over(odds: tuple[float, ...], null: float) -> None:
     """Ratios of a thousand random windows agree with the core's, exact sums and closed forms alike."""
     source = np.random.default_rng(3)

@@ -12,11 +12,20 @@ from controller.wire.shape import plain
 
 MOST_FOLD_US: Final = 300.0
 MOST_STATE_KB: Final = 64.0
-_WINDOWS = 400
+_WINDOWS, _ROUNDS = 200, 5
 
 
 def measure_cost(seed: int) -> tuple[float, float]:
-    """Return the median fold, microseconds, and the largest state, KB of JSON, with all six measures on."""
+    """
+    Return the median fold, microseconds, and the largest state, KB of JSON, with all six measures on.
+
+    The least of five medians: others who use this machine can only make a fold look slower.
+    """
+    rounds = [_measure(seed + number) for number in range(_ROUNDS)]
+    return min(fold_us for fold_us, _ in rounds), max(state_kb for _, state_kb in rounds)
+
+
+def _measure(seed: int) -> tuple[float, float]:
     random = np.random.Generator(np.random.PCG64(seed))
     rules = Rules(metrics=tuple(Metric))
     evidence, took_s, largest = begin(rules), [], 0

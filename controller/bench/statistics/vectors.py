@@ -24,7 +24,8 @@ def ratios(n_c: Ints, x_c: Ints, n_s: Ints, x_s: Ints, odds: tuple[float, ...], 
     terms = np.minimum(events, n_c) - least
     exact = terms > 0
     if null == 1:
-        rare = terms > np.where(events <= RARE * (n_c + n_s), EXACT_TERMS_OF_RARE, EXACT_TERMS)
+        worth_it = (events > RARE * (n_c + n_s)) & (odds[0] > 1)
+        rare = terms > np.where(worth_it, EXACT_TERMS, EXACT_TERMS_OF_RARE)
         exact &= ~rare
         if rare.any():
             result[rare] = _rare(n_c[rare], x_c[rare], n_s[rare], x_s[rare], odds)

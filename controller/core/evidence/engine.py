@@ -6,7 +6,7 @@ changes nothing that it should not: likelihood ratios of missing data are 1.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from controller.core.evidence import fortune as fortunes
@@ -14,8 +14,8 @@ from controller.core.evidence import paired, timing
 from controller.core.evidence.fortune import Fortune
 from controller.core.evidence.likelihood import Counts, ratios
 from controller.core.evidence.rules import SCORES, TIMINGS, Metric, Rules
-from controller.core.evidence.timing import NOTHING_KNOWN, QUANTILE_WEIGHTS, QUANTILES, Reference
-from controller.core.evidence.window import ArmCounts, Histogram, Window
+from controller.core.evidence.timing import NOTHING_KNOWN, QUANTILE_WEIGHTS, QUANTILES, Reference, Timed
+from controller.core.evidence.window import ArmCounts, Window
 
 GAP_MS: Final = 300_000
 GAP_CELL_MS: Final = 10_000
@@ -148,20 +148,13 @@ def _fold_scores(track: Track, window: Window, rules: Rules, elapsed_ms: int) ->
 
 
 def _fold_timing(track: Track, window: Window, rules: Rules, elapsed_ms: int) -> Track:
-    ours, theirs = _values(window.candidate, track.metric), _values(window.stable, track.metric)
-    covered = _covered(ours, window.candidate) and _covered(theirs, window.stable)
-    failures = (window.candidate.failures, window.stable.failures)
-    worse: tuple[Counts, ...] = ()
-    proven: tuple[Counts, ...] = ()
-    if covered:
-        reference = track.reference
-        worse = timing.exceedances(reference, ours, theirs, failures, timing.buckets_covering(rules.margin))
-        proven = timing.exceedances(reference, ours, theirs, failures, timing.buckets_within(rules.slower))
+    ours, theirs = _timed(window.candidate, track.metric), _timed(window.stable, track.metric)
+    shifts = (timing.buckets_covering(rules.margin), timing.buckets_within(rules.slower))
+    worse, proven = timing.exceedances(track.reference, ours, theirs, shifts)
     found = [ratio for counts in worse for ratio in ratios(counts, TIMING_ODDS)] or [1.0] * len(TIMING_WEIGHTS)
     rows = [ratios(counts, PROVEN_TIMING_ODDS) for counts in proven]
-    compared = worse[0].n_c if worse else 0
-    moved = _moved(track, found, rows, compared, window.end_ms, elapsed_ms)
-    return replace(moved, reference=timing.advance(track.reference, theirs, window.end_ms))
+    reference = timing.advance(track.reference, theirs.values, window.end_ms)
+    return _moved(track, found, rows, worse[0].n_c if worse else 0, window.end_ms, elapsed_ms, reference)
 
 
 def _moved(
@@ -171,6 +164,7 @@ def _moved(
     compared: int,
     end_ms: int,
     elapsed_ms: int,
+    reference: Reference = NOTHING_KNOWN,
 ) -> Track:
     rows = zip(track.proofs, proven, strict=True) if proven else ()
     return Track(
@@ -179,18 +173,13 @@ def _moved(
         proofs=tuple(fortunes.prove(wealth, ratio) for wealth, ratio in rows) or track.proofs,
         samples=track.samples + compared,
         seen_ms=end_ms if compared else track.seen_ms,
-        reference=track.reference,
+        reference=reference,
     )
 
 
-def _covered(values: Histogram, arm: ArmCounts) -> bool:
-    return timing.covers(values, arm.requests, arm.failures)
-
-
-def _values(arm: ArmCounts, metric: Metric) -> Histogram:
-    if metric is Metric.LATENCY:
-        return arm.latency
-    return arm.ttfa if metric is Metric.TTFA else arm.rtf
+def _timed(arm: ArmCounts, metric: Metric) -> Timed:
+    values = {Metric.LATENCY: arm.latency, Metric.TTFA: arm.ttfa, Metric.RTF: arm.rtf}[metric]
+    return Timed(arm.requests, arm.failures, values)
 
 
 def _recent(recent: tuple[Recent, ...], window: Window) -> tuple[Recent, ...]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 EXACT_TERMS, EXACT_TERMS_OF_RARE = 64, 16
-"""Longest exact sum against odds 1, of common and of rare events; beyond it the closed form keeps a fold quick."""
+"""Longest exact sum against odds 1, where it is worth it and elsewhere; the closed form keeps a fold quick."""
 RARE: Final = 1 / 8
 """Share of events up to which the closed form keeps at least seven eighths of the evidence."""
 EXACT_TERMS_OF_PROOF: Final = 256
@@ -44,7 +44,9 @@ def ratios(counts: Counts, odds: Sequence[float], null: float = 1.0) -> tuple[fl
     least, most = max(0, events - counts.n_s), min(events, counts.n_c)
     if least == most:
         return (1.0,) * len(odds)
-    if null == 1 and most - least > (EXACT_TERMS_OF_RARE if events <= RARE * total else EXACT_TERMS):
+    # No proof (odds below 1) waits for common events such as the slower half: they are the first to be proven.
+    worth_it = events > RARE * total and odds[0] > 1
+    if null == 1 and most - least > (EXACT_TERMS if worth_it else EXACT_TERMS_OF_RARE):
         return _rare(counts, odds)
     if most - least > EXACT_TERMS_OF_PROOF:
         return (1.0,) * len(odds)

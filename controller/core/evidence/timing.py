@@ -47,26 +47,34 @@ class Reference:
 NOTHING_KNOWN: Final = Reference()
 
 
+@dataclass(frozen=True, slots=True)
+class Timed:
+    """One arm's requests in a window: how many in all, how many failed, and how long the others took."""
+
+    requests: int
+    failures: int
+    values: Histogram
+
+
 def exceedances(
-    reference: Reference, candidate: Histogram, stable: Histogram, failures: tuple[int, int], shift: int
-) -> tuple[Counts, ...]:
+    reference: Reference, candidate: Timed, stable: Timed, shifts: Sequence[int]
+) -> tuple[tuple[Counts, ...], ...]:
     """
-    Count by quantile what was slower than stable's quantile, the candidate's allowance given.
+    Count what was slower than stable's quantiles; one row per shift, in it one entry per quantile.
 
-    failures: of candidate and stable; who gets no answer waits longest, so a failed request counts as slow.
-    shift: buckets by which the candidate may be slower.
-    Returns () when there is no reference.
+    shifts: buckets by which the candidate may be slower. Who gets no answer waits longest: a failed request is slow.
+    Rows are empty when there is no reference, or when a histogram does not account for its arm's requests.
     """
-    failed_c, failed_s = failures
-    n_c, n_s = failed_c + size(candidate), failed_s + size(stable)
-    allowed = [threshold + shift for threshold in reference.thresholds]
-    slow = zip(_above(candidate, allowed), _above(stable, reference.thresholds), strict=True)
-    return tuple(Counts(n_c, failed_c + x_c, n_s, failed_s + x_s) for x_c, x_s in slow)
-
-
-def covers(values: Histogram, requests: int, failures: int) -> bool:
-    """Say whether a histogram accounts for an arm's requests."""
-    return requests > 0 and size(values) + failures >= LEAST_COVERED * requests
+    n_c, n_s = candidate.failures + _size(candidate.values), stable.failures + _size(stable.values)
+    if not 0 < LEAST_COVERED * candidate.requests <= n_c or not 0 < LEAST_COVERED * stable.requests <= n_s:
+        return ((),) * len(shifts)
+    slow_s = [stable.failures + count for count in _above(stable.values, reference.thresholds)]
+    rows = []
+    for shift in shifts:
+        slow_c = _above(candidate.values, [threshold + shift for threshold in reference.thresholds])
+        pairs = zip(slow_c, slow_s, strict=True)
+        rows.append(tuple([Counts(n_c, candidate.failures + x_c, n_s, x_s) for x_c, x_s in pairs]))
+    return tuple(rows)
 
 
 def advance(reference: Reference, stable: Histogram, end_ms: int) -> Reference:
@@ -93,11 +101,6 @@ def buckets_covering(slower: float) -> int:
     return math.ceil(math.log1p(slower) / math.log(BUCKET_RATIO) - 1e-9)
 
 
-def size(values: Histogram) -> int:
-    """Return how many values a histogram holds."""
-    return sum([count for _, count in values])
-
-
 def _above(values: Histogram, thresholds: Sequence[int]) -> list[int]:
     """Return how many values lie above each of some ascending thresholds."""
     counts, left, total = [0] * len(thresholds), len(thresholds), 0
@@ -112,6 +115,10 @@ def _above(values: Histogram, thresholds: Sequence[int]) -> list[int]:
     return counts
 
 
+def _size(values: Histogram) -> int:
+    return sum([count for _, count in values])
+
+
 def _sum(parts: Sequence[Histogram]) -> Histogram:
     if len(parts) == 1:
         return parts[0]
@@ -123,7 +130,7 @@ def _sum(parts: Sequence[Histogram]) -> Histogram:
 
 
 def _thresholds(values: Histogram) -> tuple[int, ...]:
-    total = size(values)
+    total = _size(values)
     if total < LEAST_REFERENCE:
         return ()
     found: list[int] = []
