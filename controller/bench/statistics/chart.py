@@ -62,7 +62,7 @@ def _panel(panel: Panel, y_axis: str) -> list[str]:
         parts.append(f'<text x="{x:.1f}" y="{foot + 17}" text-anchor="middle">{told}</text>')
     parts.append(f'<text x="{_LEFT + wide}" y="{foot + 34}" text-anchor="end">{panel.axis}</text>')
     parts.append(f'<text x="{_LEFT}" y="{foot + 34}">{y_axis}</text>')
-    for number, line in enumerate(panel.lines):
+    for number, line in reversed(list(enumerate(panel.lines))):  # the first line lies on top
         points = " ".join(f"{_LEFT + x * wide:.1f},{foot - y * high:.1f}" for x, y in line.points)
         style = f'fill="none" stroke="{COLOURS[number]}" stroke-width="{3 if number == 0 else 2}"'
         parts.append(f'<polyline points="{points}" {style}/>')

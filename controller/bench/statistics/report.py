@@ -12,7 +12,7 @@ from controller.core.errors import Broken
 BEGIN, END = "<!-- figures begin -->", "<!-- figures end -->"
 _SHOWN = ("error 100 %", "error 0.2 -> 2 %", "error 0.2 -> 0.5 %", "p99 x1.5")
 _FIRST_MIN, _LAST_MIN = 1 / 6, 480.0
-_TICKS: Final = ((1 / 6, "10 s"), (1.0, "1 min"), (5.0, "5"), (20.0, "20"), (60.0, "1 h"), (480.0, "8 h"))
+_TICKS: Final = ((1 / 6, "10 s"), (1.0, "1 min"), (5.0, "5 min"), (20.0, "20 min"), (60.0, "1 h"), (480.0, "8 h"))
 _STEPS = 120
 
 
@@ -48,7 +48,7 @@ def _detection(figures: Figures) -> str:
     grid = np.geomspace(_FIRST_MIN, _LAST_MIN, _STEPS)
     ticks = tuple((_along(at), told) for at, told in _TICKS)
     panels = [
-        Panel(outcome.case.name, "minutes after the fault began", ticks, _shares(outcome, grid)) for outcome in shown
+        Panel(outcome.case.name, "time since the fault began", ticks, _shares(outcome, grid)) for outcome in shown
     ]
     return picture(panels, 2, "found")
 
