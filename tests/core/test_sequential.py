@@ -281,6 +281,7 @@ def test_same_windows_give_the_same_bytes() -> None:
         ({"metrics": ()}, "metrics"),
         ({"error_odds": (1.0,)}, "error_odds"),
         ({"slower": 0.01}, "slower"),
+        ({"promote_at": 1000.0}, "promote_at"),
         ({"score_drop": 1.0}, "score_drop"),
     ],
 )

@@ -58,7 +58,7 @@ def _figures(track: Track, rules: Rules, ladder_step: int) -> list[Figure]:
             Figure(f"{track.metric} p{quantile * 100:g}", _mean(wealth), rules.promote_at, track.samples)
             for quantile, wealth in zip(QUANTILES, track.proofs, strict=True)
         ]
-    return [Figure(track.metric, _mean(track.proofs[0]), rules.promote_at, track.samples)]
+    return [Figure(track.metric.value, _mean(track.proofs[0]), rules.promote_at, track.samples)]
 
 
 def _mean(wealth: Sequence[float]) -> float:

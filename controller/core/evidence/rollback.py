@@ -25,7 +25,7 @@ def judge_rollback(evidence: Evidence, rules: Rules, expected: Collection[Metric
     values = [_value(track, evidence, rules) for track in evidence.tracks]
     together = merged(values, shares)
     figures = tuple(
-        Figure(track.metric, found, threshold, track.samples)
+        Figure(track.metric.value, found, threshold, track.samples)
         for track, found in zip(evidence.tracks, values, strict=True)
     )
     figures = (*figures, Figure(MERGED, together, threshold, sum(track.samples for track in evidence.tracks)))

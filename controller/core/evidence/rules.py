@@ -59,8 +59,9 @@ class Rules:
             raise ValueError(f"least_gap is {self.least_gap}; allowed: 0 up to 1, a share of requests")
         if not 0 <= self.offset_sd <= 1:
             raise ValueError(f"offset_sd is {self.offset_sd}; allowed: 0 to 1")
-        if not 2 <= self.promote_at <= 1e6:
-            raise ValueError(f"promote_at is {self.promote_at}; allowed: 2 to 1000000")
+        # Below fortune.PROVEN, or nothing could ever be proven.
+        if not 2 <= self.promote_at <= 500:
+            raise ValueError(f"promote_at is {self.promote_at}; allowed: 2 to 500")
         if not 1 <= len(self.error_odds) <= 8 or not all(1 < odds <= 100 for odds in self.error_odds):
             raise ValueError(f"error_odds is {self.error_odds}; allowed: 1 to 8 odds, each above 1, up to 100")
         if not LEAST_MARGIN <= self.slower <= 10:
