@@ -9,8 +9,7 @@ weights need no care. Source: Fisher 1935; conditional likelihood ratios as e-va
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 EXACT_TERMS, EXACT_TERMS_OF_RARE = 64, 16
 """Longest exact sum against odds 1, where it is worth it and elsewhere; the closed form keeps a fold quick."""
@@ -20,9 +19,12 @@ EXACT_TERMS_OF_PROOF: Final = 256
 """Longest exact sum against other odds, for which there is no closed form on the safe side."""
 
 
-@dataclass(frozen=True, slots=True)
-class Counts:
-    """Events among observations, by arm: x_c of n_c on the candidate, x_s of n_s on stable."""
+class Counts(NamedTuple):
+    """
+    Events among observations, by arm: x_c of n_c on the candidate, x_s of n_s on stable.
+
+    A tuple and no dataclass, for thirty are made in every fold and none is kept.
+    """
 
     n_c: int
     x_c: int
@@ -40,8 +42,9 @@ def ratios(counts: Counts, odds: Sequence[float], null: float = 1.0) -> tuple[fl
     Exact sums are built from additions, multiplications and divisions alone, so that all machines agree on every bit.
     Where one would be too long, `_rare` stands in against null 1, and against any other null nothing is claimed.
     """
-    total, events = counts.n_c + counts.n_s, counts.x_c + counts.x_s
-    least, most = max(0, events - counts.n_s), min(events, counts.n_c)
+    n_c, x_c, n_s, x_s = counts
+    total, events = n_c + n_s, x_c + x_s
+    least, most = max(0, events - n_s), min(events, n_c)
     if least == most:
         return (1.0,) * len(odds)
     # No proof (odds below 1) waits for common events such as the slower half: they are the first to be proven.
@@ -50,8 +53,8 @@ def ratios(counts: Counts, odds: Sequence[float], null: float = 1.0) -> tuple[fl
         return _rare(counts, odds)
     if most - least > EXACT_TERMS_OF_PROOF:
         return (1.0,) * len(odds)
-    ways = _ways(counts.n_c, events, total, least, most)
-    below, above = ways[: counts.x_c - least], ways[counts.x_c - least :]
+    ways = _ways(n_c, events, total, least, most)
+    below, above = ways[: x_c - least], ways[x_c - least :]
     above.reverse()
     against = _tilted(below, above, null)
     return tuple([against / _tilted(below, above, psi) for psi in odds])
@@ -94,6 +97,7 @@ def _rare(counts: Counts, odds: Sequence[float]) -> tuple[float, ...]:
     psi ** X is convex in X, so its mean under drawing without replacement is at most that under drawing with it.
     Source: Hoeffding 1963, theorem 4.
     """
-    rho, events = counts.n_c / (counts.n_c + counts.n_s), counts.x_c + counts.x_s
-    logs = [counts.x_c * math.log(psi) - events * math.log1p(rho * (psi - 1)) for psi in odds]
+    n_c, x_c, n_s, x_s = counts
+    rho, events = n_c / (n_c + n_s), x_c + x_s
+    logs = [x_c * math.log(psi) - events * math.log1p(rho * (psi - 1)) for psi in odds]
     return tuple([math.exp(max(-700.0, min(700.0, log))) for log in logs])
