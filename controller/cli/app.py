@@ -2,7 +2,7 @@
 
 import typer
 
-from controller.cli import database, history, letters, releases, replaying, rollouts, run, tree
+from controller.cli import bench, database, history, letters, releases, replaying, rollouts, run, tree
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -22,3 +22,4 @@ app.add_typer(letters.app, name="dead-letters")
 app.command()(replaying.replay)
 app.command()(database.topics)
 app.add_typer(database.app, name="db")
+app.add_typer(bench.app, name="bench")
