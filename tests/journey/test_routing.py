@@ -102,6 +102,7 @@ def test_stable_kept_loaded_until_guard_window_ends(tale: Tale) -> None:
     assert tale.world.http.get(ready).status_code == 200
     tale.applied(2)
     assert tale.served_by(["ann"], x_segue_release="previous") == {"ann": "2.0.0"}
-    tale.told(*told, "GuardWindowEnded 2.0.0", "RouteSet 3 stable=2.1.0:10000", "ReleaseUnloaded 2.0.0")
+    tale.told(*told, "GuardWindowEnded 2.0.0", "RouteSet 3 stable=2.1.0:10000")
+    tale.unloaded(old)
     assert tale.world.http.get(ready).status_code != 200
     assert tale.table() == ["stable=2.1.0:10000"]

@@ -14,7 +14,7 @@ from typing import Self
 import httpx
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
-from controller.core.events import RouteApplied
+from controller.core.events import ReleaseUnloaded, RouteApplied
 from controller.core.names import Release
 from controller.core.routing import RoutingTable
 from controller.core.stream import Fact
@@ -27,6 +27,9 @@ from triton_models.build import build
 
 TONE = Path(__file__).parents[1] / "models" / "tone"
 PATIENCE_S = 30
+
+_WHENEVER = (RouteApplied, ReleaseUnloaded)
+"""Reported when a router or the drain comes to it: claimed on their own (`applied`, `unloaded`), not in the order."""
 
 STAY = [{"weight_bp": 5000, "hold_s": 3600}]
 """Steps for a rollout that is to stand still at half of the traffic until something happens."""
@@ -214,7 +217,7 @@ class Tale:
 
     def sentences(self) -> list[str]:
         """Return all facts so far, except what routers and unloading report whenever they come to it."""
-        return [sentence(fact.event) for fact in self.facts() if not isinstance(fact.event, RouteApplied)]
+        return [sentence(fact.event) for fact in self.facts() if not isinstance(fact.event, _WHENEVER)]
 
     def facts(self) -> list[Fact]:
         """Return all facts so far by position; raises when one is missing between others."""
@@ -228,6 +231,15 @@ class Tale:
         self.world.until(
             f"{self.service}: the gateway applies epoch {epoch}",
             lambda: any(isinstance(f.event, RouteApplied) and f.event.epoch == epoch for f in self.facts()),
+        )
+
+    def unloaded(self, release: Release) -> None:
+        """Wait until a release was reported unloaded."""
+        self.world.until(
+            f"{self.service}: {release.version} is unloaded",
+            lambda: any(
+                isinstance(f.event, ReleaseUnloaded) and f.event.ensemble == release.ensemble for f in self.facts()
+            ),
         )
 
     def table(self) -> list[str]:

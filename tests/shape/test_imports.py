@@ -36,6 +36,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "controller.settings",
         "controller.log",
     },
+    "controller.bench": {"controller.core", "controller.wire", "controller.parts"},
     "triton_models": {"controller.core"},
     "migrations": set(),
 }
