@@ -133,7 +133,7 @@ def _home(folder: Path) -> Path:
     home = folder / "home"
     account = _account()
     if account is not None and not _may_enter(pwd.getpwnam(account), folder):
-        home = Path("/var/tmp") / f"segue-postgres-{hashlib.sha256(bytes(folder)).hexdigest()[:16]}"  # noqa: S108
+        home = Path("/var/tmp") / f"segue-postgres-{hashlib.sha256(bytes(folder)).hexdigest()[:16]}"  # noqa: S108  # a name of its own, mode 0700
     home.mkdir(mode=0o700, exist_ok=True)
     _give(home)
     return home
