@@ -11,8 +11,10 @@ from controller.parts.installed import local_folder
 
 def main() -> int:
     """Play the demo. Exit status: 0 every promise was kept, 1 one was not, 130 it was interrupted."""
-    # A plain kill, too, must end what was started: it leaves through the contexts, as Ctrl-C does.
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    # A plain kill, too, must end what was started: it leaves through the contexts, as Ctrl-C does. Both are set, for a
+    # shell that starts this in the background has Ctrl-C ignored.
+    for ending in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(ending, signal.default_int_handler)
     folder, show = local_folder() / "demo", Show()
     try:
         kept = tell(folder, show)
