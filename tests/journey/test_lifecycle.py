@@ -1,5 +1,7 @@
 """Rollouts that are asked for, walk, and end."""
 
+from dataclasses import replace
+
 from controller.core.events import MessageRejected
 from controller.wire.topics import Topic
 from tests.journey.world import Tale
@@ -49,8 +51,6 @@ def test_malformed_request_is_refused_and_told(tale: Tale) -> None:
 
 def test_unknown_model_is_refused(tale: Tale) -> None:
     """Given a request for an ensemble that nobody built, the rollout ends at once and condemns no digest."""
-    from dataclasses import replace
-
     told = tale.install(tale.world.release("1.4.0"))
     tale.request(
         replace(tale.world.release("1.4.0"), version="9.9.9", ensemble="tone__9_9_9__x", digest="sha256:" + "0" * 64)

@@ -22,7 +22,7 @@ from controller.supervise.tree import Tree
 from controller.wire.codec import fact_from_message, table_from
 from controller.wire.shape import plain
 from controller.wire.topics import Topic
-from tests.journey.tale import sentence
+from tests.journey.tale import arms, sentence
 from triton_models.build import build
 
 TONE = Path(__file__).parents[1] / "models" / "tone"
@@ -244,8 +244,6 @@ class Tale:
 
     def table(self) -> list[str]:
         """Return who serves how much by the last table."""
-        from tests.journey.tale import arms
-
         return arms(self.world.reader.tables[self.service].arms)
 
     def say(self, text: str = "hello there", user: str = "ann", **headers: str) -> httpx.Response:
