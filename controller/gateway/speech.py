@@ -169,6 +169,8 @@ def _headers(request: SpeechRequest, utterance: Utterance, attempt: Attempt, cal
         (b"x-segue-why", utterance.pick.why.encode()),
         (b"x-segue-epoch", b"%d" % utterance.table.epoch),
     ]
+    if utterance.pick.segment:
+        headers.append((b"x-segue-segment", utterance.pick.segment.encode()))
     if attempt.failed_over_from is not None:
         headers.append((b"x-segue-failed-over-from", attempt.failed_over_from.release.version.encode()))
     if caller.set_cookie is not None:

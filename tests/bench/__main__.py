@@ -1,4 +1,4 @@
-"""`make bench`: run the timed claims and write them, with their floors, to .local/bench/."""
+"""`make bench`: run the timed claims and print them with their floors; the rollbacks' also go to .local/bench/."""
 
 import argparse
 import json
@@ -6,6 +6,7 @@ import os
 import platform
 import shutil
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 
 from rich.console import Console
@@ -13,6 +14,7 @@ from rich.table import Table
 
 from controller.parts.installed import local_folder
 from controller.parts.postgres import start_postgres
+from tests.bench import pick
 from tests.bench.rollback import Figures, run
 
 
@@ -23,25 +25,48 @@ def main() -> int:
     )
     parser.add_argument("--rounds", type=int, default=60, help="rollbacks measured on each store (default: 60)")
     parser.add_argument("--store", choices=("sqlite", "postgresql"), action="append", help="default: both")
+    parser.add_argument("--only", choices=("pick", "rollback"), help="default: both")
     chosen = parser.parse_args()
+    met = True
+    if chosen.only != "rollback":
+        picks = pick.measure()
+        Console(width=120).print(_picks(picks))
+        met = all(figure.met for figure in picks)
+    if chosen.only != "pick":
+        met = _rollbacks(chosen.store or ("sqlite", "postgresql"), chosen.rounds) and met
+    return 0 if met else 1
+
+
+def _rollbacks(stores: Sequence[str], rounds: int) -> bool:
     folder = local_folder() / "bench"
     figures = []
-    for store in chosen.store or ("sqlite", "postgresql"):
+    for store in stores:
         work = folder / store
         shutil.rmtree(work, ignore_errors=True)
         work.mkdir(parents=True)
         if store == "sqlite":
-            figures.append(run(work, store, "", f"sqlite+aiosqlite:///{work}/bare.db", chosen.rounds))
+            figures.append(run(work, store, "", f"sqlite+aiosqlite:///{work}/bare.db", rounds))
         else:
             with start_postgres(work / "postgres") as postgres:
-                figures.append(run(work, store, postgres.create("segue"), postgres.create("bare"), chosen.rounds))
+                figures.append(run(work, store, postgres.create("segue"), postgres.create("bare"), rounds))
     report = {
         "machine": f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}",
         "rollback": [{**asdict(figure), "met": figure.met} for figure in figures],
     }
     (folder / "rollback.json").write_text(json.dumps(report, indent=2) + "\n")
     Console(width=120).print(_table(figures, report["machine"]))
-    return 0 if all(figure.met for figure in figures) else 1
+    return all(figure.met for figure in figures)
+
+
+def _picks(figures: list[pick.Figures]) -> Table:
+    table = Table(title="one pick of a release")
+    for heading in ("where", "p50 us", "p99 us", "empty call p50 us", "goal", "met"):
+        table.add_column(heading, justify="right")
+    for figure in figures:
+        numbers = (figure.p50_us, figure.p99_us, figure.floor_p50_us)
+        told = "yes" if figure.met else "NO"
+        table.add_row(figure.name, *(f"{number:.2f}" for number in numbers), f"p50 < {pick.MOST_US:g}", told)
+    return table
 
 
 def _table(figures: list[Figures], machine: object) -> Table:

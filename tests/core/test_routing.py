@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.core.routing import Asked, Role, RoutingTable, Segment, Why, bucket, pick
+from controller.core.routing import Asked, Role, RoutingTable, Segment, Why, pick
 from tests.spec import candidate, previous, release, stable
 
 OLD, NEW = release("1.4.0"), release("1.5.0")
@@ -14,6 +14,10 @@ OLD, NEW = release("1.4.0"), release("1.5.0")
 
 def table(weight_bp: int, *segments: Segment) -> RoutingTable:
     return RoutingTable("hibari", 7, "hibari-2", (stable(OLD, 10_000 - weight_bp), candidate(NEW, weight_bp)), segments)
+
+
+def bucket(user: str, salt: str) -> int:
+    return RoutingTable("hibari", 7, salt).bucket(user)
 
 
 def role_of(table: RoutingTable, asked: Asked) -> Role:
@@ -96,9 +100,94 @@ def test_previous_release_serves_when_named_only() -> None:
 
 
 def test_segment_overrides_the_weight() -> None:
-    """A segment's weight holds for its requests alone, and the first that matches wins."""
-    vip, staff = Segment((("tier", "vip"),), 0), Segment((("tier", "staff"),), 10_000)
+    """A segment's weight holds for its requests alone."""
+    vip, staff = Segment("vip", (("tier", "vip"),), 0), Segment("staff", (("tier", "staff"),), 10_000)
     for user in ("ann", "ben", "cy"):
         assert role_of(table(5_000, vip, staff), Asked(user, facts={"tier": "vip"})) is Role.STABLE
         assert role_of(table(500, vip, staff), Asked(user, facts={"tier": "staff"})) is Role.CANDIDATE
         assert role_of(table(0, vip, staff), Asked(user, facts={"tier": "free"})) is Role.STABLE
+
+
+def test_pick_names_the_segment_that_decided() -> None:
+    """Whoever counts can tell the common weight from a segment's, and a forced pick from both."""
+    staff = Segment("staff", (("header:x-staff", "yes"),), 10_000)
+    facts = {"header:x-staff": "yes"}
+    picks = [
+        pick(table(0, staff), Asked("ann", facts=facts)),
+        pick(table(0, staff), Asked("ann")),
+        pick(table(0, staff), Asked("ann", gray_test="true", facts=facts)),
+    ]
+    assert [(chosen.why, chosen.segment) for chosen in picks if chosen] == [
+        (Why.SEGMENT, "staff"),
+        (Why.WEIGHT, ""),
+        (Why.FORCED, ""),
+    ]
+
+
+FACTS = ("region", "tier", "language", "header:x-plan")
+WHERE = st.dictionaries(st.sampled_from(FACTS), st.sampled_from("ab"), min_size=1).map(lambda pairs: (*pairs.items(),))
+RULES = st.lists(st.tuples(WHERE, st.integers(0, 10_000)), max_size=12)
+
+
+@given(RULES, st.dictionaries(st.sampled_from(FACTS), st.sampled_from("abc")), st.text(max_size=8))
+def test_first_segment_that_matches_decides(
+    rules: list[tuple[tuple[tuple[str, str], ...], int]], facts: dict[str, str], user: str
+) -> None:
+    """Of all segments whose every pair the request has, the first one's weight holds, else the common weight."""
+    segments = [Segment(f"{number}", where, weight_bp) for number, (where, weight_bp) in enumerate(rules)]
+    matching = [segment for segment in segments if all(facts.get(fact) == value for fact, value in segment.where)]
+    name, weight_bp = (matching[0].name, matching[0].weight_bp) if matching else ("", 700)
+    chosen = pick(table(700, *segments), Asked(user, facts=facts))
+    assert chosen is not None
+    assert chosen.segment == name
+    assert (chosen.arm.role is Role.CANDIDATE) == (bucket(user, "hibari-2") < weight_bp)
+
+
+@given(st.text(max_size=80), st.integers(0, 10_000), st.integers(0, 10_000))
+def test_sticky_users_of_a_segment_see_a_superset(user: str, one_bp: int, other_bp: int) -> None:
+    """A segment that grows keeps the users it had, whatever the common weight does meanwhile."""
+    less, more = (Segment("vip", (("tier", "vip"),), weight_bp) for weight_bp in sorted((one_bp, other_bp)))
+    asked = Asked(user, facts={"tier": "vip"})
+    if role_of(table(9_000, less), asked) is Role.CANDIDATE:
+        assert role_of(table(100, more), asked) is Role.CANDIDATE
+
+
+def test_table_knows_what_its_segments_ask_for() -> None:
+    """A router reads of a request what some segment asks for, and of a table without segments nothing at all."""
+    assert table(500).facts == ()
+    eu_vip = Segment("eu-vip", (("region", "eu"), ("tier", "vip")), 0)
+    assert table(500, eu_vip, Segment("us", (("region", "us"),), 0)).facts == ("region", "tier")
+
+
+@pytest.mark.parametrize(
+    ("name", "where", "weight_bp", "sentence"),
+    [
+        ("", (("tier", "vip"),), 0, "1 to 64 printable ASCII"),
+        ("x" * 65, (("tier", "vip"),), 0, "1 to 64 printable ASCII"),
+        ("two\nlines", (("tier", "vip"),), 0, "1 to 64 printable ASCII"),
+        ("vip", (), 0, "segment vip asks for nothing"),
+        ("vip", (("shoe size", "44"),), 0, "give region, tier, language or header:NAME"),
+        ("vip", (("header:X-Plan", "a"),), 0, "in lower case"),
+        ("vip", (("tier", "a"), ("tier", "b")), 0, "asks for one fact twice"),
+        ("vip", (("tier", "vip"),), 10_001, "give 0 to 10000"),
+    ],
+)
+def test_segment_that_makes_no_sense_is_refused(
+    name: str, where: tuple[tuple[str, str], ...], weight_bp: int, sentence: str
+) -> None:
+    """A rule that could match nobody, or that no header could tell of, never gets into a table."""
+    with pytest.raises(ValueError, match=sentence):
+        Segment(name, where, weight_bp)
+
+
+def test_two_segments_of_one_name_are_refused() -> None:
+    """What is counted for a segment is counted for one rule."""
+    with pytest.raises(ValueError, match="two segments of hibari have one name"):
+        table(500, Segment("vip", (("tier", "vip"),), 0), Segment("vip", (("tier", "pro"),), 0))
+
+
+@pytest.mark.parametrize("mirror_bp", [-1, 10_001])
+def test_share_of_copies_is_a_share(mirror_bp: int) -> None:
+    """No more can be copied than all that stable hears."""
+    with pytest.raises(ValueError, match="give 0 to 10000"):
+        RoutingTable("hibari", 7, "hibari-2", (stable(OLD),), mirror_bp=mirror_bp)

@@ -39,7 +39,7 @@ def table(
         arms.append(Arm(Role.CANDIDATE, candidate, weight_bp))
     if previous:
         arms.append(Arm(Role.PREVIOUS, previous, 0))
-    return RoutingTable(SERVICE, epoch, "salt", tuple(arms), (Segment((("tier", "vip"),), 10_000),))
+    return RoutingTable(SERVICE, epoch, "salt", tuple(arms), (Segment("vip", (("tier", "vip"),), 10_000),))
 
 
 @dataclass

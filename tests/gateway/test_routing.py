@@ -84,6 +84,7 @@ async def test_segment_hears_what_its_rule_says(engine: TritonEngine, tones: Ton
     async with gateway(engine, table(1, stable=tones["good"], candidate=tones["other"])) as gate:
         answer, _ = await gate.say(headers={"x-segue-tier": "vip"})
         assert (answer.headers["x-segue-arm"], answer.headers["x-segue-why"]) == ("candidate", "segment")
+        assert answer.headers["x-segue-segment"] == "vip"
 
 
 async def test_utterance_ends_on_the_release_that_began_it(engine: TritonEngine, tones: Tones) -> None:

@@ -140,7 +140,7 @@ def test_unknown_fact_says_upgrade() -> None:
 def test_fields_of_a_newer_segue_are_ignored() -> None:
     """In an upgrade a gateway goes on reading tables that have grown a field."""
     now = table(STATE)
-    grown = json.loads(table_json(now)) | {"mirror": {"to": "x"}}
+    grown = json.loads(table_json(now)) | {"shadow": {"to": "x"}}
     assert table_from(json.dumps(grown).encode()) == now
 
 
@@ -154,9 +154,14 @@ def test_fields_of_a_newer_segue_are_ignored() -> None:
         ({"arms": [{"role": "king"}]}, "table.arms.0.role is 'king'; allowed: stable, candidate, previous"),
         ({"arms": [7]}, "table.arms.0 is 7; allowed: an object"),
         (
-            {"segments": [{"where": [["region"]], "weight_bp": 1}]},
+            {"segments": [{"name": "eu", "where": [["region"]], "weight_bp": 1}]},
             "table.segments.0.where.0 is a list; allowed: a list of 2",
         ),
+        (
+            {"segments": [{"name": "eu", "where": [["planet", "mars"]], "weight_bp": 1}]},
+            "table.segments.0: segment eu asks for 'planet'; give region, tier, language or header:NAME",
+        ),
+        ({"mirror_bp": 10001}, "table: hibari has mirror_bp 10001; give 0 to 10000"),
     ],
 )
 def test_malformed_table_says_where(change: dict[str, object], place: str) -> None:

@@ -36,7 +36,7 @@ from controller.core.events import (
 )
 from controller.core.names import FULL_BP, Release
 from controller.core.plan import AlertAction, AlertPolicy, AlertRule, Plan, Step
-from controller.core.routing import Arm, Role, RoutingTable
+from controller.core.routing import Arm, Role, RoutingTable, Segment
 from controller.core.state import Guard, Phase, Rollout, State, Timer
 from controller.core.stream import Fact
 from controller.wire.codec import GENESIS_HASH, fact_hash, fact_message
@@ -69,14 +69,17 @@ def anything(hint: Any) -> st.SearchStrategy[Any]:
     return st.deferred(lambda: st.builds(hint, **parts))
 
 
-def _table(service: str, epoch: int, releases: list[Release], candidate_bp: int) -> RoutingTable:
+def _table(
+    service: str, epoch: int, releases: list[Release], candidate_bp: int, segments: tuple[Segment, ...], mirror_bp: int
+) -> RoutingTable:
     roles = zip((Role.STABLE, Role.CANDIDATE, Role.PREVIOUS), releases, strict=False)
     weights = {
         Role.STABLE: FULL_BP - candidate_bp if len(releases) > 1 else FULL_BP,
         Role.CANDIDATE: candidate_bp,
         Role.PREVIOUS: 0,
     }
-    return RoutingTable(service, epoch, service, tuple(Arm(role, release, weights[role]) for role, release in roles))
+    arms = tuple(Arm(role, release, weights[role]) for role, release in roles)
+    return RoutingTable(service, epoch, service, arms, segments, mirror_bp=mirror_bp)
 
 
 _SPECIAL: dict[Any, st.SearchStrategy[Any]] = {
@@ -86,8 +89,22 @@ _SPECIAL: dict[Any, st.SearchStrategy[Any]] = {
     bool: st.booleans(),
 }
 _SPECIAL[Plan] = st.builds(Plan, TEXT, _STEPS, st.integers(1, 86_400), st.floats(0, 1e6), anything(AlertPolicy))
+_SHARES = st.integers(0, FULL_BP)
+_WHERE = st.dictionaries(st.sampled_from(("region", "tier", "language", "header:x-plan")), TEXT, min_size=1)
+_SPECIAL[Segment] = st.builds(
+    Segment,
+    st.from_regex(r"[a-z]{1,8}", fullmatch=True),
+    _WHERE.map(lambda pairs: tuple(pairs.items())),
+    _SHARES,
+)
 _SPECIAL[RoutingTable] = st.builds(
-    _table, TEXT, _NUMBERS, st.lists(anything(Release), max_size=3), st.integers(0, FULL_BP)
+    _table,
+    TEXT,
+    _NUMBERS,
+    st.lists(anything(Release), max_size=3),
+    _SHARES,
+    st.lists(anything(Segment), max_size=3, unique_by=lambda segment: segment.name).map(tuple),
+    _SHARES,
 )
 
 _SAID = {"actor": "ci@example", "reason": "nightly build, 晩", "rollout": "hibari-2"}

@@ -1,0 +1,85 @@
+"""What a pick costs: by weight, by segments however many, and in a gateway of ten thousand services."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from statistics import median, quantiles
+from typing import Final
+
+from controller.core.names import Release
+from controller.core.routing import Arm, Asked, Role, RoutingTable, Segment, pick
+from controller.gateway.metrics import Metrics
+from controller.gateway.tables import Tables
+
+MOST_US: Final = 5.0
+_SERVICES, _CALLS, _ROUNDS = 10_000, 20_000, 5
+_STABLE, _CANDIDATE = (
+    Release("tone", version, f"tone__{version}", f"sha256:{version}", 44_100, 80.0, "2026-01-01T00:00:00Z")
+    for version in ("1", "2")
+)
+
+
+@dataclass(frozen=True)
+class Figures:
+    """p50_us, p99_us: of one call. floor_p50_us: of an empty function's, measured in turn with it."""
+
+    name: str
+    p50_us: float
+    p99_us: float
+    floor_p50_us: float
+
+    @property
+    def met(self) -> bool:
+        """Say whether the median call is quick enough."""
+        return self.p50_us < MOST_US
+
+
+def measure() -> list[Figures]:
+    """Return the figures of each way to pick; the quickest of a few rounds, for others use this machine too."""
+    plain, many = _table("tone", 0), _table("tone", 100)
+    tables = Tables(Metrics(), (_table(f"tone-{number}", 3) for number in range(_SERVICES)))
+    facts = {"tier": "free", "region": "eu"}
+    nowhere, matching, unplaced = (
+        [Asked(f"user-{number}", facts=own) for number in range(_CALLS)]
+        for own in (facts, facts | {"region": "r99"}, None)
+    )
+
+    def among_thousands(number: int) -> None:
+        table = tables.get(f"tone-{number * 7919 % _SERVICES}")
+        assert table is not None
+        pick(table, nowhere[number])
+
+    return [
+        _figures("by weight", lambda number: pick(plain, unplaced[number])),
+        _figures("100 segments, none matches", lambda number: pick(many, nowhere[number])),
+        _figures("100 segments, the last matches", lambda number: pick(many, matching[number])),
+        _figures(f"{_SERVICES} services, 3 segments each", among_thousands),
+    ]
+
+
+def _table(service: str, segments: int) -> RoutingTable:
+    rules = tuple(
+        Segment(f"s{number}", (("region", f"r{number}"), ("tier", "free"))[: 1 + number % 2], 500)
+        for number in range(segments)
+    )
+    arms = (Arm(Role.STABLE, _STABLE, 9_500), Arm(Role.CANDIDATE, _CANDIDATE, 500))
+    return RoutingTable(service, 1, service, arms, rules)
+
+
+def _figures(name: str, call: Callable[[int], object]) -> Figures:
+    rounds = [(_took_us(call), median(_took_us(_empty))) for _ in range(_ROUNDS)]
+    took_us, floor_us = min(rounds, key=lambda one: median(one[0]))
+    return Figures(name, median(took_us), quantiles(took_us, n=100)[98], floor_us)
+
+
+def _empty(number: int) -> None:
+    pass
+
+
+def _took_us(call: Callable[[int], object]) -> list[float]:
+    clock, took = time.perf_counter_ns, []
+    for number in range(_CALLS):
+        began = clock()
+        call(number)
+        took.append((clock() - began) / 1000)
+    return took
