@@ -11,6 +11,7 @@ from controller.gateway.budget import FailoverBudget
 from controller.gateway.checks import check_audio
 from controller.gateway.encode import Samples
 from controller.gateway.engine import Engine, ModelFailed, ReleaseFault
+from controller.gateway.evidence import Evidence, Measured, Source
 from controller.gateway.metrics import ArmMetrics, Metrics
 
 Place = tuple[str, Release]
@@ -42,6 +43,7 @@ class Means:
     metrics: Metrics
     admission: Admission[Place]
     budget: FailoverBudget[Place]
+    evidence: Evidence
     timeout_s: float
 
 
@@ -60,7 +62,10 @@ class Attempt:
     failed_over_from: Arm | None = None
     audio: list[Samples] = field(default_factory=list)
     _began_s: float = field(default_factory=time.perf_counter)
+    _waited_s: float = 0.0
+    _first_s: float = 0.0
     _infer_s: float = 0.0
+    _lost_s: float = 0.0
     _audio_s: float = 0.0
     _inside: bool = False
     _succeeded: bool = False
@@ -72,12 +77,16 @@ class Attempt:
             await self.means.admission.enter(self._place, guest=self.failed_over_from is not None)
         except Crowded:
             self._counts.outcomes["rejected"].inc()
+            self._ended(None)
             raise
         self._inside = True
+        self._waited_s = time.perf_counter() - self._began_s
         try:
             for group in self.utterance.groups[:ahead]:
                 self.audio.append(await self._infer(group))
-        except BaseException:
+        except BaseException as error:
+            if isinstance(error, ReleaseFault):
+                self._ended(None)
             self.leave()
             raise
         if ahead >= len(self.utterance.groups):
@@ -117,9 +126,12 @@ class Attempt:
 
     @property
     def _counts(self) -> ArmMetrics:
+        return self.means.metrics.arm(self.utterance.table.service, self.arm.release.version, self._arm)
+
+    @property
+    def _arm(self) -> str:
         # Testers choose their release, so they say nothing about the share that chance gave it: an arm of their own.
-        arm = Why.FORCED if self.utterance.pick.why is Why.FORCED else self.arm.role
-        return self.means.metrics.arm(self.utterance.table.service, self.arm.release.version, arm)
+        return Why.FORCED if self.utterance.pick.why is Why.FORCED else self.arm.role
 
     async def _infer(self, group: str) -> Samples:
         asked_s = time.perf_counter()
@@ -129,13 +141,15 @@ class Attempt:
             )
             self._check(audio, group)
         except ReleaseFault as fault:
+            self._lost_s += time.perf_counter() - asked_s
             self._fault = fault
             self._counts.outcomes[fault.outcome].inc()
             self.means.budget.failed(self._place)
             raise
         heard_s = time.perf_counter()
         if not self._audio_s:
-            self._counts.first_audio_seconds.observe(heard_s - self._began_s)
+            self._first_s = heard_s - self._began_s
+            self._counts.first_audio_seconds.observe(self._first_s)
         self._fault = None
         self._infer_s += heard_s - asked_s
         self._audio_s += len(audio) / 2 / self.arm.release.sample_rate_hz
@@ -147,6 +161,7 @@ class Attempt:
         except ReleaseFault:
             service, release = self._place
             self.means.metrics.broken_streams.labels(service, release.version).inc()
+            self._ended(None)
             raise
 
     def _check(self, audio: Samples, group: str) -> None:
@@ -164,7 +179,19 @@ class Attempt:
         counts = self._counts
         counts.outcomes["ok"].inc()
         counts.request_seconds.observe(time.perf_counter() - self._began_s)
-        counts.real_time_factor.observe(self._infer_s / self._audio_s)
+        rtf = self._infer_s / self._audio_s
+        counts.real_time_factor.observe(rtf)
         counts.audio_seconds.inc(self._audio_s)
         counts.characters.inc(self.utterance.characters)
         self.means.budget.answered(self._place)
+        # What the gateway does between two groups, such as encoding, is not the release's doing.
+        self._ended(Measured(self._waited_s + self._lost_s + self._infer_s, self._first_s, rtf))
+
+    def _ended(self, measured: Measured | None) -> None:
+        if self.failed_over_from is not None:
+            # The root request was counted when the release that was picked for it failed.
+            return
+        # Until segments have names and releases endpoints of their own: one name for all segments, and one Triton.
+        segment = "segment" if self.utterance.pick.why is Why.SEGMENT else ""
+        source = Source(self.arm.release.version, self._arm, segment, self.means.engine.address)
+        self.means.evidence.ended(self.utterance.table, source, measured)

@@ -31,7 +31,10 @@ class NotLoaded(ReleaseFault, Unavailable):
 
 
 class Engine(Protocol):
-    """Whoever can make a release speak."""
+    """Whoever can make a release speak. address: host:port, as metrics name it."""
+
+    @property
+    def address(self) -> str: ...
 
     async def infer(self, ensemble: str, text: str, speed: float, timeout_s: float) -> Samples:
         """Return int16 samples, mono. Raises ReleaseFault, and never quotes the text in it."""

@@ -14,6 +14,7 @@ from controller.gateway.admission import Admission, Crowded, Limits
 from controller.gateway.attempt import Attempt, Means, Place, Utterance
 from controller.gateway.budget import FailoverBudget
 from controller.gateway.engine import Engine, ReleaseFault
+from controller.gateway.evidence import Evidence
 from controller.gateway.metrics import Metrics
 
 log = logging.getLogger(__name__)
@@ -28,7 +29,7 @@ class Speaker:
         """timeout_s: how long a release may take over one group of sentences."""
         self._metrics = metrics
         admission: Admission[Place] = Admission(limits or Limits(), self._count_inside)
-        self._means = Means(engine, metrics, admission, FailoverBudget(), timeout_s)
+        self._means = Means(engine, metrics, admission, FailoverBudget(), Evidence(metrics), timeout_s)
 
     @asynccontextmanager
     async def speaking(self, utterance: Utterance, ahead: int) -> AsyncIterator[Attempt]:

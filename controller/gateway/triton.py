@@ -30,7 +30,7 @@ class TritonEngine:
         host, _, port = address.removeprefix("http://").rstrip("/").rpartition(":")
         if not host or not port.isdecimal():
             raise Malformed(f"{address!r} is no address of Triton; give host:port of its HTTP endpoint")
-        self._address = address
+        self.address = f"{host}:{port}"
         # No limit here: admission holds the number of utterances down, release by release.
         self._pool = Pool(host.strip("[]"), int(port))
 
@@ -54,10 +54,10 @@ class TritonEngine:
         except TimeoutError:
             raise ModelTimedOut(f"{ensemble} did not answer within {timeout_s:g} s") from None
         except OSError as error:
-            raise EngineAway(f"Triton at {self._address} does not answer; see that it runs") from error
+            raise EngineAway(f"Triton at {self.address} does not answer; see that it runs") from error
         if answer.status != 200:
             if any(words in bytes(answer.body) for words in _NOT_LOADED):
-                raise NotLoaded(f"{ensemble} is not loaded on Triton at {self._address}")
+                raise NotLoaded(f"{ensemble} is not loaded on Triton at {self.address}")
             raise ModelFailed(f"{ensemble}: Triton answered {answer.status}; its log says why")
         return _audio(ensemble, answer)
 

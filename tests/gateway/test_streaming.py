@@ -91,6 +91,7 @@ class FailsOnce:
 
     def __init__(self, engine: TritonEngine) -> None:
         self._engine = engine
+        self.address = engine.address
         self.asked = 0
 
     async def infer(self, ensemble: str, text: str, speed: float, timeout_s: float) -> Samples:
