@@ -191,7 +191,6 @@ class Attempt:
         if self.failed_over_from is not None:
             # The root request was counted when the release that was picked for it failed.
             return
-        # Until segments have names and releases endpoints of their own: one name for all segments, and one Triton.
-        segment = "segment" if self.utterance.pick.why is Why.SEGMENT else ""
-        source = Source(self.arm.release.version, self._arm, segment, self.means.engine.address)
+        segment, endpoint = self.utterance.pick.segment, self.means.engine.address
+        source = Source(self.arm.release.version, self._arm, segment, endpoint)
         self.means.evidence.ended(self.utterance.table, source, measured)
