@@ -8,13 +8,10 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from kafka import KafkaProducer
 
-from controller.outside.prometheus import FAST
 from controller.parts.postgres import start_postgres
-from controller.settings import Settings
-from controller.supervise.tree import start_tree
-from tests.journey.world import Reader, Tale, World
+from tests.journey.starting import running_world
+from tests.journey.world import Tale, World
 
 _numbers = itertools.count(1)
 
@@ -39,14 +36,7 @@ def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
             postgres = stack.enter_context(start_postgres(folder / "postgres"))
             stack.callback(postgres.erase)
             database_url = postgres.create("segue")
-        settings = Settings(
-            data=folder / "segue", repository=folder / "models", database_url=database_url, drain_s=1, probe_every_s=2
-        )
-        tree = stack.enter_context(start_tree(settings, free_ports=True, pace=FAST))
-        reader = stack.enter_context(Reader(tree.kafka))
-        world = World(tree, reader, request.param, KafkaProducer(bootstrap_servers=tree.kafka, acks="all"))
-        stack.callback(world.close)
-        yield world
+        yield stack.enter_context(running_world(folder, request.param, database_url))
 
 
 @pytest.fixture(autouse=True)

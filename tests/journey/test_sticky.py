@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 
 from controller.core.names import FULL_BP
-from controller.core.routing import bucket
 from tests.journey.clock import elapse
 from tests.journey.world import Tale
 
@@ -36,9 +35,9 @@ def listeners(tale: Tale, users: Iterable[str] = USERS) -> set[str]:
 def test_sticky_user_keeps_version_while_weight_grows(tale: Tale) -> None:
     """Given a weight that grows from 10 % to all of it, whoever has the candidate keeps it, and others join."""
     told = rolling(tale, 1000, 4000, 7500)
-    salt = tale.world.reader.tables[tale.service].salt
+    first = tale.world.reader.tables[tale.service]
     having = listeners(tale)
-    assert having == {user for user in USERS if bucket(user, salt) < 1000}
+    assert having == {user for user in USERS if first.bucket(user) < 1000}
     assert listeners(tale) == having
     for number, weight_bp in enumerate((4000, 7500), start=1):
         elapse(tale)
@@ -47,7 +46,7 @@ def test_sticky_user_keeps_version_while_weight_grows(tale: Tale) -> None:
         tale.applied(number + 2)
         more = listeners(tale)
         assert having < more
-        assert more == {user for user in USERS if bucket(user, salt) < weight_bp}
+        assert more == {user for user in USERS if first.bucket(user) < weight_bp}
         having = more
     elapse(tale)
     tale.told(*told, "RolloutPromoted 1.5.0 over 1.4.0", "RouteSet 5 stable=1.5.0:10000 previous=1.4.0:0")

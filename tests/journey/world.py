@@ -22,6 +22,7 @@ from controller.supervise.tree import Tree
 from controller.wire.codec import fact_from_message, table_from
 from controller.wire.shape import plain
 from controller.wire.topics import Topic
+from tests.journey.pager import Pager
 from tests.journey.tale import arms, sentence
 from triton_models.build import build
 
@@ -96,6 +97,7 @@ class World:
     reader: Reader
     store: str
     producer: KafkaProducer
+    pager: Pager
     http: httpx.Client = field(default_factory=lambda: httpx.Client(timeout=20))
 
     def close(self) -> None:

@@ -1,0 +1,34 @@
+"""Starting a world: a tree of real parts, whoever reads what it publishes, and a pager at its end."""
+
+from collections.abc import Collection, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from kafka import KafkaProducer
+
+from controller.outside.prometheus import FAST
+from controller.settings import Settings
+from controller.supervise.plan import PARTS, Part
+from controller.supervise.tree import start_tree
+from tests.journey.pager import pager
+from tests.journey.world import Reader, World
+
+
+@contextmanager
+def running_world(folder: Path, store: str, database_url: str, parts: Collection[Part] = PARTS) -> Iterator[World]:
+    """Run Segue on one store until the block ends; its data stands in folder, SQLite's too when no URL is given."""
+    with ExitStack() as stack:
+        people = stack.enter_context(pager())
+        settings = Settings(
+            data=folder / "segue",
+            repository=folder / "models",
+            database_url=database_url,
+            notify_webhook=people.url,
+            drain_s=1,
+            probe_every_s=2,
+        )
+        tree = stack.enter_context(start_tree(settings, parts=parts, free_ports=True, pace=FAST))
+        reader = stack.enter_context(Reader(tree.kafka))
+        world = World(tree, reader, store, KafkaProducer(bootstrap_servers=tree.kafka, acks="all"), people)
+        stack.callback(world.close)
+        yield world
