@@ -5,18 +5,34 @@ Given some facts, when a command arrives, then these facts follow: the words in 
 """
 
 from dataclasses import dataclass, replace
+from typing import TypedDict
 
-from controller.core.commands import AnyCommand, ReportAlert, RequestRollout
+from controller.core.commands import (
+    AnyCommand,
+    ElapseTimer,
+    ReportAlert,
+    ReportReleaseReady,
+    RequestRollout,
+    TimerKind,
+)
 from controller.core.decide import decide
 from controller.core.events import AnyEvent, RolloutPromoted, RolloutStarted, RouteSet
 from controller.core.names import FULL_BP, Release
 from controller.core.plan import Plan, Step
 from controller.core.routing import Arm, Role
-from controller.core.state import State, evolve
+from controller.core.state import State, evolve, timers
+
+
+class Words(TypedDict):
+    """What every fact and command carries."""
+
+    actor: str
+    reason: str
+
 
 SERVICE = "hibari"
 NOW_MS = 1_000_000
-SAID = {"actor": "ci", "reason": "a test says so"}
+SAID: Words = {"actor": "ci", "reason": "a test says so"}
 PLAN = Plan("test", (Step(500, 10), Step(5000, 20)), readiness_deadline_s=60, guard_s=300)
 
 
@@ -74,6 +90,25 @@ def alert(release: str = "", *, firing: bool = True, **labels: str) -> ReportAle
         release=release,
         labels=labels or {"severity": "critical"},
     )
+
+
+def ready(version: str) -> ReportReleaseReady:
+    """The release worker loaded a release and heard it."""
+    return ReportReleaseReady(
+        service=SERVICE,
+        actor="releases",
+        reason="loaded",
+        ensemble=f"hibari__{version}",
+        load_s=3.5,
+        probe_latency_s=0.2,
+        probe_audio_s=1.5,
+    )
+
+
+def elapsed(given: "Given", kind: TimerKind) -> ElapseTimer:
+    """The service's timer of this kind comes due."""
+    (epoch,) = (timer.epoch for timer in timers(given.state) if timer.kind is kind)
+    return ElapseTimer(service=SERVICE, actor="timers", reason="due", kind=kind, epoch=epoch)
 
 
 @dataclass(frozen=True)

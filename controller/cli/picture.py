@@ -9,8 +9,9 @@ from rich.text import Text
 from controller.cli.words import percent, written
 from controller.core.names import FULL_BP
 from controller.core.plan import Step
+from controller.core.rollout import Phase, Rollout
 from controller.core.routing import Arm, Role
-from controller.core.state import Phase, Rollout, State
+from controller.core.state import State
 from controller.journal.facts import Recorded
 from controller.journal.views import Service
 from controller.log import iso

@@ -9,8 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from controller.core.evidence.window import Window
 from controller.core.names import Release
 from controller.core.plan import Plan
+from controller.core.readings import Footprint, Reading
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,12 +111,25 @@ class ReportRouteApplied(Command):
     applied_at_ms: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportWindow(Command):
+    """The observer measured both arms of a rollout; see `WindowMeasured`."""
+
+    rollout: str
+    window: Window
+    memory: Footprint | None = None
+    readings: tuple[Reading, ...] = ()
+    blind: str = ""
+
+
 class TimerKind(StrEnum):
     """What a service can be waiting for."""
 
     READINESS = "readiness"
     HOLD = "hold"
     GUARD = "guard"
+    DEADLINE = "deadline"
+    BLIND = "blind"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,6 +159,7 @@ AnyCommand = (
     | ReportReleaseFailed
     | ReportReleaseUnloaded
     | ReportRouteApplied
+    | ReportWindow
     | ElapseTimer
     | RejectMessage
 )

@@ -20,6 +20,7 @@ from controller.core.commands import (
     ReportReleaseReady,
     ReportReleaseUnloaded,
     ReportRouteApplied,
+    ReportWindow,
     RequestRollout,
     ResumeRollout,
     RollBack,
@@ -46,7 +47,9 @@ from controller.core.events import (
     Trigger,
 )
 from controller.core.plan import AlertAction, AlertPolicy
-from controller.core.state import Phase, Rollout, State, timers
+from controller.core.rollout import Phase, Rollout
+from controller.core.state import State, timers
+from controller.core.walk import blind, deadline, hold_ended, measure
 
 
 def decide(state: State, command: AnyCommand, now_ms: int) -> tuple[AnyEvent, ...]:
@@ -71,6 +74,8 @@ def decide(state: State, command: AnyCommand, now_ms: int) -> tuple[AnyEvent, ..
             draft.add(ReleaseUnloaded(**draft.said(), ensemble=command.ensemble))
         case ReportRouteApplied():
             _route_applied(draft, command)
+        case ReportWindow():
+            measure(draft, command)
         case ElapseTimer():
             _elapse(draft, command)
         case RejectMessage():
@@ -219,7 +224,7 @@ def _steer(draft: Draft, order: PauseRollout | ResumeRollout | PromoteRollout) -
 
 
 def _pause(draft: Draft, rollout: Rollout, why: str) -> None:
-    holding = rollout.phase is Phase.HOLDING and rollout.timer is not None
+    holding = rollout.phase is Phase.HOLDING and rollout.timer is not None and not rollout.waiting
     left_ms = max(0, rollout.timer.due_ms - draft.now_ms) if holding and rollout.timer else 0
     draft.add(RolloutPaused(**draft.said(why), hold_left_ms=left_ms))
 
@@ -279,7 +284,11 @@ def _elapse(draft: Draft, command: ElapseTimer) -> None:
         case TimerKind.READINESS:
             draft.abort(Trigger.READINESS_DEADLINE, "the release was not ready within its readiness deadline")
         case TimerKind.HOLD:
-            draft.enter_next_step("the hold ended")
+            hold_ended(draft)
+        case TimerKind.DEADLINE:
+            deadline(draft)
+        case TimerKind.BLIND:
+            blind(draft)
         case TimerKind.GUARD:
             guard = draft.state.guard
             assert guard is not None

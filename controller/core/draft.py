@@ -18,7 +18,7 @@ from controller.core.routing import Arm, Role
 from controller.core.state import State, evolve
 
 # What says something against a release itself; being late, unknown or outrun does not.
-_CONDEMNS = frozenset({Trigger.ALERT, Trigger.ORDER, Trigger.RELEASE_FAILED})
+_CONDEMNS = frozenset({Trigger.ALERT, Trigger.ORDER, Trigger.RELEASE_FAILED, Trigger.EVIDENCE, Trigger.GATE})
 
 
 class Said(TypedDict):
@@ -64,9 +64,23 @@ class Draft:
         number = rollout.step + 1
         if number >= len(rollout.plan.steps) or self.state.stable is None:
             return self.promote(why)
+        return self.enter_step(number, why)
+
+    def enter_step(self, number: int, why: str) -> None:
+        """Start a step of the plan, be it the next one or an earlier one again."""
+        rollout = self.state.rollout
+        assert rollout is not None
         step = rollout.plan.steps[number]
-        self.add(StepStarted(**self.said(why), step=number, weight_bp=step.weight_bp, due_ms=self.in_s(step.hold_s)))
-        return self.set_route(why)
+        self.add(
+            StepStarted(
+                **self.said(why),
+                step=number,
+                weight_bp=step.weight_bp,
+                due_ms=self.in_s(step.hold_s),
+                began_ms=self.now_ms,
+            )
+        )
+        self.set_route(why)
 
     def promote(self, why: str) -> None:
         """Make the candidate stable and put the former stable on guard."""
@@ -83,8 +97,12 @@ class Draft:
         )
         self.set_route(why, rollout.id)
 
-    def abort(self, trigger: Trigger, why: str) -> None:
-        """Take all traffic from the candidate; quarantine it when the trigger speaks against it."""
+    def abort(self, trigger: Trigger, why: str, guilty: tuple[str, ...] = ()) -> None:
+        """
+        Take all traffic from the candidate; quarantine it when the trigger speaks against it.
+
+        guilty: the measures that did.
+        """
         rollout = self.state.rollout
         assert rollout is not None
         said = self.said(why)
@@ -95,14 +113,16 @@ class Draft:
                 release=rollout.release,
                 back_to=self.state.stable,
                 weight_bp=rollout.weight_bp,
+                guilty=guilty,
             )
         )
         guard = self.state.guard
-        if trigger in _CONDEMNS and guard is not None and guard.previous.digest == rollout.release.digest:
+        condemned = trigger in _CONDEMNS and rollout.plan.quarantine
+        if condemned and guard is not None and guard.previous.digest == rollout.release.digest:
             # It was the former stable, asked for again: nothing may go back to what is condemned.
             self.add(GuardWindowEnded(**said, release=guard.previous))
         self.set_route(why, rollout.id)
-        if trigger in _CONDEMNS:
+        if condemned:
             self.add(ReleaseQuarantined(**said, release=rollout.release))
 
     def revert(self, trigger: Trigger, why: str) -> None:
@@ -127,11 +147,22 @@ class Draft:
 
     def set_route(self, why: str, rollout: str | None = None) -> None:
         """Write the arms that follow from the state, under a new epoch, unless they are as before."""
-        arms = _arms(self.state)
-        if arms == self.state.arms:
+        state, running = self.state, self.state.rollout
+        arms = _arms(state)
+        step = running.at if running and any(arm.role is Role.CANDIDATE for arm in arms) else None
+        segments, mirror_bp = (step.segments, step.mirror_bp) if step else ((), 0)
+        if (arms, segments, mirror_bp) == (state.arms, state.segments, state.mirror_bp):
             return
-        salt = self.state.rollout.id if self.state.rollout else self.state.salt
-        self.add(RouteSet(**self.said(why, rollout), epoch=self.state.epoch + 1, salt=salt, arms=arms))
+        self.add(
+            RouteSet(
+                **self.said(why, rollout),
+                epoch=state.epoch + 1,
+                salt=running.id if running else state.salt,
+                arms=arms,
+                segments=segments,
+                mirror_bp=mirror_bp,
+            )
+        )
 
 
 def _arms(state: State) -> tuple[Arm, ...]:

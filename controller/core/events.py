@@ -9,9 +9,12 @@ Times are integer milliseconds since 1970 UTC, as Kafka stamps them.
 from dataclasses import dataclass
 from enum import StrEnum
 
+from controller.core.evidence.window import Window
+from controller.core.gate import Figure, Outcome
 from controller.core.names import Release
 from controller.core.plan import AlertAction, Plan
-from controller.core.routing import Arm
+from controller.core.readings import Footprint, Reading
+from controller.core.routing import Arm, Segment
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +35,10 @@ class Trigger(StrEnum):
     RELEASE_UNKNOWN = "release_unknown"
     READINESS_DEADLINE = "readiness_deadline"
     STABLE_REQUESTED = "stable_requested"
+    EVIDENCE = "evidence"
+    GATE = "gate"
+    PROGRESS_DEADLINE = "progress_deadline"
+    BLIND = "blind"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,20 +100,66 @@ class ReleaseUnloaded(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepStarted(Event):
-    """The candidate entered a step (0-based) of its plan; the hold ends at `due_ms`."""
+    """The candidate entered a step (0-based) of its plan at `began_ms`; the hold ends at `due_ms`."""
 
     step: int
     weight_bp: int
     due_ms: int
+    began_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RouteSet(Event):
-    """Traffic is to be shared like this from now on; weights sum to 10000 basis points."""
+    """
+    Traffic is to be shared like this from now on; weights sum to 10000 basis points.
+
+    segments: shares of their own for some requests. mirror_bp: how many of stable's the candidate speaks unheard.
+    """
 
     epoch: int
     salt: str
     arms: tuple[Arm, ...]
+    segments: tuple[Segment, ...] = ()
+    mirror_bp: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WindowMeasured(Event):
+    """
+    Both arms were measured from `window.start_ms` to `window.end_ms`.
+
+    memory: None when unknown. readings: what was asked outside, by gate. blind: why nothing was measured, "" otherwise.
+    """
+
+    window: Window
+    memory: Footprint | None = None
+    readings: tuple[Reading, ...] = ()
+    blind: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateJudged(Event):
+    """
+    A gate's answer changed; the reason is its sentence.
+
+    figures: what it rests on. guilty: the measures that are proven worse. dry_run: it decides nothing.
+    """
+
+    gate: str
+    outcome: Outcome
+    figures: tuple[Figure, ...] = ()
+    guilty: tuple[str, ...] = ()
+    dry_run: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RolloutWaiting(Event):
+    """A hold ended and the rollout waits, for what the reason says, until `due_ms` (0: for ever)."""
+
+    step: int
+    due_ms: int
+    closed: bool = False
+    """It waits for the hour from which it may widen, and asks again then; otherwise `due_ms` is its deadline."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,6 +209,7 @@ class RolloutAborted(Event):
     release: Release
     back_to: Release | None
     weight_bp: int
+    guilty: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -221,6 +275,9 @@ AnyEvent = (
     | ReleaseUnloaded
     | StepStarted
     | RouteSet
+    | WindowMeasured
+    | GateJudged
+    | RolloutWaiting
     | RouteApplied
     | RolloutPaused
     | RolloutResumed

@@ -5,7 +5,6 @@ What a service's history amounts to now, and what follows from it: its table, it
 """
 
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from typing import assert_never
 
 from controller.core.commands import TimerKind
@@ -13,6 +12,7 @@ from controller.core.events import (
     AlertMatched,
     AlertNoted,
     AnyEvent,
+    GateJudged,
     GuardWindowEnded,
     MessageRejected,
     OrderRefused,
@@ -29,51 +29,16 @@ from controller.core.events import (
     RolloutResumed,
     RolloutStarted,
     RolloutSuperseded,
+    RolloutWaiting,
     RouteApplied,
     RouteSet,
     StepStarted,
+    WindowMeasured,
 )
 from controller.core.names import Release
-from controller.core.plan import AlertPolicy, Plan
-from controller.core.routing import Arm, RoutingTable
-
-
-@dataclass(frozen=True, slots=True)
-class Timer:
-    """Something due: `epoch` tells this setting of the timer from earlier ones."""
-
-    kind: TimerKind
-    epoch: int
-    due_ms: int
-
-
-class Phase(StrEnum):
-    """Where a running rollout stands."""
-
-    PREPARING = "preparing"
-    HOLDING = "holding"
-
-
-@dataclass(frozen=True, slots=True)
-class Rollout:
-    """
-    A running rollout.
-
-    step: 0-based index into the plan, -1 before the first. weight_bp: what the candidate has now.
-    timer: the readiness deadline while preparing, then the end of the hold; None while a hold is paused.
-    paused: None, or the milliseconds of the hold that remain (0 while still preparing).
-    """
-
-    id: str
-    release: Release
-    from_release: Release | None
-    plan: Plan
-    phase: Phase
-    timer: Timer | None
-    step: int = -1
-    weight_bp: int = 0
-    paused: int | None = None
-    ready: bool = False
+from controller.core.plan import AlertPolicy
+from controller.core.rollout import Phase, Rollout, Timer, judged, measured
+from controller.core.routing import Arm, RoutingTable, Segment
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +67,8 @@ class State:
     epoch: int = 0
     salt: str = ""
     arms: tuple[Arm, ...] = ()
+    segments: tuple[Segment, ...] = ()
+    mirror_bp: int = 0
     rollouts: int = 0
     settings: int = 0
 
@@ -117,14 +84,17 @@ class State:
 
 def table(state: State) -> RoutingTable:
     """Return the routing table that routers of this service must follow."""
-    return RoutingTable(state.service, state.epoch, state.salt, state.arms)
+    return RoutingTable(
+        state.service, state.epoch, state.salt, state.arms, segments=state.segments, mirror_bp=state.mirror_bp
+    )
 
 
 def timers(state: State) -> tuple[Timer, ...]:
     """Return what this service waits for, at most one timer of each kind."""
     running = state.rollout.timer if state.rollout else None
+    blind = state.rollout.blind_timer if state.rollout else None
     guarding = state.guard.timer if state.guard else None
-    return tuple(timer for timer in (running, guarding) if timer)
+    return tuple(timer for timer in (running, blind, guarding) if timer)
 
 
 def wanted(state: State) -> tuple[Release, ...]:
@@ -149,7 +119,23 @@ def evolve(state: State, event: AnyEvent) -> State:
         case StepStarted():
             timer = Timer(TimerKind.HOLD, state.settings + 1, event.due_ms)
             state = replace(state, settings=timer.epoch)
-            return _with_rollout(state, phase=Phase.HOLDING, step=event.step, weight_bp=event.weight_bp, timer=timer)
+            return _with_rollout(
+                state,
+                phase=Phase.HOLDING,
+                step=event.step,
+                weight_bp=event.weight_bp,
+                timer=timer,
+                step_began_ms=event.began_ms,
+                waiting="",
+            )
+        case RolloutWaiting():
+            kind = TimerKind.HOLD if event.closed else TimerKind.DEADLINE
+            due = Timer(kind, state.settings + 1, event.due_ms) if event.due_ms else None
+            return _with_rollout(replace(state, settings=state.settings + 1), waiting=event.reason, timer=due)
+        case WindowMeasured():
+            return replace(state, rollout=measured(state.rollout, event)) if state.rollout else state
+        case GateJudged():
+            return replace(state, rollout=judged(state.rollout, event.gate, event.outcome)) if state.rollout else state
         case RolloutPaused():
             # A candidate that is still being prepared keeps its deadline; only a hold stops counting.
             preparing = state.rollout is not None and state.rollout.phase is Phase.PREPARING
@@ -159,7 +145,7 @@ def evolve(state: State, event: AnyEvent) -> State:
             if state.rollout is None or state.rollout.phase is Phase.PREPARING:
                 return _with_rollout(state, paused=None)
             timer = Timer(TimerKind.HOLD, state.settings + 1, event.due_ms)
-            return _with_rollout(replace(state, settings=timer.epoch), paused=None, timer=timer)
+            return _with_rollout(replace(state, settings=timer.epoch), paused=None, timer=timer, waiting="")
         case RolloutPromoted():
             guard = state.guard
             settings = state.settings
@@ -181,7 +167,14 @@ def evolve(state: State, event: AnyEvent) -> State:
             left = tuple(release for release in state.quarantined if release.digest != event.digest)
             return replace(state, quarantined=left)
         case RouteSet():
-            return replace(state, epoch=event.epoch, salt=event.salt, arms=event.arms)
+            return replace(
+                state,
+                epoch=event.epoch,
+                salt=event.salt,
+                arms=event.arms,
+                segments=event.segments,
+                mirror_bp=event.mirror_bp,
+            )
         case (
             RequestRefused()
             | OrderRefused()

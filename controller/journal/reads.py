@@ -30,8 +30,9 @@ from controller.core.events import (
     Trigger,
 )
 from controller.core.names import FULL_BP, Release
+from controller.core.rollout import Phase
 from controller.core.routing import Role
-from controller.core.state import Phase, State, table
+from controller.core.state import State, table
 from controller.journal.append import Link
 from controller.journal.tables import releases, rollouts, routes, steps
 from controller.wire.codec import table_json

@@ -10,7 +10,7 @@ from typing import Final
 
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
-from controller.core.state import Timer
+from controller.core.rollout import Timer
 from controller.core.state import timers as timers_of
 from controller.journal.heads import Head
 from controller.journal.outbox import Outgoing, put

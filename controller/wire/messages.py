@@ -23,6 +23,7 @@ from controller.wire.asked import (
     RolloutRequested,
 )
 from controller.wire.fields import Message
+from controller.wire.measured import WindowIsMeasured
 from controller.wire.reported import (
     AlertReceived,
     ReleaseHasFailed,
@@ -50,6 +51,7 @@ class MessageType(StrEnum):
     FAILED = "io.segue.release.failed"
     UNLOADED = "io.segue.release.unloaded"
     APPLIED = "io.segue.route.applied"
+    WINDOW = "io.segue.window.measured"
     ELAPSED = "io.segue.timer.elapsed"
 
 
@@ -68,6 +70,7 @@ MESSAGES: Final[Mapping[Topic, Mapping[MessageType, type[Message]]]] = {
         MessageType.FAILED: ReleaseHasFailed,
         MessageType.UNLOADED: ReleaseIsUnloaded,
         MessageType.APPLIED: RouteIsApplied,
+        MessageType.WINDOW: WindowIsMeasured,
         MessageType.ELAPSED: TimerElapsed,
     },
 }
@@ -87,7 +90,8 @@ def read_data(kind: type[Message], data: Mapping[str, object], source: str) -> A
     except ValidationError as error:
         raise _refusal(kind, error) from None
     except ValueError as error:
-        raise Malformed(f"data.plan: {error}") from None
+        place = "data.plan" if issubclass(kind, RolloutRequested) else "data"
+        raise Malformed(f"{place}: {error}") from None
 
 
 def _refusal(kind: type[Message], error: ValidationError) -> Malformed:

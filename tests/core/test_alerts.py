@@ -11,8 +11,22 @@ from controller.core.events import (
     Trigger,
 )
 from controller.core.plan import AlertAction, AlertPolicy, AlertRule, Plan
-from tests.core.test_rollout import NEW, NEWER, OLD, elapsed, promoted, ready, walking
-from tests.spec import NOW_MS, SAID, SERVICE, Given, after, alert, given, installed, request, route, stable
+from tests.core.test_rollout import NEW, NEWER, OLD, promoted, walking
+from tests.spec import (
+    NOW_MS,
+    SAID,
+    SERVICE,
+    Given,
+    after,
+    alert,
+    elapsed,
+    given,
+    installed,
+    ready,
+    request,
+    route,
+    stable,
+)
 
 
 def matched(release: str = "", action: AlertAction = AlertAction.ROLLBACK) -> AlertMatched:

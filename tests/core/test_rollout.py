@@ -1,12 +1,10 @@
 """What a rollout does from its request to its promotion, and who may steer it."""
 
 from controller.core.commands import (
-    ElapseTimer,
     OverrideQuarantine,
     PauseRollout,
     PromoteRollout,
     ReportReleaseFailed,
-    ReportReleaseReady,
     ResumeRollout,
     RollBack,
     TimerKind,
@@ -38,9 +36,11 @@ from tests.spec import (
     Given,
     after,
     candidate,
+    elapsed,
     given,
     installed,
     previous,
+    ready,
     release,
     request,
     route,
@@ -50,27 +50,10 @@ from tests.spec import (
 OLD, NEW, NEWER = release("1.4.0"), release("1.5.0"), release("1.6.0")
 
 
-def ready(version: str) -> ReportReleaseReady:
-    return ReportReleaseReady(
-        service=SERVICE,
-        actor="releases",
-        reason="loaded",
-        ensemble=f"hibari__{version}",
-        load_s=3.5,
-        probe_latency_s=0.2,
-        probe_audio_s=1.5,
-    )
-
-
 def failed(version: str, *, unknown: bool = False) -> ReportReleaseFailed:
     return ReportReleaseFailed(
         service=SERVICE, actor="releases", reason="it does not load", ensemble=f"hibari__{version}", unknown=unknown
     )
-
-
-def elapsed(given: Given, kind: TimerKind) -> ElapseTimer:
-    (epoch,) = (timer.epoch for timer in timers(given.state) if timer.kind is kind)
-    return ElapseTimer(service=SERVICE, actor="timers", reason="due", kind=kind, epoch=epoch)
 
 
 def walking() -> Given:
@@ -102,7 +85,7 @@ class TestStart:
         """A candidate that is loaded and heard gets the weight of its first step."""
         after(request("1.5.0"), past=installed()).when(ready("1.5.0")).then(
             ReleaseReady(**SAID, release=NEW, load_s=3.5, probe_latency_s=0.2, probe_audio_s=1.5),
-            StepStarted(**SAID, step=0, weight_bp=500, due_ms=NOW_MS + 10_000),
+            StepStarted(**SAID, step=0, weight_bp=500, due_ms=NOW_MS + 10_000, began_ms=NOW_MS),
             route(2, stable(OLD, 9500), candidate(NEW, 500), salt="hibari-2"),
         )
 
@@ -145,7 +128,7 @@ class TestWalk:
         """When a hold ends the candidate gets the next step's weight."""
         story = walking()
         story.when(elapsed(story, TimerKind.HOLD)).then(
-            StepStarted(**SAID, step=1, weight_bp=5000, due_ms=NOW_MS + 20_000),
+            StepStarted(**SAID, step=1, weight_bp=5000, due_ms=NOW_MS + 20_000, began_ms=NOW_MS),
             route(3, stable(OLD, 5000), candidate(NEW, 5000), salt="hibari-2"),
         )
 
@@ -231,7 +214,7 @@ class TestOrders:
         assert waiting.state.arms == (stable(OLD),)
         waiting.when(ResumeRollout(service=SERVICE, **SAID)).then(
             RolloutResumed(**SAID, due_ms=NOW_MS),
-            StepStarted(**SAID, step=0, weight_bp=500, due_ms=NOW_MS + 10_000),
+            StepStarted(**SAID, step=0, weight_bp=500, due_ms=NOW_MS + 10_000, began_ms=NOW_MS),
             route(2, stable(OLD, 9500), candidate(NEW, 500), salt="hibari-2"),
         )
 

@@ -6,6 +6,7 @@ from controller.core.events import (
     AlertMatched,
     AlertNoted,
     AnyEvent,
+    GateJudged,
     GuardWindowEnded,
     MessageRejected,
     OrderRefused,
@@ -22,9 +23,11 @@ from controller.core.events import (
     RolloutResumed,
     RolloutStarted,
     RolloutSuperseded,
+    RolloutWaiting,
     RouteApplied,
     RouteSet,
     StepStarted,
+    WindowMeasured,
 )
 from controller.core.names import Release
 from controller.core.routing import Arm
@@ -62,7 +65,11 @@ def sentence(event: AnyEvent) -> str:
             return f"{name} {event.order}"
         case MessageRejected():
             return f"{name} {event.topic}"
-        case QuarantineLifted() | RolloutPaused() | RolloutResumed() | RouteApplied():
+        case GateJudged():
+            return f"{name} {event.gate} {event.outcome}{' (dry run)' if event.dry_run else ''}"
+        case RolloutWaiting():
+            return f"{name} {event.step}{' closed' if event.closed else ''}"
+        case QuarantineLifted() | RolloutPaused() | RolloutResumed() | RouteApplied() | WindowMeasured():
             return name
     assert_never(event)
 

@@ -20,6 +20,15 @@ ALERT: dict[str, object] = {
     "received_at_ms": 1_772_530_000_000,
 }
 READY: dict[str, object] = {"ensemble": "hibari__1_6_0", "load_s": 1.5, "probe_latency_s": 0.1, "probe_audio_s": 2}
+WINDOW: dict[str, object] = {
+    "rollout": "hibari-2",
+    "start_ms": 1_772_530_800_000,
+    "end_ms": 1_772_530_810_000,
+    "candidate": {"requests": 25, "failures": 1, "blocks": 5, "failed_blocks": 1, "latency": [[-4, 20], [3, 4]]},
+    "stable": {"requests": 475, "failures": 1, "blocks": 95, "failed_blocks": 1},
+    "memory": {"candidate_bytes": 600_000_000, "stable_bytes": 500_000_000, "source": "process"},
+    "readings": [{"gate": "queue", "value": 2.5}, {"gate": "lab", "outcome": "pass", "reason": "it sounds well"}],
+}
 
 EXAMPLES: dict[str, tuple[Topic, dict[str, object]]] = {
     "io.segue.rollout.requested": (Topic.REQUESTED, REQUEST),
@@ -33,6 +42,7 @@ EXAMPLES: dict[str, tuple[Topic, dict[str, object]]] = {
     "io.segue.release.failed": (Topic.SIGNALS, {"ensemble": "x", "unknown": True, "reason": "there is none"}),
     "io.segue.release.unloaded": (Topic.SIGNALS, {"ensemble": "x", "reason": "drained"}),
     "io.segue.route.applied": (Topic.SIGNALS, {"router": "gateway@a", "epoch": 7, "applied_at_ms": 5}),
+    "io.segue.window.measured": (Topic.SIGNALS, WINDOW),
     "io.segue.timer.elapsed": (Topic.SIGNALS, {"kind": "hold", "epoch": 4}),
 }
 """One good message of every type: its topic and its data."""

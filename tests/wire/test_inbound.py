@@ -23,7 +23,7 @@ from controller.core.commands import (
 )
 from controller.core.errors import Malformed
 from controller.core.names import UNADDRESSED
-from controller.core.plan import NAMED_PLANS, AlertAction, Plan, Step
+from controller.core.plan import NAMED_PLANS, AlertAction, Step
 from controller.wire.envelope import HEADERS, STRUCTURED
 from controller.wire.inbound import Input, Received, read, rejected
 from controller.wire.topics import INBOUND, Topic
@@ -68,7 +68,7 @@ def test_request_without_a_plan_gets_the_careful_one() -> None:
     """Who does not choose is walked slowly."""
     command = read(structured(REQUESTED)).command
     assert isinstance(command, RequestRollout)
-    assert command.plan == Plan()
+    assert command.plan == NAMED_PLANS["careful"]
 
 
 def test_request_may_bring_its_own_plan() -> None:

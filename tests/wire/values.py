@@ -8,11 +8,14 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 from hypothesis import strategies as st
 
+from controller.core.calendar import Hours
 from controller.core.commands import TimerKind
+from controller.core.draft import Said
 from controller.core.events import (
     AlertMatched,
     AlertNoted,
     AnyEvent,
+    GateJudged,
     GuardWindowEnded,
     MessageRejected,
     OrderRefused,
@@ -29,15 +32,22 @@ from controller.core.events import (
     RolloutResumed,
     RolloutStarted,
     RolloutSuperseded,
+    RolloutWaiting,
     RouteApplied,
     RouteSet,
     StepStarted,
     Trigger,
+    WindowMeasured,
 )
+from controller.core.gate import Figure, Outcome
+from controller.core.gates import Gate, GateKind
 from controller.core.names import FULL_BP, Release
-from controller.core.plan import AlertAction, AlertPolicy, AlertRule, Plan, Step
+from controller.core.plan import MEASURED, WATCHED, AlertAction, AlertPolicy, AlertRule, Plan, Step
+from controller.core.readings import Footprint, MemorySource, Reading
+from controller.core.rollout import Phase, Rollout, Timer
 from controller.core.routing import Arm, Role, RoutingTable, Segment
-from controller.core.state import Guard, Phase, Rollout, State, Timer
+from controller.core.sequential import ArmCounts, Window, begin
+from controller.core.state import Guard, State
 from controller.core.stream import Fact
 from controller.wire.codec import GENESIS_HASH, fact_hash, fact_message
 
@@ -88,7 +98,29 @@ _SPECIAL: dict[Any, st.SearchStrategy[Any]] = {
     float: st.one_of(st.floats(0, 1e15), st.integers(0, 1000)),
     bool: st.booleans(),
 }
-_SPECIAL[Plan] = st.builds(Plan, TEXT, _STEPS, st.integers(1, 86_400), st.floats(0, 1e6), anything(AlertPolicy))
+_SPECIAL[Plan] = st.builds(
+    Plan,
+    TEXT,
+    _STEPS,
+    st.integers(1, 86_400),
+    st.floats(0, 1e6),
+    anything(AlertPolicy),
+    st.sampled_from([(), WATCHED, (Gate("queue", GateKind.PROMETHEUS, "up", above=3, persist=2, dry_run=True),)]),
+    hours=st.sampled_from([(), (Hours(("mon", "fri"), 540, 1020, "Europe/Berlin"),)]),
+)
+_SPECIAL[Rollout] = st.builds(
+    Rollout,
+    *(anything(hint) for hint in (str, Release, Release | None, Plan, Phase, Timer | None)),
+    **{
+        name: anything(hint)
+        for name, hint in get_type_hints(Rollout).items()
+        if name in ("waiting", "seen_ms", "blind", "memory", "memory_source", "standings", "judged", "approvals")
+    },
+    evidence=st.sampled_from([None, begin(MEASURED)]),
+)
+_SPECIAL[Window] = st.just(
+    Window(0, 10_000, ArmCounts(12, 1, 2, 1, latency=((3, 5), (9, 6))), ArmCounts(200, 1, 40, 1), mos=(-0.25,))
+)
 _SHARES = st.integers(0, FULL_BP)
 _WHERE = st.dictionaries(st.sampled_from(("region", "tier", "language", "header:x-plan")), TEXT, min_size=1)
 _SPECIAL[Segment] = st.builds(
@@ -107,7 +139,7 @@ _SPECIAL[RoutingTable] = st.builds(
     _SHARES,
 )
 
-_SAID = {"actor": "ci@example", "reason": "nightly build, 晩", "rollout": "hibari-2"}
+_SAID: Said = {"actor": "ci@example", "reason": "nightly build, 晩", "rollout": "hibari-2"}
 OLD = Release("hibari", "1.5.0", "hibari__1_5_0", f"sha256:{'5' * 64}", 44_100, 80.0, "2026-03-01T08:00:00Z")
 NEW = Release("hibari", "1.6.0", "hibari__1_6_0", f"sha256:{'6' * 64}", 44_100, 80, "2026-03-03T08:00:00Z")
 PLAN = Plan(
@@ -128,6 +160,26 @@ SAMPLES: tuple[AnyEvent, ...] = (
     StepStarted(**_SAID, step=0, weight_bp=500, due_ms=1_772_530_800_000),
     RouteSet(**_SAID, epoch=7, salt="hibari-2", arms=(Arm(Role.STABLE, OLD, 9500), Arm(Role.CANDIDATE, NEW, 500))),
     RouteApplied(**_SAID, router="gateway@a", epoch=7, applied_at_ms=1_772_530_800_001),
+    WindowMeasured(
+        **_SAID,
+        window=Window(
+            1_772_530_800_000,
+            1_772_530_810_000,
+            ArmCounts(25, 1, 5, 1, ((-4, 20), (3, 4)), ((-30, 24),), ((-60, 24),)),
+            ArmCounts(475, 1, 95, 1, ((-4, 470), (2, 4)), ((-31, 474),), ((-61, 474),)),
+            mos=(-0.125,),
+        ),
+        memory=Footprint(600_000_000, 500_000_000, MemorySource.PROCESS),
+        readings=(Reading("queue", value=2.5), Reading("lab", outcome=Outcome.PASS, reason="it sounds well")),
+    ),
+    GateJudged(
+        **_SAID,
+        gate="evidence",
+        outcome=Outcome.FAIL,
+        figures=(Figure("errors", 1234.5, 1000, 25),),
+        guilty=("errors",),
+    ),
+    RolloutWaiting(**_SAID, step=1, due_ms=1_772_530_900_000),
     RolloutPaused(**_SAID, hold_left_ms=1500),
     RolloutResumed(**_SAID, due_ms=1_772_530_800_000),
     RolloutPromoted(**_SAID, release=NEW, previous=None, guard_until_ms=1_772_530_800_000),

@@ -1,0 +1,148 @@
+"""
+How a rollout walks: its gates are asked at every window, and at the end of a hold they decide about the next step.
+
+A gate that fails takes the candidate back at once, whatever else is so. A gate that cannot say holds.
+"""
+
+from controller.core.calendar import opens_ms
+from controller.core.commands import ReportWindow
+from controller.core.draft import Draft
+from controller.core.events import GateJudged, RolloutWaiting, Trigger, WindowMeasured
+from controller.core.gate import Outcome, Verdict
+from controller.core.gates import Gate, GateKind
+from controller.core.judging import PROMOTION, answers, proof, stale
+from controller.core.plan import OnBlind, OnInconclusive, Until
+from controller.core.rollout import Rollout, is_news
+
+
+def measure(draft: Draft, command: ReportWindow) -> None:
+    """Take one window of measurements: record it, ask the gates, and go on if that is what the rollout waits for."""
+    rollout, window = draft.state.rollout, command.window
+    if rollout is None or rollout.id != command.rollout:
+        return
+    if not is_news(rollout, window.start_ms, window.end_ms, command.blind):
+        return
+    draft.add(
+        WindowMeasured(
+            **draft.said(),
+            window=window,
+            memory=command.memory,
+            readings=command.readings,
+            blind=command.blind,
+        )
+    )
+    look(draft)
+
+
+def look(draft: Draft) -> None:
+    """Ask the gates anew: a failing one takes the candidate back; when all pass, a rollout that waits goes on."""
+    rollout = draft.state.rollout
+    assert rollout is not None
+    if not _judge(draft, rollout.gates) and rollout.waiting and rollout.paused is None:
+        _go_on(draft, "what it waited for is there")
+
+
+def hold_ended(draft: Draft) -> None:
+    """Go on to the next step if everything allows it; otherwise wait, and say for what."""
+    rollout = draft.state.rollout
+    assert rollout is not None
+    if not _judge(draft, rollout.plan.gates_at(rollout.step)):
+        _go_on(draft, "the hold ended")
+
+
+def deadline(draft: Draft) -> None:
+    """End a rollout that waited too long for a step."""
+    rollout = draft.state.rollout
+    assert rollout is not None
+    missing = _missing(draft, rollout) or rollout.waiting
+    draft.abort(Trigger.PROGRESS_DEADLINE, f"step {rollout.step} did not end in time: {missing}")
+
+
+def blind(draft: Draft) -> None:
+    """Nothing was measured for too long: take a step back, or end the rollout when there is none behind it."""
+    rollout = draft.state.rollout
+    assert rollout is not None
+    why = f"blind: {rollout.blind or 'no measurement came'} for five minutes"
+    if rollout.plan.on_blind is OnBlind.STEP_BACK and rollout.step > 0:
+        return draft.enter_step(rollout.step - 1, why)
+    return draft.abort(Trigger.BLIND, why)
+
+
+def _judge(draft: Draft, gates: tuple[Gate, ...]) -> bool:
+    """Record the answers that changed; say whether one of them ended the rollout."""
+    rollout = draft.state.rollout
+    assert rollout is not None
+    for answer in answers(rollout, gates):
+        gate, verdict = answer.gate, answer.verdict
+        if verdict.outcome is not rollout.outcome(gate.name):
+            draft.add(_judged(draft, gate.name, verdict, dry_run=gate.dry_run))
+        if verdict.outcome is Outcome.FAIL and not gate.dry_run:
+            trigger = Trigger.EVIDENCE if gate.kind is GateKind.EVIDENCE else Trigger.GATE
+            draft.abort(trigger, verdict.reason, verdict.guilty)
+            return True
+    return False
+
+
+def _go_on(draft: Draft, why: str) -> None:
+    rollout = draft.state.rollout
+    assert rollout is not None
+    if missing := _missing(draft, rollout):
+        return _wait(draft, rollout, missing)
+    opens = opens_ms(rollout.plan.hours, draft.now_ms)
+    if opens > draft.now_ms:
+        return _wait_for_hour(draft, rollout, opens)
+    if rollout.at is not None and rollout.at.until is Until.EVIDENCE:
+        verdict = proof(rollout)
+        draft.add(_judged(draft, PROMOTION, verdict))
+        why = verdict.reason
+    return draft.enter_next_step(why)
+
+
+def _missing(draft: Draft, rollout: Rollout) -> str:
+    """Say what keeps the rollout in its step; "" when nothing does."""
+    found = [
+        answer.verdict.reason
+        for answer in answers(rollout, rollout.plan.gates_at(rollout.step))
+        if answer.verdict.outcome is not Outcome.PASS and not answer.gate.dry_run
+    ]
+    if rollout.at is not None and rollout.at.until is Until.EVIDENCE:
+        verdict = proof(rollout)
+        found += [verdict.reason] if verdict.outcome is not Outcome.PASS else []
+    if old := stale(rollout, draft.now_ms):
+        found.append(old)
+    return "; ".join(dict.fromkeys(found))
+
+
+def _wait(draft: Draft, rollout: Rollout, missing: str) -> None:
+    if rollout.plan.on_inconclusive is OnInconclusive.ROLLBACK:
+        return draft.abort(Trigger.PROGRESS_DEADLINE, f"the hold ended and its plan does not wait: {missing}")
+    if rollout.waiting and not rollout.closed:
+        return None
+    draft.add(RolloutWaiting(**draft.said(missing), step=rollout.step, due_ms=_deadline_ms(draft, rollout)))
+    return None
+
+
+def _wait_for_hour(draft: Draft, rollout: Rollout, opens: int) -> None:
+    if rollout.closed and rollout.timer is not None and rollout.timer.due_ms == opens:
+        return
+    why = "its plan does not let it widen at this hour"
+    draft.add(RolloutWaiting(**draft.said(why), step=rollout.step, due_ms=opens, closed=True))
+
+
+def _deadline_ms(draft: Draft, rollout: Rollout) -> int:
+    """Return when waiting ends, 0 for never."""
+    step = rollout.at
+    if step is not None and step.ceiling_s:
+        return rollout.step_began_ms + round(step.ceiling_s * 1000)
+    return draft.in_s(rollout.plan.progress_deadline_s) if rollout.plan.progress_deadline_s else 0
+
+
+def _judged(draft: Draft, gate: str, verdict: Verdict, *, dry_run: bool = False) -> GateJudged:
+    return GateJudged(
+        **draft.said(verdict.reason),
+        gate=gate,
+        outcome=verdict.outcome,
+        figures=verdict.evidence,
+        guilty=verdict.guilty,
+        dry_run=dry_run,
+    )
