@@ -59,7 +59,10 @@ class Evidence:
         now_s = self._clock()
         service = self._services.get(table.service)
         if service is None:
-            service = self._services[table.service] = _Service(BlockSize(now_s), {})
+            service = self._services[table.service] = _Service(table, BlockSize(now_s), {})
+        if table.epoch > service.table.epoch:
+            service.forget_all_but(table, service.table)
+            service.table = table
         if service.blocks.settle(table, now_s):
             service.drop_begun_blocks()
         service.blocks.note(source.arm, source.endpoint)
@@ -101,6 +104,13 @@ class _Series:
         self._filled = 0
         self._block_failed = False
 
+    def forget(self) -> None:
+        for outcome in _OUTCOMES:
+            self._metrics.root_requests.remove(*self._labels, outcome)
+            self._metrics.blocks.remove(*self._labels, outcome)
+        for measure, bucket in self._measured:
+            self._metrics.measured.remove(*self._labels, measure, str(bucket))
+
     def _bucket(self, measure: str, value: float) -> None:
         bucket = bucket_of(value)
         counter = self._measured.get((measure, bucket))
@@ -114,11 +124,19 @@ _OUTCOMES = ("ok", "failed")
 """By whether it failed."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Service:
+    table: RoutingTable
     blocks: BlockSize
     series: dict[Source, _Series]
 
     def drop_begun_blocks(self) -> None:
         for series in self.series.values():
             series.drop_begun_block()
+
+    def forget_all_but(self, *tables: RoutingTable) -> None:
+        # A release leaves some hundred series behind, and a gateway lives through many releases. Those of the table
+        # before stay, so that the last that was counted is still read.
+        known = {arm.release.version for table in tables for arm in table.arms}
+        for source in [source for source in self.series if source.release not in known]:
+            self.series.pop(source).forget()

@@ -269,6 +269,25 @@ def test_answer_to_an_older_table_changes_no_size(known: Counting) -> None:
     assert known.blocks("stable") == (7, 0)
 
 
+def test_release_that_left_two_tables_ago_is_forgotten(known: Counting) -> None:
+    """What was counted of a release can be read through the next table, and is gone with the one after that."""
+
+    def releases() -> set[str]:
+        names = ("segue_root_requests_total", "segue_blocks_total", "segue_measured_total")
+        return {
+            release for name in names for release, _, _ in counted(known.metrics, name, "release", "arm", "service")
+        }
+
+    for epoch, expected in ((2, {"v1", "v2"}), (3, {"v1"}), (4, {"v1"})):
+        known.table = table(epoch, stable=known.table.arms[0].release)
+        known.end("stable")
+        assert releases() == expected
+    known.table = known.tables(5)
+    known.end("candidate")
+    found = counted(known.metrics, "segue_root_requests_total", "release", "arm", "outcome")
+    assert found["v2", "candidate", "ok"] == 1
+
+
 def test_buckets_agree_with_the_engine() -> None:
     """Every value lies in the bucket that the evidence engine would put it into."""
     counting = Counting()
