@@ -68,6 +68,11 @@ class Admission(Generic[K]):
                 raise Crowded(waited=True) from None
             raise
 
+    def free(self, key: K) -> int:
+        """Return how many places are free just now; nobody waits while one is."""
+        door = self._doors.get(key)
+        return self._limits.concurrent - (door.inside if door else 0)
+
     def leave(self, key: K) -> None:
         """Give the place to whoever waits longest, of both lines in turn, or free it."""
         door = self._doors[key]

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from controller.gateway import about
 from controller.gateway.admission import Limits
@@ -11,6 +11,7 @@ from controller.gateway.encode import Encoders
 from controller.gateway.engine import Engine
 from controller.gateway.follow import Follows
 from controller.gateway.metrics import Metrics
+from controller.gateway.mirror import Copies, Mirror
 from controller.gateway.page import page
 from controller.gateway.problem import Problem
 from controller.gateway.speak import Speaker
@@ -20,7 +21,11 @@ from controller.gateway.tables import Tables
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What the application is made from. timeout_s: how long a release may take over one group of sentences."""
+    """
+    What the application is made from.
+
+    timeout_s: how long a release may take over one group of sentences. copies: to be ended when serving has ended.
+    """
 
     tables: Tables
     follower: Follows
@@ -29,12 +34,14 @@ class Parts:
     encoders: Encoders
     timeout_s: float
     limits: Limits | None = None
+    copies: Copies = field(default_factory=Copies)
 
 
 def make_app(parts: Parts) -> App:
-    """Return the application: every route, and nothing that runs by itself."""
+    """Return the application: every route, and nothing that runs by itself but parts.copies."""
     speaker = Speaker(parts.engine, parts.metrics, timeout_s=parts.timeout_s, limits=parts.limits)
-    speech = Speech(parts.tables, speaker, parts.encoders, parts.metrics)
+    mirror = Mirror(speaker.means, parts.tables, parts.copies)
+    speech = Speech(parts.tables, speaker, mirror, parts.encoders, parts.metrics)
     pages = _pages(parts)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:

@@ -24,7 +24,8 @@ class Utterance:
     What is to be spoken, and by whom.
 
     table: the one of the pick; an utterance does not notice a swap. groups: the text in groups of sentences.
-    characters: of the whole text. exact: the caller named the release, so no other may answer.
+    characters: of the whole text. ahead: how many groups are spoken before the answer begins. exact: the caller named
+    the release, so no other may answer. mirrored: the candidate is to speak a copy that nobody hears.
     """
 
     table: RoutingTable
@@ -32,7 +33,9 @@ class Utterance:
     groups: tuple[str, ...]
     speed: float
     characters: int
+    ahead: int
     exact: bool = False
+    mirrored: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,7 @@ class Attempt:
     See the module. `begin`, then perhaps `rest`, and always `leave`.
 
     failed_over_from: the arm that was picked, when this one answers in its stead.
+    copied: nobody hears it.
     audio: int16 samples of the groups that were spoken ahead.
     """
 
@@ -60,6 +64,7 @@ class Attempt:
     utterance: Utterance
     arm: Arm
     failed_over_from: Arm | None = None
+    copied: bool = False
     audio: list[Samples] = field(default_factory=list)
     _began_s: float = field(default_factory=time.perf_counter)
     _waited_s: float = 0.0
@@ -71,8 +76,8 @@ class Attempt:
     _succeeded: bool = False
     _fault: ReleaseFault | None = None
 
-    async def begin(self, ahead: int) -> None:
-        """Take a place and speak the first `ahead` groups. Raises ReleaseFault or Crowded, and holds no place then."""
+    async def begin(self) -> None:
+        """Take a place and speak the groups ahead. Raises ReleaseFault or Crowded, and holds no place then."""
         try:
             await self.means.admission.enter(self._place, guest=self.failed_over_from is not None)
         except Crowded:
@@ -82,14 +87,14 @@ class Attempt:
         self._inside = True
         self._waited_s = time.perf_counter() - self._began_s
         try:
-            for group in self.utterance.groups[:ahead]:
+            for group in self.utterance.groups[: self.utterance.ahead]:
                 self.audio.append(await self._infer(group))
         except BaseException as error:
             if isinstance(error, ReleaseFault):
                 self._ended(None)
             self.leave()
             raise
-        if ahead >= len(self.utterance.groups):
+        if self.utterance.ahead >= len(self.utterance.groups):
             self._succeed()
 
     async def rest(self) -> AsyncIterator[Samples]:
@@ -130,6 +135,8 @@ class Attempt:
 
     @property
     def _arm(self) -> str:
+        if self.copied:
+            return "mirror"
         # Testers choose their release, so they say nothing about the share that chance gave it: an arm of their own.
         return Why.FORCED if self.utterance.pick.why is Why.FORCED else self.arm.role
 
@@ -159,8 +166,6 @@ class Attempt:
         try:
             return await self._infer(group)
         except ReleaseFault:
-            service, release = self._place
-            self.means.metrics.broken_streams.labels(service, release.version).inc()
             self._ended(None)
             raise
 

@@ -60,4 +60,7 @@ class BlockSize:
 
 def _due(table: RoutingTable) -> float:
     candidate = table.arm(Role.CANDIDATE)
-    return candidate.weight_bp / FULL_BP if candidate else 0.0
+    if candidate is None:
+        return 0.0
+    share = candidate.weight_bp / FULL_BP
+    return share + (1 - share) * table.mirror_bp / FULL_BP

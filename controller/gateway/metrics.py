@@ -69,6 +69,12 @@ class Metrics:
             ("service", "release"),
             registry=registry,
         )
+        self.mirror_dropped = Counter(
+            "segue_mirror_dropped_total",
+            "Requests that were to be copied to this release and were not, because it or the mirror was busy.",
+            ("service", "release"),
+            registry=registry,
+        )
         self.audio_check_failures = Counter(
             "segue_audio_check_failures_total",
             "Answers that are plainly wrong as audio.",

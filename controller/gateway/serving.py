@@ -16,6 +16,7 @@ from controller.gateway.encode import Encoders
 from controller.gateway.follow import Follower
 from controller.gateway.keep import Keeper, TableFile
 from controller.gateway.metrics import Metrics
+from controller.gateway.mirror import Copies
 from controller.gateway.report import Reporter
 from controller.gateway.tables import Tables
 from controller.gateway.triton import TritonEngine
@@ -52,7 +53,8 @@ async def serve(settings: Settings) -> None:
     follower = Follower(settings.kafka, settings.topic_prefix, tables, applied)
     metrics.watch_age(follower.age_s)
     encoders = Encoders()
-    app = make_app(Parts(tables, follower, engine, metrics, encoders, settings.release_timeout_s))
+    copies = Copies()
+    app = make_app(Parts(tables, follower, engine, metrics, encoders, settings.release_timeout_s, copies=copies))
     tasks = [asyncio.create_task(part.run()) for part in (follower, reporter, keeper)]
     try:
         await _listen(_Server(_config(app, settings)), listener)
@@ -60,6 +62,7 @@ async def serve(settings: Settings) -> None:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await copies.end()
         encoders.close()
         engine.close()
 

@@ -29,42 +29,42 @@ class Speaker:
         """timeout_s: how long a release may take over one group of sentences."""
         self._metrics = metrics
         admission: Admission[Place] = Admission(limits or Limits(), self._count_inside)
-        self._means = Means(engine, metrics, admission, FailoverBudget(), Evidence(metrics), timeout_s)
+        self.means = Means(engine, metrics, admission, FailoverBudget(), Evidence(metrics), timeout_s)
 
     @asynccontextmanager
-    async def speaking(self, utterance: Utterance, ahead: int) -> AsyncIterator[Attempt]:
+    async def speaking(self, utterance: Utterance) -> AsyncIterator[Attempt]:
         """
-        Give the attempt that works, with the audio of its first `ahead` groups at hand and its place held.
+        Give the attempt that works, with the audio that is spoken ahead at hand and its place held.
 
         Raises ReleaseFault when no release that may answer can, and Crowded when there is no place: always before
         anything was given, so that the caller can still be told.
         """
-        attempt = await self._begin(utterance, ahead)
+        attempt = await self._begin(utterance)
         try:
             yield attempt
         finally:
             attempt.leave()
 
-    async def _begin(self, utterance: Utterance, ahead: int) -> Attempt:
+    async def _begin(self, utterance: Utterance) -> Attempt:
         picked = utterance.pick.arm
-        attempt = Attempt(self._means, utterance, picked)
+        attempt = Attempt(self.means, utterance, picked)
         others = _others(utterance)
         while True:
             try:
-                await attempt.begin(ahead)
+                await attempt.begin()
             except (ReleaseFault, Crowded) as fault:
                 following = self._next(utterance, others)
                 if following is None:
                     raise
                 self._note(utterance, attempt.arm, following, fault)
-                attempt = Attempt(self._means, utterance, following, failed_over_from=picked)
+                attempt = Attempt(self.means, utterance, following, failed_over_from=picked)
             else:
                 return attempt
 
     def _next(self, utterance: Utterance, others: list[Arm]) -> Arm | None:
         while others:
             arm = others.pop(0)
-            if self._means.budget.allows((utterance.table.service, arm.release)):
+            if self.means.budget.allows((utterance.table.service, arm.release)):
                 return arm
         return None
 

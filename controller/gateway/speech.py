@@ -22,6 +22,7 @@ from controller.gateway.caller import Caller, read_caller
 from controller.gateway.encode import Encoder, Encoders, Samples, content_type
 from controller.gateway.engine import EngineAway, ModelTimedOut, NotLoaded, ReleaseFault
 from controller.gateway.metrics import Metrics
+from controller.gateway.mirror import Mirror, mirrored
 from controller.gateway.problem import Problem, retry_after
 from controller.gateway.request import SpeechRequest, read_request
 from controller.gateway.sentences import sentence_groups
@@ -43,15 +44,17 @@ _Piece = Samples | Exception | None
 class Speech:
     """The endpoint. Every request ends in exactly one count of segue_user_requests_total."""
 
-    def __init__(self, tables: Tables, speaker: Speaker, encoders: Encoders, metrics: Metrics) -> None:
+    def __init__(self, tables: Tables, speaker: Speaker, mirror: Mirror, encoders: Encoders, metrics: Metrics) -> None:
         self._tables = tables
         self._speaker = speaker
+        self._mirror = mirror
         self._encoders = encoders
         self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         service, code = "", 500
+        utterance = None
         try:
             request = read_request(await read_body(receive, _MOST_BODY_BYTES))
             table = self._known(request)
@@ -70,6 +73,8 @@ class Speech:
             await answer_problem(send, problem)
         finally:
             self._metrics.user_requests.labels(service, str(code)).inc()
+        if utterance is not None and code != _CALLER_LEFT:
+            self._mirror.offer(utterance)
 
     def _known(self, request: SpeechRequest) -> RoutingTable:
         table = self._tables.get(request.service)
@@ -80,14 +85,14 @@ class Speech:
 
     async def _whole(self, send: Send, request: SpeechRequest, utterance: Utterance, caller: Caller) -> int:
         # Nothing is sent before the last group is spoken: up to then another release can take over unheard.
-        async with self._speaker.speaking(utterance, ahead=len(utterance.groups)) as attempt:
+        async with self._speaker.speaking(utterance) as attempt:
             rate_hz = attempt.arm.release.sample_rate_hz
             body = await self._encoders.whole(request.format, rate_hz, attempt.audio)
         await answer(send, 200, _headers(request, utterance, attempt, caller), body)
         return 200
 
     async def _stream(self, send: Send, request: SpeechRequest, utterance: Utterance, caller: Caller) -> int:
-        async with self._speaker.speaking(utterance, ahead=1) as attempt:
+        async with self._speaker.speaking(utterance) as attempt:
             headers = _headers(request, utterance, attempt, caller)
             await send({"type": "http.response.start", "status": 200, "headers": headers})
             # The release works ahead of a caller who listens slowly, and is free again when it is done. What waits
@@ -106,11 +111,13 @@ class Speech:
             raise piece
         # An answer that is left incomplete makes the server break the connection: the caller must not take what came
         # so far for the whole.
+        service, release = utterance.table.service, attempt.arm.release.version
+        self._metrics.broken_streams.labels(service, release).inc()
         log.error(
             "broke off a stream: its release failed after the first byte",
             extra={
-                "service": utterance.table.service,
-                "release": attempt.arm.release.version,
+                "service": service,
+                "release": release,
                 "epoch": utterance.table.epoch,
                 "fault": str(piece),
             },
@@ -154,8 +161,16 @@ def _utterance(request: SpeechRequest, table: RoutingTable, caller: Caller) -> U
         name = table.force.header
         raise Problem(404, f"{name} names no release of {table.service}; there is: {there}", code="release_not_found")
     groups = sentence_groups(request.text)
-    exact = caller.asked.wanted is not None
-    return Utterance(table, chosen, groups, request.speed, len(request.text), exact)
+    return Utterance(
+        table,
+        chosen,
+        groups,
+        request.speed,
+        len(request.text),
+        ahead=1 if request.stream else len(groups),
+        exact=caller.asked.wanted is not None,
+        mirrored=mirrored(table, chosen, caller.asked.user),
+    )
 
 
 def _headers(request: SpeechRequest, utterance: Utterance, attempt: Attempt, caller: Caller) -> Headers:

@@ -16,6 +16,7 @@ from controller.gateway.app import Parts, make_app
 from controller.gateway.encode import Encoders
 from controller.gateway.engine import Engine
 from controller.gateway.metrics import Metrics
+from controller.gateway.mirror import Copies
 from controller.gateway.tables import Tables
 from controller.parts.ports import LOOPBACK, free_port
 
@@ -61,6 +62,7 @@ class Gateway:
     tables: Tables
     metrics: Metrics
     http: aiohttp.ClientSession
+    copies: Copies
 
     async def say(self, text: str = "Hello there.", **more: object) -> tuple[aiohttp.ClientResponse, bytes]:
         """Speak; keywords are fields of the body, but `headers`."""
@@ -82,7 +84,8 @@ async def gateway(
     metrics = Metrics()
     known = Tables(metrics, tables)
     encoders = Encoders()
-    app = make_app(Parts(known, Known(), engine, metrics, encoders, timeout_s, limits))
+    copies = Copies()
+    app = make_app(Parts(known, Known(), engine, metrics, encoders, timeout_s, limits, copies))
     port = free_port()
     config = uvicorn.Config(app, LOOPBACK, port, http="httptools", ws="none", lifespan="off", log_config=None)
     server = uvicorn.Server(config)
@@ -92,10 +95,11 @@ async def gateway(
         # "unsafe": a jar that keeps cookies of an address without a name, as browsers do.
         jar, connector = aiohttp.CookieJar(unsafe=True), aiohttp.TCPConnector(limit=0)
         async with aiohttp.ClientSession(f"http://{LOOPBACK}:{port}", connector=connector, cookie_jar=jar) as http:
-            yield Gateway(known, metrics, http)
+            yield Gateway(known, metrics, http, copies)
     finally:
         server.should_exit = True
         await serving
+        await copies.end()
         encoders.close()
 
 

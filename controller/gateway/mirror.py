@@ -1,0 +1,114 @@
+"""
+Copies of stable's requests that the candidate speaks, measured and thrown away: what it would do, before any user.
+
+A copy begins when its user was answered, and nobody waits for it. It takes no place from the candidate's own users: it
+begins only while a place would be free at once, stands in no line, and is not counted in the places that users take.
+What it costs is bounded: no more than MOST_COPIES of a service are at work, and what is over that is dropped and
+counted. Copies never fail over, and their failures spend no release's fail-over budget.
+"""
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+from dataclasses import replace
+from hashlib import blake2b
+from typing import Any, Final
+
+from controller.core.names import FULL_BP
+from controller.core.routing import Arm, Pick, Role, RoutingTable, Why
+from controller.gateway.admission import Admission, Limits
+from controller.gateway.attempt import Attempt, Means, Place, Utterance
+from controller.gateway.budget import FailoverBudget
+from controller.gateway.engine import ReleaseFault
+from controller.gateway.tables import Tables
+
+log = logging.getLogger(__name__)
+
+MOST_COPIES: Final = 4
+"""Of one service at a time, in one gateway."""
+
+
+def mirrored(table: RoutingTable, chosen: Pick, user: str) -> bool:
+    """
+    Say whether a request is to be copied: one that chance gave to stable, of the share of users that is mirrored.
+
+    Always of the same users; they are drawn apart from those who hear the candidate.
+    """
+    if not table.mirror_bp or chosen.arm.role is not Role.STABLE or chosen.why is Why.FORCED:
+        return False
+    # As the sticky bucket is drawn, but for `person`: with that one, mirrored users would be the next who hear it.
+    hash = blake2b(user.encode("utf-8", "surrogatepass"), digest_size=8, key=table.salt.encode()[:64], person=b"mirror")
+    return int.from_bytes(hash.digest(), "big") % FULL_BP < table.mirror_bp
+
+
+class Copies:
+    """The copies at work, by service. Whoever serves the application ends them."""
+
+    def __init__(self) -> None:
+        self._tasks: dict[str, set[asyncio.Task[None]]] = {}
+
+    def at_work(self, service: str) -> int:
+        """Return how many of a service are at work."""
+        return len(self._tasks.get(service, ()))
+
+    def start(self, service: str, copy: Coroutine[Any, Any, None]) -> None:
+        """Let a copy work by itself."""
+        tasks = self._tasks.setdefault(service, set())
+        task = asyncio.create_task(copy)
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+
+    async def end(self) -> None:
+        """Cancel all that are at work, and wait until they are gone."""
+        tasks = [task for tasks in self._tasks.values() for task in tasks]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+class Mirror:
+    """Whoever decides what is copied, and lets the candidate speak it."""
+
+    def __init__(self, means: Means, tables: Tables, copies: Copies) -> None:
+        """means: of the users' own attempts. tables: those in use."""
+        self._users = means.admission
+        self._tables = tables
+        self._copies = copies
+        self._dropped = means.metrics.mirror_dropped
+        admission: Admission[Place] = Admission(Limits(concurrent=MOST_COPIES, waiting=0), _unseen)
+        self._means = replace(means, admission=admission, budget=FailoverBudget())
+
+    def offer(self, utterance: Utterance) -> None:
+        """Copy an utterance whose user was answered, if it is to be copied; returns at once and raises nothing."""
+        if not utterance.mirrored:
+            return
+        table = utterance.table
+        candidate = table.arm(Role.CANDIDATE)
+        if candidate is None or self._tables.get(table.service) is not table:
+            # A candidate that was taken back while its user was answered is asked for nothing more.
+            return
+        at_work = self._copies.at_work(table.service)
+        free = self._users.free((table.service, candidate.release)) - at_work
+        if at_work >= MOST_COPIES or free <= 0:
+            self._dropped.labels(table.service, candidate.release.version).inc()
+            return
+        self._copies.start(table.service, self._speak(utterance, candidate))
+
+    async def _speak(self, utterance: Utterance, candidate: Arm) -> None:
+        attempt = Attempt(self._means, utterance, candidate, copied=True)
+        try:
+            # In the steps of the original, or the two could not be compared.
+            await attempt.begin()
+            async for _ in attempt.rest():
+                pass
+        except ReleaseFault:
+            # It was counted, and that is all it was for.
+            pass
+        except Exception:
+            log.exception("a mirrored copy broke", extra={"service": utterance.table.service})
+        finally:
+            attempt.leave()
+
+
+def _unseen(_place: Place, _inside: int) -> None:
+    """Tell nobody: segue_inflight is about users."""
