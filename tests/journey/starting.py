@@ -24,7 +24,7 @@ def running_world(folder: Path, store: str, database_url: str, parts: Collection
             repository=folder / "models",
             database_url=database_url,
             notify_webhook=people.url,
-            drain_s=1,
+            drain_s=2,
             probe_every_s=2,
         )
         tree = stack.enter_context(start_tree(settings, parts=parts, free_ports=True, pace=FAST))
