@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from sqlalchemy import Connection, Executable, bindparam, exists, insert, select, update
+from sqlalchemy import Connection, Executable, bindparam, exists, func, insert, select, update
 
 from controller.core.events import (
     AnyEvent,
@@ -65,6 +65,7 @@ def _rows(link: Link) -> Iterator[tuple[str, Values]]:
                 "step started",
                 {
                     "rollout": event.rollout,
+                    "position": link.fact.position,
                     "step": event.step,
                     "weight_bp": event.weight_bp,
                     "started_at": at,
@@ -78,7 +79,7 @@ def _rows(link: Link) -> Iterator[tuple[str, Values]]:
             preparing = rollout is not None and rollout.phase is Phase.PREPARING
             yield from _paused_or_resumed(event.rollout, "preparing" if preparing else "holding", link.state)
             if rollout is not None and not preparing:
-                yield "step moved", {"in_rollout": event.rollout, "at_step": rollout.step, "due_at": event.due_ms}
+                yield "step moved", {"in_rollout": event.rollout, "due_at": event.due_ms}
         case RolloutPromoted():
             yield "rollout ended", _ended(event, "promoted", FULL_BP, at)
             yield "release promoted", _became(event.release, service, at)
@@ -201,6 +202,7 @@ _NEW_RELEASE = insert(releases).from_select(
         )
     ),
 )
+_ENTERED = steps.alias()
 _ROLLOUT = update(rollouts).where(rollouts.c.rollout == bindparam("of_rollout"))
 _BY_DIGEST = update(releases).where(
     releases.c.service == bindparam("of_service"), releases.c.digest == bindparam("of_digest")
@@ -223,7 +225,11 @@ _STATEMENTS: Final[dict[str, Executable]] = {
     ),
     "step started": insert(steps),
     "step moved": update(steps)
-    .where(steps.c.rollout == bindparam("in_rollout"), steps.c.step == bindparam("at_step"))
+    .where(
+        steps.c.rollout == bindparam("in_rollout"),
+        steps.c.position
+        == select(func.max(_ENTERED.c.position)).where(_ENTERED.c.rollout == bindparam("in_rollout")).scalar_subquery(),
+    )
     .values(due_at=bindparam("due_at")),
     "route set": insert(routes),
     "release requested": _NEW_RELEASE,

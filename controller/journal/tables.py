@@ -183,13 +183,14 @@ steps = Table(
     "steps",
     metadata,
     Column("rollout", Text, nullable=False),
+    Column("position", BigInteger, nullable=False),
     Column("step", Integer, nullable=False),
     Column("weight_bp", Integer, nullable=False),
     Column("started_at", Instant, nullable=False),
     Column("due_at", Instant, nullable=False),
-    PrimaryKeyConstraint("rollout", "step", name="steps_rollout_step"),
+    PrimaryKeyConstraint("rollout", "position", name="steps_rollout_position"),
 )
-"""Every step a candidate entered, and when its hold ends or ended (a pause moves that)."""
+"""Every step a candidate entered, perhaps again, and when its hold ends or ended (a pause moves that)."""
 
 routes = Table(
     "routes",

@@ -159,7 +159,7 @@ _ROLLOUTS: Final = (
 _STEPS: Final = (
     select(*(tables.steps.c[name] for name in Step.__slots__))
     .where(tables.steps.c.rollout == bindparam("id"))
-    .order_by(tables.steps.c.step)
+    .order_by(tables.steps.c.position)
 )
 
 

@@ -121,7 +121,7 @@ class RouteIsApplied(Reported):
 class TimerElapsed(Reported):
     """A timer came due. epoch: which setting of it."""
 
-    kind: Literal["readiness", "hold", "guard"]
+    kind: Literal["readiness", "hold", "guard", "deadline", "blind"]
     epoch: Count
 
     def command(self) -> ElapseTimer:

@@ -4,17 +4,19 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection
+from sqlalchemy import Connection, bindparam, insert, select, text
 
 from controller.core.errors import Broken, Malformed, Unavailable
 from controller.handle import handle
 from controller.journal import Store, open_store, schema
+from controller.journal.database import database
 from controller.journal.schema import upgrade
-from controller.journal.tables import metadata
+from controller.journal.tables import journal, metadata, steps
 from controller.parts.postgres import Postgres
 from tests.journal.messages import installed
 
@@ -40,14 +42,14 @@ def test_the_newest_revision_is_alembics_head() -> None:
 async def test_a_store_without_schema_says_what_to_do(tmp_path: Path, cluster: Postgres) -> None:
     """Starting before the first upgrade names the command."""
     empty = cluster.create("empty")
-    with pytest.raises(Broken, match="has no schema yet; this Segue needs 0001: run `segue db upgrade`"):
+    with pytest.raises(Broken, match="has no schema yet; this Segue needs 0002: run `segue db upgrade`"):
         await open_store(empty)
     cluster.drop("empty")
     with pytest.raises(Broken, match=r"there is no database .*new\.db: run `segue db upgrade`"):
         await open_store(f"sqlite:///{tmp_path}/new.db")
     assert not (tmp_path / "new.db").exists()
     (tmp_path / "old.db").touch()
-    with pytest.raises(Broken, match="has no schema yet; this Segue needs 0001: run `segue db upgrade`"):
+    with pytest.raises(Broken, match="has no schema yet; this Segue needs 0002: run `segue db upgrade`"):
         await open_store(f"sqlite:///{tmp_path}/old.db")
 
 
@@ -62,7 +64,7 @@ async def test_a_store_of_a_newer_segue_says_which_to_install(store: Store, url:
         )
 
     await store.write(from_the_future)
-    with pytest.raises(Broken, match=r"has schema 0099; .* up to 0001: install Segue 9\.9\.0 or later"):
+    with pytest.raises(Broken, match=r"has schema 0099; .* up to 0002: install Segue 9\.9\.0 or later"):
         await open_store(url)
     with pytest.raises(Broken, match=r"install Segue 9\.9\.0 or later"):
         upgrade(url)
@@ -74,6 +76,37 @@ async def test_upgrading_again_changes_nothing(store: Store, url: str) -> None:
     upgrade(url)
     assert (await handle(store, installed())).facts == ()
     assert len(done.facts) == 4
+
+
+async def test_steps_survive_their_new_key(tmp_path: Path, cluster: Postgres) -> None:
+    """A store that holds a running rollout is upgraded with the steps it entered, each under the fact that made it."""
+    for url in (f"sqlite:///{tmp_path}/steps.db", cluster.create("steps")):
+        made = database(url)
+        await made.write(_first_schema)
+        await made.close()
+        upgrade(url)
+        store = await open_store(url)
+        entered = select(steps.c.position, steps.c.step, steps.c.weight_bp).order_by(steps.c.position)
+        assert [tuple(row) for row in await store.rows(entered, {})] == [(6, 0, 500), (9, 1, 5000)]
+        await store.close()
+    cluster.drop("steps")
+
+
+_FORMER = text(
+    "INSERT INTO steps (rollout, step, weight_bp, started_at, due_at) VALUES ('hibari-2', :step, :weight_bp, :at, :at)"
+).bindparams(bindparam("at", type_=steps.c.started_at.type))
+
+
+def _first_schema(connection: Connection) -> None:
+    config = Config(attributes={"connection": connection})
+    config.set_main_option("script_location", str(Path(schema.__file__).parents[2] / "migrations"))
+    command.upgrade(config, "0001")
+    said = {"actor": "a", "reason": "r", "cause": "c", "rollout": "hibari-2", "body": "{}", "prev_hash": "", "hash": ""}
+    times = {"at_ms": 1, "occurred_at": 1, "recorded_at": 1}
+    fact = {"stream": "hibari", "type": "StepStarted", "schema": 1, **said, **times}
+    connection.execute(insert(journal), [{**fact, "position": at, "id": f"hibari/{at}"} for at in (6, 9)])
+    for step, weight_bp in ((0, 500), (1, 5000)):
+        connection.execute(_FORMER, {"step": step, "weight_bp": weight_bp, "at": 1})
 
 
 def test_two_upgrades_at_once_are_one(tmp_path: Path, cluster: Postgres) -> None:

@@ -1,0 +1,95 @@
+"""A rollout that is walked by measurements: what stores keep of it, and that a replay gives the same bytes."""
+
+from dataclasses import replace
+
+from controller.core.commands import ElapseTimer, RequestRollout, TimerKind
+from controller.core.events import GateJudged
+from controller.core.plan import WATCHED, Plan, Step
+from controller.core.state import timers
+from controller.handle import handle
+from controller.journal import Store, tables, views
+from controller.journal.rebuild import rebuild
+from controller.replay import fingerprint, replay_sql
+from controller.wire.inbound import Input
+from controller.wire.messages import MessageType
+from tests.journal.messages import SERVICE, installed, message, ready, requested
+from tests.journal.sight import READ_TABLES, rows, sight
+
+PLAN = Plan("watched", (Step(500, 20), Step(5000, 20)), gates=WATCHED[:1])
+BEGAN_MS = 11_000
+
+
+def counted(failures: int) -> dict[str, object]:
+    """Return an arm's ten seconds: 500 requests, of which some failed."""
+    spoken = {name: [[-33, 300], [-30, 150], [-10, 50 - failures]] for name in ("latency", "ttfa", "rtf")}
+    return {"requests": 500, "failures": failures, "blocks": 50, "failed_blocks": failures, **spoken}
+
+
+def measured(number: int, failures: int = 1) -> Input:
+    """The ten seconds that end `number` times ten seconds after the first step began."""
+    end_ms = BEGAN_MS + number * 10_000
+    data = {
+        "rollout": "hibari-2",
+        "start_ms": end_ms - 10_000,
+        "end_ms": end_ms,
+        "candidate": counted(failures),
+        "stable": counted(1),
+    }
+    return message(MessageType.WINDOW, f"window/hibari-2/{end_ms}", end_ms + 1_000, data)
+
+
+def watched() -> list[Input]:
+    """Return the messages after which 1.5.0 stands in the first step of a plan that asks for evidence."""
+    asked = requested("1.5.0", 10_000)
+    assert isinstance(asked.command, RequestRollout)
+    return [*installed(), replace(asked, command=replace(asked.command, plan=PLAN)), ready("1.5.0", BEGAN_MS)]
+
+
+async def elapse(store: Store, kind: TimerKind, at_ms: int) -> None:
+    """Let the service's timer of this kind come due."""
+    found = await views.service(store, SERVICE)
+    assert found is not None
+    (epoch,) = (timer.epoch for timer in timers(found.state) if timer.kind is kind)
+    one = message(MessageType.ELAPSED, f"timer/{kind}/{epoch}", at_ms, {"kind": kind.value, "epoch": epoch})
+    assert isinstance(one.command, ElapseTimer)
+    await handle(store, [one])
+
+
+async def test_step_taken_back_is_entered_again(store: Store) -> None:
+    """A rollout that goes blind takes a step back; the table of steps has every entry, and can be made anew."""
+    await handle(store, [*watched(), measured(1), measured(2)])
+    await elapse(store, TimerKind.HOLD, 32_000)
+    await elapse(store, TimerKind.BLIND, 400_000)
+    rollout = await views.rollout(store, "hibari-2")
+    assert rollout is not None
+    assert [(step.step, step.weight_bp, step.due_at) for step in rollout.steps] == [
+        (0, 500, 31_000),
+        (1, 5000, 52_000),
+        (0, 500, 420_000),
+    ]
+    before = await sight(store, *READ_TABLES, tables.timers)
+    await rebuild(store)
+    assert await sight(store, *READ_TABLES, tables.timers) == before
+
+
+async def test_evidence_is_folded_alike_by_store_and_replay(store: Store) -> None:
+    """The state with all its evidence follows from the facts alone, byte for byte, and so does what it proves."""
+    for number in range(1, 6):
+        await handle(store, [measured(number)] if number > 1 else [*watched(), measured(1)])
+    live = await views.service(store, SERVICE)
+    assert live is not None
+    assert live.state.rollout is not None
+    assert live.state.rollout.evidence is not None
+    assert fingerprint((await replay_sql(store))[SERVICE]).position == live.position
+    assert (await replay_sql(store))[SERVICE].state == live.state
+    done = await handle(store, [measured(number, failures=25) for number in range(6, 12)])
+    (condemned,) = [f.event for f in done.facts if isinstance(f.event, GateJudged) and f.event.outcome == "fail"]
+    assert condemned.guilty
+    (row,) = [row for row in await rows(store, tables.rollouts) if row["rollout"] == "hibari-2"]
+    assert (row["status"], row["trigger"]) == ("aborted", "evidence")
+
+
+async def test_window_that_comes_twice_is_quiet(store: Store) -> None:
+    """Two observers measure the same window under one name; it counts once."""
+    await handle(store, [*watched(), measured(1)])
+    assert (await handle(store, [measured(1)])).facts == ()
