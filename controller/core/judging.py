@@ -13,9 +13,6 @@ from controller.core.plan import Until
 from controller.core.readings import judge_reading
 from controller.core.rollout import Rollout
 
-PROMOTION = "promotion"
-"""The name under which the proof that a candidate is good enough is recorded."""
-
 
 @dataclass(frozen=True, slots=True)
 class Answer:

@@ -14,6 +14,9 @@ from controller.core.routing import Segment
 
 _YEAR_S: Final = 366 * 86_400
 
+PROMOTION: Final = "promotion"
+"""The name under which the proof that a candidate is good enough is recorded; no gate may have it."""
+
 MEASURED: Final = Rules(metrics=(Metric.ERRORS, Metric.LATENCY, Metric.TTFA, Metric.RTF))
 """What a gateway measures of every request; scores come only from those who have them."""
 
@@ -160,8 +163,8 @@ class Plan:
             if not 0 <= getattr(self, name) <= _YEAR_S:
                 raise ValueError(f"{name} is {getattr(self, name)}; allowed: 0 to {_YEAR_S} seconds")
         names = [gate.name for gate in self.gates]
-        if len(set(names)) != len(names):
-            raise ValueError(f"gates are called {names}; allowed: each name once")
+        if len(set(names)) != len(names) or PROMOTION in names:
+            raise ValueError(f"gates are called {names}; allowed: each name once, and not {PROMOTION!r}")
         for number, step in enumerate(self.steps):
             if unknown := [name for name in step.gates if name not in names]:
                 raise ValueError(f"steps.{number}.gates names {unknown}; there is: {', '.join(names) or 'no gate'}")

@@ -13,7 +13,7 @@ from controller.core.evidence.sight import BLIND_AFTER_MS
 from controller.core.gate import Outcome
 from controller.core.gates import Gate, GateKind
 from controller.core.names import Release
-from controller.core.plan import OnBlind, Plan, Step
+from controller.core.plan import PROMOTION, OnBlind, Plan, Step
 from controller.core.readings import MemorySource, Standing, note
 
 NOTHING_READ: Final = Memory()
@@ -174,6 +174,12 @@ def judged(rollout: Rollout, gate: str, outcome: Outcome) -> Rollout:
     """Note what a gate answered."""
     others = tuple(one for one in rollout.judged if one.gate != gate)
     return replace(rollout, judged=(*others, Judged(gate, outcome)))
+
+
+def asked_anew(rollout: Rollout) -> tuple[Judged, ...]:
+    """Return what gates answered without those that every step asks for itself."""
+    anew = (*rollout.plan.inline, PROMOTION)
+    return tuple(one for one in rollout.judged if one.gate not in anew)
 
 
 def _compares(plan: Plan) -> bool:

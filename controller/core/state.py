@@ -37,7 +37,7 @@ from controller.core.events import (
 )
 from controller.core.names import Release
 from controller.core.plan import AlertPolicy
-from controller.core.rollout import Phase, Rollout, Timer, judged, measured
+from controller.core.rollout import Phase, Rollout, Timer, asked_anew, judged, measured
 from controller.core.routing import Arm, RoutingTable, Segment
 
 
@@ -127,6 +127,7 @@ def evolve(state: State, event: AnyEvent) -> State:
                 timer=timer,
                 step_began_ms=event.began_ms,
                 waiting="",
+                judged=asked_anew(state.rollout) if state.rollout else (),
             )
         case RolloutWaiting():
             kind = TimerKind.HOLD if event.closed else TimerKind.DEADLINE

@@ -10,8 +10,8 @@ from controller.core.draft import Draft
 from controller.core.events import GateJudged, RolloutWaiting, Trigger, WindowMeasured
 from controller.core.gate import Outcome, Verdict
 from controller.core.gates import Gate, GateKind
-from controller.core.judging import PROMOTION, answers, proof, stale
-from controller.core.plan import OnBlind, OnInconclusive, Until
+from controller.core.judging import answers, proof, stale
+from controller.core.plan import PROMOTION, OnBlind, OnInconclusive, Until
 from controller.core.rollout import Rollout, is_news
 
 

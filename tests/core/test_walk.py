@@ -303,6 +303,19 @@ class TestReadings:
         _, facts = live(holding(plan), window(1, None, None, *answers))
         assert kinds(facts) == ["GateJudged", "GateJudged", "RolloutAborted", "RouteSet", "ReleaseQuarantined"]
 
+    def test_inline_gate_is_recorded_in_every_step(self) -> None:
+        """A gate that two steps end with answers twice, and the journal has both answers."""
+        lab = Gate("lab", GateKind.HTTP, "http://lab/check")
+        plan = Plan("lab", (Step(500, 60, gates=("lab",)), Step(5000, 60, gates=("lab",))), gates=(lab,))
+        passed = Reading("lab", outcome=Outcome.PASS, reason="fine")
+        given, _ = live(holding(plan), window(6, None, None, passed))
+        given, first = at_end(given, 6)
+        assert kinds(first) == ["GateJudged", "StepStarted", "RouteSet"]
+        given, second = at_end(given, 12)
+        assert kinds(second) == ["RolloutWaiting"]
+        _, second = live(given, window(13, None, None, passed))
+        assert kinds(second) == ["GateJudged", "RolloutPromoted", "RouteSet"]
+
 
 class TestMemory:
     def test_candidate_that_needs_much_more_than_stable_goes(self) -> None:

@@ -57,6 +57,7 @@ def _figures(track: Track, rules: Rules, ladder_step: int) -> list[Figure]:
         return [
             Figure(f"{track.metric} p{quantile * 100:g}", _mean(wealth), rules.promote_at, track.samples)
             for quantile, wealth in zip(QUANTILES, track.proofs, strict=True)
+            if quantile <= rules.proven_to
         ]
     return [Figure(track.metric.value, _mean(track.proofs[0]), rules.promote_at, track.samples)]
 
