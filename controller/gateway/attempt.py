@@ -66,6 +66,8 @@ class Attempt:
     failed_over_from: Arm | None = None
     copied: bool = False
     audio: list[Samples] = field(default_factory=list)
+    _counted_as: str = field(init=False)
+    _counts: ArmMetrics = field(init=False)
     _began_s: float = field(default_factory=time.perf_counter)
     _waited_s: float = 0.0
     _first_s: float = 0.0
@@ -75,6 +77,15 @@ class Attempt:
     _inside: bool = False
     _succeeded: bool = False
     _fault: ReleaseFault | None = None
+
+    def __post_init__(self) -> None:
+        if self.copied:
+            self._counted_as = "mirror"
+        else:
+            # Testers choose their release, so they say nothing of the share that chance gave it: an arm of their own.
+            self._counted_as = (Why.FORCED if self.utterance.pick.why is Why.FORCED else self.arm.role).value
+        version = self.arm.release.version
+        self._counts = self.means.metrics.arm(self.utterance.table.service, version, self._counted_as)
 
     async def begin(self) -> None:
         """Take a place and speak the groups ahead. Raises ReleaseFault or Crowded, and holds no place then."""
@@ -128,17 +139,6 @@ class Attempt:
     @property
     def _place(self) -> Place:
         return self.utterance.table.service, self.arm.release
-
-    @property
-    def _counts(self) -> ArmMetrics:
-        return self.means.metrics.arm(self.utterance.table.service, self.arm.release.version, self._arm)
-
-    @property
-    def _arm(self) -> str:
-        if self.copied:
-            return "mirror"
-        # Testers choose their release, so they say nothing about the share that chance gave it: an arm of their own.
-        return Why.FORCED if self.utterance.pick.why is Why.FORCED else self.arm.role
 
     async def _infer(self, group: str) -> Samples:
         asked_s = time.perf_counter()
@@ -197,5 +197,5 @@ class Attempt:
             # The root request was counted when the release that was picked for it failed.
             return
         segment, endpoint = self.utterance.pick.segment, self.means.engine.address
-        source = Source(self.arm.release.version, self._arm, segment, endpoint)
+        source = Source(self.arm.release.version, self._counted_as, segment, endpoint)
         self.means.evidence.ended(self.utterance.table, source, measured)

@@ -8,7 +8,6 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 _SECONDS = (0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10, 30, 60)
 _REAL_TIME = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1, 1.5, 2, 5)
 _ARM = ("service", "release", "arm")
-_SOURCE = (*_ARM, "segment", "endpoint")
 
 
 class ArmMetrics:
@@ -85,25 +84,6 @@ class Metrics:
             "segue_broken_streams_total",
             "Streams that had to be cut off because their release failed after the first byte.",
             ("service", "release"),
-            registry=registry,
-        )
-        self.root_requests = Counter(
-            "segue_root_requests_total",
-            "Users' requests by how the release that was picked did, whoever answered in the end.",
-            (*_SOURCE, "outcome"),
-            registry=registry,
-        )
-        self.blocks = Counter(
-            "segue_blocks_total",
-            "Complete blocks of consecutive root requests; failed when any request in the block failed.",
-            (*_SOURCE, "outcome"),
-            registry=registry,
-        )
-        self.measured = Counter(
-            "segue_measured_total",
-            "Root requests that were spoken, by measure (latency, ttfa: seconds; rtf) and bucket: "
-            "1.05 ** bucket <= value < 1.05 ** (bucket + 1).",
-            (*_SOURCE, "measure", "bucket"),
             registry=registry,
         )
         self.routing_epoch = Gauge(
