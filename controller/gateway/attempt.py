@@ -99,7 +99,9 @@ class Attempt:
         self._waited_s = time.perf_counter() - self._began_s
         try:
             for group in self.utterance.groups[: self.utterance.ahead]:
-                self.audio.append(await self._infer(group))
+                audio = await self._infer(group)
+                # Of what nobody hears nothing is kept.
+                self.audio.append(b"" if self.copied else audio)
         except BaseException as error:
             if isinstance(error, ReleaseFault):
                 self._ended(None)

@@ -50,6 +50,22 @@ async def test_full_queue_sends_away_at_once() -> None:
         await entered
 
 
+async def test_it_says_how_many_places_are_free() -> None:
+    """Places are free until somebody enters, and again when they have left; whoever waits has none."""
+    admission, _ = doors(concurrent=2)
+    assert admission.free("v1") == 2
+    await admission.enter("v1")
+    await admission.enter("v1")
+    assert (admission.free("v1"), admission.free("v2")) == (0, 2)
+    waiting = asyncio.create_task(admission.enter("v1"))
+    await asyncio.sleep(0)
+    admission.leave("v1")
+    assert admission.free("v1") == 0
+    await waiting
+    admission.leave("v1")
+    assert admission.free("v1") == 1
+
+
 async def test_other_release_is_not_starved() -> None:
     """However full one release is, another one's places are free."""
     admission, inside = doors(waiting=0)
