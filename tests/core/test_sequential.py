@@ -266,6 +266,22 @@ def test_state_survives_json_and_stays_small() -> None:
     assert shaped(Evidence, json.loads(text), "evidence") == found
 
 
+def test_state_of_a_day_is_no_larger_than_that_of_ten_minutes() -> None:
+    """However long a rollout lasts, only five minutes of counts and histograms are kept, and less than 64 KB in all."""
+    drawn, found, largest = list(windows(60)), begin(EVERY), 0
+    for number in range(24 * 360):
+        at_ms = number * WINDOW_MS
+        found = fold(found, replace(drawn[number % 60], start_ms=at_ms, end_ms=at_ms + WINDOW_MS), EVERY)
+        if number % 101 == 0:
+            largest = max(largest, len(json.dumps(plain(found))))
+            kept = [track.reference.minutes for track in found.tracks]
+            assert len(found.recent) <= 30
+            assert all(len(minutes) <= 6 for minutes in kept)
+            assert all(len(minute.parts) <= 6 for minutes in kept for minute in minutes)
+    assert found.seen_ms == 24 * 3_600_000
+    assert largest < 64_000
+
+
 def test_same_windows_give_the_same_bytes() -> None:
     """Evidence depends on its windows alone, wherever the fold is interrupted and stored."""
     stored = begin(EVERY)

@@ -12,7 +12,7 @@ from typing import Final
 from controller.core.evidence import fortune as fortunes
 from controller.core.evidence import paired, timing
 from controller.core.evidence.fortune import Fortune
-from controller.core.evidence.likelihood import Counts, ratios
+from controller.core.evidence.likelihood import Counts, ratios, ratios_against, ratios_of_events
 from controller.core.evidence.rules import SCORES, TIMINGS, Metric, Rules
 from controller.core.evidence.timing import NOTHING_KNOWN, QUANTILE_WEIGHTS, QUANTILES, Reference, Timed
 from controller.core.evidence.window import ArmCounts, Window
@@ -26,6 +26,8 @@ TIMING_ODDS: Final = (1.25, 1.5, 2.0, 3.0, 6.0, 20.0)
 TIMING_WEIGHTS: Final = tuple(
     of_quantile * weight for of_quantile in QUANTILE_WEIGHTS for weight in (0.20, 0.25, 0.25, 0.15, 0.10, 0.05)
 )
+NO_TIMING: Final = (1.0,) * len(TIMING_WEIGHTS)
+"""Ratios of a window in which no timings can be compared."""
 SCORE_WEIGHTS: Final = (1 / len(paired.BETS),) * len(paired.BETS)
 PROVEN_ERROR_ODDS: Final = (1.0, 0.5)
 PROVEN_TIMING_ODDS: Final = (0.7, 0.5, 0.3)
@@ -92,7 +94,7 @@ def fold(evidence: Evidence, window: Window, rules: Rules) -> Evidence:
         return evidence
     began_ms = window.start_ms if evidence.began_ms < 0 else evidence.began_ms
     return Evidence(
-        tracks=tuple(_fold(track, window, rules, window.end_ms - began_ms) for track in evidence.tracks),
+        tracks=tuple([_fold(track, window, rules, window.end_ms - began_ms) for track in evidence.tracks]),
         recent=_recent(evidence.recent, window),
         began_ms=began_ms,
         seen_ms=window.end_ms,
@@ -136,7 +138,7 @@ def _fold_errors(track: Track, window: Window, rules: Rules, elapsed_ms: int) ->
     ours, theirs = window.candidate, window.stable
     counts = Counts(ours.blocks, ours.failed_blocks, theirs.blocks, theirs.failed_blocks)
     found = ratios(counts, ERROR_ODDS)
-    proven = [ratios(counts, PROVEN_ERROR_ODDS, null) for null in rules.error_odds]
+    proven = ratios_against(counts, PROVEN_ERROR_ODDS, rules.error_odds)
     compared = counts.n_c if counts.n_s else 0
     return _moved(track, found, proven, compared, window.end_ms, elapsed_ms)
 
@@ -150,11 +152,14 @@ def _fold_scores(track: Track, window: Window, rules: Rules, elapsed_ms: int) ->
 def _fold_timing(track: Track, window: Window, rules: Rules, elapsed_ms: int) -> Track:
     ours, theirs = _timed(window.candidate, track.metric), _timed(window.stable, track.metric)
     shifts = (timing.buckets_covering(rules.margin), timing.buckets_within(rules.slower))
-    worse, proven = timing.exceedances(track.reference, ours, theirs, shifts)
-    found = [ratio for counts in worse for ratio in ratios(counts, TIMING_ODDS)] or [1.0] * len(TIMING_WEIGHTS)
-    rows = [ratios(counts, PROVEN_TIMING_ODDS) for counts in proven]
     reference = timing.advance(track.reference, theirs.values, window.end_ms)
-    return _moved(track, found, rows, worse[0].n_c if worse else 0, window.end_ms, elapsed_ms, reference)
+    slow = timing.exceedances(track.reference, ours, theirs, shifts)
+    if slow is None:
+        return _moved(track, NO_TIMING, (), 0, window.end_ms, elapsed_ms, reference)
+    worse, proven = slow.rows
+    found = [ratio for row in ratios_of_events(slow.n_c, slow.n_s, worse, TIMING_ODDS) for ratio in row]
+    rows = ratios_of_events(slow.n_c, slow.n_s, proven, PROVEN_TIMING_ODDS)
+    return _moved(track, found, rows, slow.n_c, window.end_ms, elapsed_ms, reference)
 
 
 def _moved(
@@ -166,11 +171,10 @@ def _moved(
     elapsed_ms: int,
     reference: Reference = NOTHING_KNOWN,
 ) -> Track:
-    rows = zip(track.proofs, proven, strict=True) if proven else ()
     return Track(
         metric=track.metric,
         worse=fortunes.bet(track.worse, found, elapsed_ms),
-        proofs=tuple(fortunes.prove(wealth, ratio) for wealth, ratio in rows) or track.proofs,
+        proofs=fortunes.prove(track.proofs, proven) if proven else track.proofs,
         samples=track.samples + compared,
         seen_ms=end_ms if compared else track.seen_ms,
         reference=reference,
@@ -178,14 +182,15 @@ def _moved(
 
 
 def _timed(arm: ArmCounts, metric: Metric) -> Timed:
-    values = {Metric.LATENCY: arm.latency, Metric.TTFA: arm.ttfa, Metric.RTF: arm.rtf}[metric]
+    values = arm.latency if metric is Metric.LATENCY else arm.ttfa if metric is Metric.TTFA else arm.rtf
     return Timed(arm.requests, arm.failures, values)
 
 
 def _recent(recent: tuple[Recent, ...], window: Window) -> tuple[Recent, ...]:
     cell = window.end_ms // GAP_CELL_MS
     ours, theirs = window.candidate, window.stable
-    last = recent[-1] if recent and recent[-1].cell == cell else Recent(cell, 0, 0, 0, 0)
+    running = bool(recent) and recent[-1].cell == cell
+    last = recent[-1] if running else Recent(cell, 0, 0, 0, 0)
     added = Recent(
         cell,
         last.n_c + ours.requests,
@@ -193,5 +198,7 @@ def _recent(recent: tuple[Recent, ...], window: Window) -> tuple[Recent, ...]:
         last.n_s + theirs.requests,
         last.x_s + theirs.failures,
     )
-    oldest = cell - GAP_MS // GAP_CELL_MS
-    return (*(one for one in recent if oldest < one.cell < cell), added)
+    first, oldest = 0, cell - GAP_MS // GAP_CELL_MS
+    while first < len(recent) and recent[first].cell <= oldest:
+        first += 1
+    return (*recent[first : len(recent) - running], added)

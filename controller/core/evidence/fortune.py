@@ -9,6 +9,7 @@ Source: Shafer & Vovk 2019, "Game-Theoretic Foundations"; mixing over starting t
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import mul
 from typing import Final
 
 SLOT_MS: Final = 600_000
@@ -47,15 +48,17 @@ def bet(fortune: Fortune, ratios: Sequence[float], elapsed_ms: int) -> Fortune:
     Each day brings a new unit of cash, so false alarms have probability <= alpha *per day*. What fell due in a silence
     of more than a day is not paid, whatever a broken clock says.
     """
-    cash, stake, due = fortune.cash, 0.0, 1 + elapsed_ms // SLOT_MS
+    due = 1 + elapsed_ms // SLOT_MS
+    if due <= fortune.slots:
+        return Fortune(_won(fortune.wealth, ratios, CEILING), fortune.cash, fortune.slots)
+    cash, stake = fortune.cash, 0.0
     for slot in range(max(fortune.slots, due - SLOTS_IN_DAY), due):
         first = slot % SLOTS_IN_DAY == 0
         if first and slot:
             cash += 1.0
         payment = min(cash, FIRST_SHARE if first else LATER_SHARE)
         cash, stake = cash - payment, stake + payment
-    won = [(money + stake) * ratio for money, ratio in zip(fortune.wealth, ratios, strict=True)]
-    return Fortune(_capped(won, CEILING), cash, max(due, fortune.slots))
+    return Fortune(_won([money + stake for money in fortune.wealth], ratios, CEILING), cash, due)
 
 
 def value(fortune: Fortune, weights: Sequence[float]) -> float:
@@ -66,10 +69,12 @@ def value(fortune: Fortune, weights: Sequence[float]) -> float:
     return total
 
 
-def prove(wealth: Sequence[float], ratios: Sequence[float]) -> tuple[float, ...]:
-    """Bet everything again, from the first window on; what exceeds PROVEN is given away."""
-    return _capped([money * ratio for money, ratio in zip(wealth, ratios, strict=True)], PROVEN)
+def prove(rows: Sequence[Sequence[float]], ratios: Sequence[Sequence[float]]) -> tuple[tuple[float, ...], ...]:
+    """Bet everything again, from the first window on, row by row; what exceeds PROVEN is given away."""
+    return tuple([_won(wealth, row, PROVEN) for wealth, row in zip(rows, ratios, strict=True)])
 
 
-def _capped(wealth: list[float], most: float) -> tuple[float, ...]:
-    return tuple(wealth) if max(wealth) <= most else tuple(min(most, money) for money in wealth)
+def _won(wealth: Sequence[float], ratios: Sequence[float], most: float) -> tuple[float, ...]:
+    assert len(wealth) == len(ratios), "one ratio per alternative"
+    won = tuple(map(mul, wealth, ratios))
+    return won if max(won) <= most else tuple([min(most, money) for money in won])

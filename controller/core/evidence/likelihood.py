@@ -8,7 +8,7 @@ weights need no care. Source: Fisher 1935; conditional likelihood ratios as e-va
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 EXACT_TERMS, EXACT_TERMS_OF_RARE = 64, 16
@@ -17,14 +17,12 @@ RARE: Final = 1 / 8
 """Share of events up to which the closed form keeps at least seven eighths of the evidence."""
 EXACT_TERMS_OF_PROOF: Final = 256
 """Longest exact sum against other odds, for which there is no closed form on the safe side."""
+LARGEST_LOG: Final = 700.0
+"""Of a ratio in closed form, so that it is neither infinite nor 0."""
 
 
 class Counts(NamedTuple):
-    """
-    Events among observations, by arm: x_c of n_c on the candidate, x_s of n_s on stable.
-
-    A tuple and no dataclass, for thirty are made in every fold and none is kept.
-    """
+    """Events among observations, by arm: x_c of n_c on the candidate, x_s of n_s on stable."""
 
     n_c: int
     x_c: int
@@ -32,7 +30,7 @@ class Counts(NamedTuple):
     x_s: int
 
 
-def ratios(counts: Counts, odds: Sequence[float], null: float = 1.0) -> tuple[float, ...]:
+def ratios(counts: Counts, odds: tuple[float, ...], null: float = 1.0) -> tuple[float, ...]:
     """
     Return pmf(x_c; odds = psi) / pmf(x_c; odds = null) for each psi in `odds`; no unit.
 
@@ -40,64 +38,103 @@ def ratios(counts: Counts, odds: Sequence[float], null: float = 1.0) -> tuple[fl
     All are 1 when an arm is empty or nothing happened: no data says nothing. The ratio rises with x_c where psi > null
     and falls with it where psi < null, so its mean is <= 1 on the whole side of `null` that lies away from psi.
     Exact sums are built from additions, multiplications and divisions alone, so that all machines agree on every bit.
-    Where one would be too long, `_rare` stands in against null 1, and against any other null nothing is claimed.
+    Where one would be too long, a closed form stands in against null 1, and against any other null nothing is claimed.
     """
     n_c, x_c, n_s, x_s = counts
-    total, events = n_c + n_s, x_c + x_s
+    if null == 1:
+        return ratios_of_events(n_c, n_s, ((x_c, x_s),), odds)[0]
+    return ratios_against(counts, odds, (null,))[0]
+
+
+def ratios_against(counts: Counts, odds: tuple[float, ...], nulls: tuple[float, ...]) -> list[tuple[float, ...]]:
+    """Return `ratios` against each of several nulls, none of them 1; they share most of the work."""
+    n_c, x_c, n_s, x_s = counts
+    events = x_c + x_s
     least, most = max(0, events - n_s), min(events, n_c)
-    if least == most:
-        return (1.0,) * len(odds)
+    if not 0 < most - least <= EXACT_TERMS_OF_PROOF:
+        return [(1.0,) * len(odds)] * len(nulls)
+    ways = _ways(n_c, n_s, events, least, most)
+    against, tilted = _tilted(ways, x_c - least, nulls), _tilted(ways, x_c - least, odds)
+    return [tuple([null / psi for psi in tilted]) for null in against]
+
+
+def ratios_of_events(
+    n_c: int, n_s: int, events: Iterable[tuple[int, int]], odds: tuple[float, ...]
+) -> list[tuple[float, ...]]:
+    """
+    Return `ratios` against null 1 for several kinds of events among the same observations; they share some of the work.
+
+    n_c, n_s: observations by arm. events: of each kind, how many x_c, x_s of them.
+    """
     # No proof (odds below 1) waits for common events such as the slower half: they are the first to be proven.
-    worth_it = events > RARE * total and odds[0] > 1
-    if null == 1 and most - least > (EXACT_TERMS if worth_it else EXACT_TERMS_OF_RARE):
-        return _rare(counts, odds)
-    if most - least > EXACT_TERMS_OF_PROOF:
-        return (1.0,) * len(odds)
-    ways = _ways(n_c, events, total, least, most)
-    below, above = ways[: x_c - least], ways[x_c - least :]
-    above.reverse()
-    against = _tilted(below, above, null)
-    return tuple([against / _tilted(below, above, psi) for psi in odds])
+    common = RARE * (n_c + n_s) if odds[0] > 1 else math.inf
+    found, with_null = [], (1.0, *odds)
+    means: list[tuple[float, float]] = []
+    for x_c, x_s in events:
+        both = x_c + x_s
+        least = both - n_s if both > n_s else 0
+        most = both if both < n_c else n_c
+        if least == most:
+            found.append((1.0,) * len(odds))
+        elif most - least > (EXACT_TERMS if both > common else EXACT_TERMS_OF_RARE):
+            means = means or _means(n_c / (n_c + n_s), odds)
+            found.append(_in_closed_form(x_c, both, means))
+        else:
+            null, *tilted = _tilted(_ways(n_c, n_s, both, least, most), x_c - least, with_null)
+            found.append(tuple([null / psi for psi in tilted]))
+    return found
 
 
-def _ways(n: int, events: int, total: int, least: int, most: int) -> list[float]:
+def _ways(n_c: int, n_s: int, events: int, least: int, most: int) -> list[float]:
     """Return in how many ways `least`..`most` of the events fall on the candidate, relative to the likeliest."""
-    mode = min(most, max(least, (n + 1) * (events + 1) // (total + 2)))
-    rest, ways, last = total - events - n, [], 1.0
+    mode = min(most, max(least, (n_c + 1) * (events + 1) // (n_c + n_s + 2)))
+    ways, last = [], 1.0
+    # One event more or less on the candidate changes the four factors of a hypergeometric probability.
+    more_events, more_n, rest = events + 1, n_c + 1, n_s - events
     for i in range(mode, least, -1):
-        last *= i * (rest + i) / ((events - i + 1) * (n - i + 1))
+        last *= i * (rest + i) / ((more_events - i) * (more_n - i))
         ways.append(last)
     ways.reverse()
     ways.append(1.0)
     last = 1.0
     for i in range(mode + 1, most + 1):
-        last *= (events - i + 1) * (n - i + 1) / (i * (rest + i))
+        last *= (more_events - i) * (more_n - i) / (i * (rest + i))
         ways.append(last)
     return ways
 
 
-def _tilted(ways_below: list[float], ways_above: list[float], psi: float) -> float:
-    """
-    Return the sum over i of ways[i] * psi ** (i - x_c), by Horner's rule towards x_c, so that nothing overflows.
+def _tilted(ways: list[float], at: int, odds: tuple[float, ...]) -> list[float]:
+    """Return for each psi in `odds` the sum of ways[i] * psi ** (i - at), by Horner's rule from both ends."""
+    ways_below, ways_above, sums = ways[:at], ways[at:], []
+    ways_above.reverse()
+    for psi in odds:
+        above = below = 0.0
+        for way in ways_above:
+            above = above * psi + way
+        for way in ways_below:
+            below = (below + way) / psi
+        sums.append(above + below)
+    return sums
 
-    ways_below: of i below x_c, ascending. ways_above: of i from x_c on, descending.
-    """
-    above = below = 0.0
-    for way in ways_above:
-        above = above * psi + way
-    for way in ways_below:
-        below = (below + way) / psi
-    return above + below
 
-
-def _rare(counts: Counts, odds: Sequence[float]) -> tuple[float, ...]:
+def _in_closed_form(x_c: int, events: int, means: list[tuple[float, float]]) -> tuple[float, ...]:
     """
-    Return psi ** x_c / (1 + rho (psi - 1)) ** K with rho = n_c / N: on average never above the exact ratio's 1.
+    Return psi ** x_c / (1 + rho (psi - 1)) ** K for each psi: on average never above the exact ratio's 1.
 
     psi ** X is convex in X, so its mean under drawing without replacement is at most that under drawing with it.
     Source: Hoeffding 1963, theorem 4.
     """
-    n_c, x_c, n_s, x_s = counts
-    rho, events = n_c / (n_c + n_s), x_c + x_s
-    logs = [x_c * math.log(psi) - events * math.log1p(rho * (psi - 1)) for psi in odds]
-    return tuple([math.exp(max(-700.0, min(700.0, log))) for log in logs])
+    exp = math.exp
+    return tuple(
+        [
+            exp(log if -LARGEST_LOG <= log <= LARGEST_LOG else math.copysign(LARGEST_LOG, log))
+            for log_psi, log_mean in means
+            for log in [x_c * log_psi - events * log_mean]
+        ]
+    )
+
+
+def _means(rho: float, odds: tuple[float, ...]) -> list[tuple[float, float]]:
+    """Return for each psi in `odds` the logarithms of psi and of 1 + rho (psi - 1), with rho = n_c / N."""
+    log, log1p = math.log, math.log1p
+    return [(log(psi), log1p(rho * (psi - 1))) for psi in odds]

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable, Sequence
+from operator import mul
 from typing import Final
 
 TOLERATED_DROP: Final = 0.03
@@ -12,7 +13,7 @@ BETS: Final = (0.08, 0.2, 0.4, 0.6, 0.8, 0.95)
 
 def usable(differences: Iterable[float]) -> tuple[float, ...]:
     """Return the differences that are numbers, clipped to +-1 point: bounded, as the bets need them."""
-    return tuple(max(-1.0, min(1.0, one)) for one in differences if math.isfinite(one))
+    return tuple([max(-1.0, min(1.0, one)) for one in differences if math.isfinite(one)])
 
 
 def ratios_worse(differences: Sequence[float], drop: float = TOLERATED_DROP) -> tuple[float, ...]:
@@ -22,7 +23,7 @@ def ratios_worse(differences: Sequence[float], drop: float = TOLERATED_DROP) -> 
     lambda = bet / (1 + drop). Mean <= 1 as long as the mean of d, given the past, is >= -drop.
     Source: Waudby-Smith & Ramdas 2024, "Estimating means of bounded random variables by betting".
     """
-    return tuple(_product(bet / (1 + drop), (-one - drop for one in differences)) for bet in BETS)
+    return _products([bet / (1 + drop) for bet in BETS], [-one - drop for one in differences])
 
 
 def ratios_proven(differences: Sequence[float], drop: float) -> tuple[float, ...]:
@@ -31,11 +32,11 @@ def ratios_proven(differences: Sequence[float], drop: float) -> tuple[float, ...
 
     lambda = bet / (1 - drop). Mean <= 1 as long as the mean of d, given the past, is <= -drop. Source: as above.
     """
-    return tuple(_product(bet / (1 - drop), (one + drop for one in differences)) for bet in BETS)
+    return _products([bet / (1 - drop) for bet in BETS], [one + drop for one in differences])
 
 
-def _product(bet: float, gains: Iterable[float]) -> float:
-    product = 1.0
+def _products(stakes: list[float], gains: list[float]) -> tuple[float, ...]:
+    products = (1.0,) * len(stakes)
     for gain in gains:
-        product *= 1 + bet * gain
-    return product
+        products = tuple(map(mul, products, [1 + stake * gain for stake in stakes]))
+    return products

@@ -8,13 +8,13 @@ the candidate is no slower; the likelihood of failures then serves for latency a
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
-from controller.core.evidence.likelihood import Counts
 from controller.core.evidence.window import BUCKET_RATIO, Histogram
 
 QUANTILES: Final = (0.5, 0.9, 0.95, 0.99)
 QUANTILE_WEIGHTS: Final = (0.2, 0.2, 0.2, 0.4)
+BUCKET: Final = math.log(BUCKET_RATIO)
 MINUTES_BACK: Final = 5
 MINUTE_MS: Final = 60_000
 LEAST_REFERENCE: Final = 100
@@ -47,8 +47,7 @@ class Reference:
 NOTHING_KNOWN: Final = Reference()
 
 
-@dataclass(frozen=True, slots=True)
-class Timed:
+class Timed(NamedTuple):
     """One arm's requests in a window: how many in all, how many failed, and how long the others took."""
 
     requests: int
@@ -56,25 +55,36 @@ class Timed:
     values: Histogram
 
 
-def exceedances(
-    reference: Reference, candidate: Timed, stable: Timed, shifts: Sequence[int]
-) -> tuple[tuple[Counts, ...], ...]:
+class Slow(NamedTuple):
     """
-    Count what was slower than stable's quantiles; one row per shift, in it one entry per quantile.
+    What was slower than stable's quantiles.
+
+    n_c, n_s: requests compared, by arm. rows: one per shift, in it by quantile how many x_c, x_s of them were slow.
+    """
+
+    n_c: int
+    n_s: int
+    rows: list[list[tuple[int, int]]]
+
+
+def exceedances(reference: Reference, candidate: Timed, stable: Timed, shifts: Sequence[int]) -> Slow | None:
+    """
+    Count what was slower than stable's quantiles.
 
     shifts: buckets by which the candidate may be slower. Who gets no answer waits longest: a failed request is slow.
-    Rows are empty when there is no reference, or when a histogram does not account for its arm's requests.
+    Returns None when there is no reference, or when a histogram does not account for its arm's requests.
     """
-    n_c, n_s = candidate.failures + _size(candidate.values), stable.failures + _size(stable.values)
-    if not 0 < LEAST_COVERED * candidate.requests <= n_c or not 0 < LEAST_COVERED * stable.requests <= n_s:
-        return ((),) * len(shifts)
-    slow_s = [stable.failures + count for count in _above(stable.values, reference.thresholds)]
+    thresholds = reference.thresholds
+    if not thresholds:
+        return None
+    n_s, slow_s = _above(stable, thresholds, 0)
     rows = []
     for shift in shifts:
-        slow_c = _above(candidate.values, [threshold + shift for threshold in reference.thresholds])
-        pairs = zip(slow_c, slow_s, strict=True)
-        rows.append(tuple([Counts(n_c, candidate.failures + x_c, n_s, x_s) for x_c, x_s in pairs]))
-    return tuple(rows)
+        n_c, slow_c = _above(candidate, thresholds, shift)
+        rows.append(list(zip(slow_c, slow_s, strict=True)))
+    if not 0 < LEAST_COVERED * candidate.requests <= n_c or not 0 < LEAST_COVERED * stable.requests <= n_s:
+        return None
+    return Slow(n_c, n_s, rows)
 
 
 def advance(reference: Reference, stable: Histogram, end_ms: int) -> Reference:
@@ -93,26 +103,30 @@ def advance(reference: Reference, stable: Histogram, end_ms: int) -> Reference:
 
 def buckets_within(slower: float) -> int:
     """Return how many whole buckets lie within being `slower` (a share), rounded down."""
-    return math.floor(math.log1p(slower) / math.log(BUCKET_RATIO) + 1e-9)
+    return math.floor(math.log1p(slower) / BUCKET + 1e-9)
 
 
 def buckets_covering(slower: float) -> int:
     """Return how many whole buckets cover being `slower` (a share), rounded up."""
-    return math.ceil(math.log1p(slower) / math.log(BUCKET_RATIO) - 1e-9)
+    return math.ceil(math.log1p(slower) / BUCKET - 1e-9)
 
 
-def _above(values: Histogram, thresholds: Sequence[int]) -> list[int]:
-    """Return how many values lie above each of some ascending thresholds."""
-    counts, left, total = [0] * len(thresholds), len(thresholds), 0
-    for bucket, count in reversed(values):
-        while left and bucket <= thresholds[left - 1]:
-            left -= 1
-            counts[left] = total
-        if not left:
-            return counts
-        total += count
-    counts[:left] = [total] * left
-    return counts
+def _above(arm: Timed, thresholds: tuple[int, ...], shift: int) -> tuple[int, list[int]]:
+    """
+    Return how many requests an arm accounts for, by its histogram and its failures, and how many exceed each threshold.
+
+    thresholds: ascending, buckets. shift: buckets by which they are raised.
+    """
+    size, up_to, ahead = 0, [], iter(thresholds)
+    threshold = next(ahead, math.inf) + shift
+    for bucket, count in arm.values:
+        while bucket > threshold:
+            up_to.append(size)
+            threshold = next(ahead, math.inf) + shift
+        size += count
+    up_to += [size] * (len(thresholds) - len(up_to))
+    size += arm.failures
+    return size, [size - within for within in up_to]
 
 
 def _size(values: Histogram) -> int:
