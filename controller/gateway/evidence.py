@@ -6,12 +6,9 @@ release made good is still a failure. This is on the way of every request, so it
 """
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
-
-from prometheus_client.core import CounterMetricFamily, Metric
-from prometheus_client.registry import Collector
 
 from controller.core.routing import RoutingTable
 from controller.core.sequential import bucket_of
@@ -45,14 +42,14 @@ class Measured(NamedTuple):
     rtf: float
 
 
-class Evidence(Collector):
+class Evidence:
     """Counts root requests; see the module."""
 
     def __init__(self, metrics: Metrics, clock: Callable[[], float] = time.monotonic) -> None:
         """metrics: to be read with. clock: seconds, from any beginning."""
         self._clock = clock
         self._services: dict[str, _Service] = {}
-        metrics.registry.register(self)
+        metrics.add(self._text)
 
     def ended(self, table: RoutingTable, source: Source, measured: Measured | None) -> None:
         """Count a root request that ended. table: of its pick. measured: None when the picked release failed."""
@@ -68,30 +65,27 @@ class Evidence(Collector):
         service.blocks.note(source.arm, source.endpoint)
         series = service.series.get(source)
         if series is None:
-            series = service.series[source] = _Series()
+            series = service.series[source] = _Series(_labels(table.service, source))
         series.count(measured, service.blocks.size)
 
-    def collect(self) -> Iterable[Metric]:
-        """Return everything that was counted, for the metrics' registry."""
-        roots, blocks, measured = (CounterMetricFamily(*each) for each in _FAMILIES)
-        for name, service in self._services.items():
-            for source, series in service.series.items():
-                labels = (name, *source)
-                for failed, outcome in enumerate(_OUTCOMES):
-                    roots.add_metric((*labels, outcome), series.requests[failed])
-                    blocks.add_metric((*labels, outcome), series.blocks[failed])
-                for measure, buckets in zip(_MEASURES, series.measured, strict=True):
-                    for bucket, count in buckets.items():
-                        measured.add_metric((*labels, measure, str(bucket)), count)
-        return roots, blocks, measured
+    def _text(self) -> str:
+        # Written here, for the client's own formatting holds up speech for 13 us a line, and there are thousands.
+        all_series = [series for service in self._services.values() for series in service.series.values()]
+        lines: list[str] = []
+        for name, meaning, of_series in _FAMILIES:
+            lines += (f"# HELP {name} {meaning}", f"# TYPE {name} counter")
+            for series in all_series:
+                lines += of_series(name, series)
+        return "\n".join((*lines, ""))
 
 
 class _Series:
     """What is counted of one source, and its block that is being filled. Plain numbers: a locked counter costs more."""
 
-    __slots__ = ("_block_failed", "_filled", "blocks", "measured", "requests")
+    __slots__ = ("_block_failed", "_filled", "blocks", "labels", "measured", "requests")
 
-    def __init__(self) -> None:
+    def __init__(self, labels: str) -> None:
+        self.labels = labels
         self.requests = [0, 0]
         self.blocks = [0, 0]
         self.measured: tuple[dict[int, int], ...] = ({}, {}, {})
@@ -135,31 +129,50 @@ class _Service:
             del self.series[source]
 
 
-_OUTCOMES = ("ok", "failed")
-"""By whether it failed."""
+def _labels(service: str, source: Source) -> str:
+    pairs = zip(("service", *Source._fields), (service, *source), strict=True)
+    return ",".join(f'{name}="{_escaped(value)}"' for name, value in pairs)
 
-_MEASURES = ("latency", "ttfa", "rtf")
-"""In the order of Measured."""
 
-_SOURCE = ("service", *Source._fields)
+def _escaped(value: str) -> str:
+    return value.replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"")
+
+
+def _roots(name: str, series: _Series) -> Iterable[str]:
+    return _by_outcome(name, series.labels, series.requests)
+
+
+def _blocks(name: str, series: _Series) -> Iterable[str]:
+    return _by_outcome(name, series.labels, series.blocks)
+
+
+def _by_outcome(name: str, labels: str, counts: Sequence[int]) -> Iterable[str]:
+    ok, failed = counts
+    return f'{name}{{{labels},outcome="ok"}} {ok}', f'{name}{{{labels},outcome="failed"}} {failed}'
+
+
+def _buckets(name: str, series: _Series) -> Iterable[str]:
+    for measure, buckets in zip(Measured._fields, series.measured, strict=True):
+        before = f'{name}{{{series.labels},measure="{measure.removesuffix("_s")}",bucket="'
+        for bucket, count in buckets.items():
+            yield f'{before}{bucket}"}} {count}'
+
+
 _FAMILIES = (
     (
-        "segue_root_requests",
+        "segue_root_requests_total",
         "Users' requests by how the release that was picked did, whoever answered in the end.",
-        None,
-        (*_SOURCE, "outcome"),
+        _roots,
     ),
     (
-        "segue_blocks",
+        "segue_blocks_total",
         "Complete blocks of consecutive root requests; failed when any request in the block failed.",
-        None,
-        (*_SOURCE, "outcome"),
+        _blocks,
     ),
     (
-        "segue_measured",
+        "segue_measured_total",
         "Root requests that were spoken, by measure (latency, ttfa: seconds; rtf) and bucket: "
         "1.05 ** bucket <= value < 1.05 ** (bucket + 1).",
-        None,
-        (*_SOURCE, "measure", "bucket"),
+        _buckets,
     ),
 )

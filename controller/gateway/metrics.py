@@ -102,6 +102,7 @@ class Metrics:
             "segue_inflight", "Utterances that a release works on now.", ("service", "release"), registry=registry
         )
         self.arm = cache(self._arm)
+        self._more: list[Callable[[], str]] = []
 
     def watch_age(self, age_s: Callable[[], float]) -> None:
         """Ask `age_s` for the routing table's age whenever somebody looks."""
@@ -109,7 +110,11 @@ class Metrics:
 
     def text(self) -> bytes:
         """Return everything in Prometheus' text format."""
-        return generate_latest(self.registry)
+        return generate_latest(self.registry) + "".join(text() for text in self._more).encode()
+
+    def add(self, text: Callable[[], str]) -> None:
+        """Let somebody who counts for themselves add their series; text: in Prometheus' text format."""
+        self._more.append(text)
 
     def _arm(self, service: str, release: str, arm: str) -> ArmMetrics:
         return ArmMetrics(self, service, release, arm)

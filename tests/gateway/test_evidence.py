@@ -5,6 +5,7 @@ import re
 
 import aiohttp
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from controller.core.names import Release
 from controller.core.routing import RoutingTable
@@ -20,10 +21,11 @@ Counts = dict[tuple[str, str, str], float]
 
 
 def counted(metrics: Metrics, name: str, *labels: str) -> Counts:
-    """Return what was counted by these three labels."""
+    """Return what was counted by these three labels, as Prometheus would read it."""
     one, two, three = labels
     found: Counts = {}
-    for family in metrics.registry.collect():
+    for family in text_string_to_metric_families(metrics.text().decode()):
+        assert family.type != "unknown"
         for sample in family.samples:
             if sample.name == name:
                 key = sample.labels[one], sample.labels[two], sample.labels[three]
@@ -286,6 +288,15 @@ def test_release_that_left_two_tables_ago_is_forgotten(known: Counting) -> None:
     known.end("candidate")
     found = counted(known.metrics, "segue_root_requests_total", "release", "arm", "outcome")
     assert found["v2", "candidate", "ok"] == 1
+
+
+def test_names_are_escaped_in_the_metrics() -> None:
+    """A segment may be named with quotes and backslashes: the scrape is read all the same."""
+    counting = Counting()
+    segment = r'the "best" \ of them\n'
+    counting.evidence.ended(counting.table, Source("v1", "stable", segment, "a:1"), SPOKEN)
+    found = counted(counting.metrics, "segue_root_requests_total", "arm", "segment", "outcome")
+    assert found["stable", segment, "ok"] == 1
 
 
 def test_buckets_agree_with_the_engine() -> None:

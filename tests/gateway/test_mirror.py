@@ -14,6 +14,7 @@ from controller.gateway.encode import Samples
 from controller.gateway.mirror import MOST_COPIES, mirrored
 from controller.gateway.triton import TritonEngine
 from tests.gateway.stage import SERVICE, SPEECH, Gateway, Tones, gateway, table, until
+from tests.gateway.test_evidence import counted
 from tests.gateway.test_streaming import PAGE
 
 
@@ -24,14 +25,9 @@ def mirroring(epoch: int = 1, *, stable: Release, candidate: Release, weight_bp:
 
 def copied(gate: Gateway, release: Release) -> dict[str, float]:
     """Return the copies that ended, by outcome."""
-    found = {"ok": 0.0, "failed": 0.0}
-    for family in gate.metrics.registry.collect():
-        for sample in family.samples:
-            labels = sample.labels
-            if sample.name == "segue_root_requests_total" and labels["arm"] == "mirror":
-                assert labels["release"] == release.version
-                found[labels["outcome"]] += sample.value
-    return found
+    found = counted(gate.metrics, "segue_root_requests_total", "release", "arm", "outcome")
+    assert {version for version, arm, _ in found if arm == "mirror"} <= {release.version}
+    return {outcome: found.get((release.version, "mirror", outcome), 0) for outcome in ("ok", "failed")}
 
 
 async def until_copied(gate: Gateway, release: Release, *, ok: int = 0, failed: int = 0) -> None:
