@@ -4,7 +4,11 @@ from controller.core.events import (
     AlertMatched,
     AlertNoted,
     AnyEvent,
+    GateApproved,
+    GateJudged,
+    GateRejected,
     GuardWindowEnded,
+    HoldExtended,
     MessageRejected,
     OrderRefused,
     PromotionReverted,
@@ -18,10 +22,14 @@ from controller.core.events import (
     RolloutResumed,
     RolloutStarted,
     RolloutSuperseded,
+    RolloutWaiting,
+    ServiceRetired,
     StepStarted,
+    Trigger,
 )
+from controller.core.gate import Outcome
 from controller.core.names import UNADDRESSED, Release
-from controller.core.plan import AlertAction
+from controller.core.plan import PROMOTION, AlertAction
 from controller.core.stream import Fact
 from controller.outside.notifiers import Notice
 
@@ -50,6 +58,8 @@ def _sentence(service: str, event: AnyEvent) -> str | None:
     match event:
         case RolloutStarted(from_release=None):
             return f"{service}: release {event.release.version} is being installed as its first."
+        case RolloutStarted(from_release=Release() as stable, back=True):
+            return f"{service}: release {event.release.version} is to come back in place of {stable.version}."
         case RolloutStarted(from_release=Release() as stable):
             return f"{service}: release {event.release.version} starts to roll out; stable is {stable.version}."
         case StepStarted():
@@ -61,6 +71,8 @@ def _sentence(service: str, event: AnyEvent) -> str | None:
                 f"{service}: release {event.release.version} is promoted and serves all traffic; "
                 f"{previous.version} stands by."
             )
+        case RolloutAborted(trigger=Trigger.RETIRED):
+            return None
         case RolloutAborted(back_to=None):
             return f"{service}: release {event.release.version} was given up before it served anybody."
         case RolloutAborted(back_to=Release() as stable):
@@ -83,6 +95,24 @@ def _sentence(service: str, event: AnyEvent) -> str | None:
             return f"{service}: the rollout is paused."
         case RolloutResumed():
             return f"{service}: the rollout goes on."
+        case HoldExtended():
+            return f"{service}: the candidate is watched for longer before its next step."
+        case RolloutWaiting(closed=True):
+            return f"{service}: the rollout waits for the hour from which it may widen."
+        case RolloutWaiting():
+            return f"{service}: the hold of step {event.step} is over, and the rollout waits."
+        case GateApproved():
+            return f"{service}: {event.gate} is approved{_as(event.role)}."
+        case GateRejected():
+            return f"{service}: {event.gate} is rejected{_as(event.role)}."
+        case GateJudged(gate=gate) if gate == PROMOTION:
+            return f"{service}: the candidate is proven good enough for its next step."
+        case GateJudged(outcome=Outcome.FAIL, dry_run=True):
+            return f"{service}: gate {event.gate}, which is on trial, would take the candidate back."
+        case GateJudged(outcome=Outcome.FAIL):
+            return f"{service}: gate {event.gate} fails."
+        case ServiceRetired():
+            return f"{service}: the service is retired and serves nothing any more."
         case AlertMatched(action=AlertAction.HOLD):
             return f"{service}: alert {event.alertname} holds the rollout."
         case AlertNoted(firing=True):
@@ -100,6 +130,10 @@ def _sentence(service: str, event: AnyEvent) -> str | None:
             return f"{who} on {event.topic} could not be read; it is dead letter {event.letter}."
         case _:
             return None
+
+
+def _as(role: str) -> str:
+    return f" by somebody with the role {role}" if role else ""
 
 
 def _percent(weight_bp: int) -> str:

@@ -117,13 +117,14 @@ class When:
 
     before: State
     events: tuple[AnyEvent, ...]
+    now_ms: int
 
     @property
     def state(self) -> State:
         """The state after the facts that followed."""
         state = self.before
         for event in self.events:
-            state = evolve(state, event)
+            state = evolve(state, event, self.now_ms)
         return state
 
     def then(self, *expected: AnyEvent) -> "When":
@@ -144,7 +145,7 @@ class Given:
 
     def when(self, command: AnyCommand, now_ms: int = NOW_MS) -> When:
         """Let a command arrive."""
-        return When(self.state, decide(self.state, command, now_ms))
+        return When(self.state, decide(self.state, command, now_ms), now_ms)
 
 
 def given(*events: AnyEvent | tuple[AnyEvent, ...]) -> Given:
@@ -161,7 +162,7 @@ def after(*commands: AnyCommand, now_ms: int = NOW_MS, past: tuple[AnyEvent, ...
     state = given(past).state
     for number, command in enumerate(commands):
         for event in decide(state, command, now_ms + 1000 * number):
-            state = evolve(state, event)
+            state = evolve(state, event, now_ms + 1000 * number)
     return Given(state)
 
 

@@ -55,8 +55,42 @@ class PromoteRollout(Order):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AdvanceRollout(Order):
+    """Take the next step of the plan now, whatever the hold or the gates say."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExtendHold(Order):
+    """Let the running hold last `by_s` seconds longer."""
+
+    by_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApproveGate(Order):
+    """Let a gate of kind approval pass in the current step. role: in which somebody says so, "" for operator."""
+
+    gate: str
+    role: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RejectGate(Order):
+    """Take the candidate back at a gate of kind approval. role: in which somebody says so, "" for operator."""
+
+    gate: str
+    role: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RollBack(Order):
-    """Send all traffic back to stable or, inside the guard window, to the previous stable."""
+    """
+    Send all traffic back to stable or, inside the guard window, to the previous stable.
+
+    to: version, ensemble or digest of a release that was stable before, when that one is meant; "" otherwise.
+    """
+
+    to: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +98,11 @@ class OverrideQuarantine(Order):
     """Let the quarantined release with this digest return."""
 
     digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetireService(Order):
+    """Stop serving: no release carries traffic any more, and none must stay loaded."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,7 +189,18 @@ class RejectMessage(Command):
     letter: str
 
 
-AnyOrder = PauseRollout | ResumeRollout | PromoteRollout | RollBack | OverrideQuarantine
+AnyOrder = (
+    PauseRollout
+    | ResumeRollout
+    | PromoteRollout
+    | AdvanceRollout
+    | ExtendHold
+    | ApproveGate
+    | RejectGate
+    | RollBack
+    | OverrideQuarantine
+    | RetireService
+)
 AnyCommand = (
     RequestRollout
     | AnyOrder

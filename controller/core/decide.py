@@ -11,9 +11,6 @@ from controller.core.commands import (
     AnyCommand,
     ElapseTimer,
     Order,
-    OverrideQuarantine,
-    PauseRollout,
-    PromoteRollout,
     RejectMessage,
     ReportAlert,
     ReportReleaseFailed,
@@ -22,8 +19,6 @@ from controller.core.commands import (
     ReportRouteApplied,
     ReportWindow,
     RequestRollout,
-    ResumeRollout,
-    RollBack,
     TimerKind,
 )
 from controller.core.draft import Draft, Said
@@ -33,21 +28,17 @@ from controller.core.events import (
     AnyEvent,
     GuardWindowEnded,
     MessageRejected,
-    OrderRefused,
-    QuarantineLifted,
     ReleaseFailed,
     ReleaseReady,
     ReleaseUnloaded,
     RequestRefused,
-    RolloutPaused,
-    RolloutResumed,
     RolloutStarted,
     RolloutSuperseded,
     RouteApplied,
     Trigger,
 )
+from controller.core.orders import obey, pause
 from controller.core.plan import AlertAction, AlertPolicy
-from controller.core.rollout import Phase, Rollout
 from controller.core.state import State, timers
 from controller.core.walk import blind, deadline, hold_ended, measure
 
@@ -58,16 +49,12 @@ def decide(state: State, command: AnyCommand, now_ms: int) -> tuple[AnyEvent, ..
     match command:
         case ReportAlert():
             _alert(draft, command)
-        case RollBack():
-            _roll_back(draft, command)
+        case Order():
+            obey(draft, command)
         case ReportReleaseFailed():
             _release_failed(draft, command)
         case RequestRollout():
             _request(draft, command)
-        case PauseRollout() | ResumeRollout() | PromoteRollout():
-            _steer(draft, command)
-        case OverrideQuarantine():
-            _override(draft, command)
         case ReportReleaseReady():
             _release_ready(draft, command)
         case ReportReleaseUnloaded():
@@ -103,7 +90,10 @@ def _alert(draft: Draft, alert: ReportAlert) -> None:
     rollout, guard = state.rollout, state.guard
     policy = rollout.plan.alerts if rollout else guard.alerts if guard else AlertPolicy()
     action = policy.action_for(alert.labels)
-    about_candidate = rollout is not None and (alert.release == "" or rollout.release.answers_to(alert.release))
+    # While somebody goes back, an alert that names nobody is about what they leave, not about where they go.
+    about_candidate = rollout is not None and (
+        rollout.release.answers_to(alert.release) if alert.release else not rollout.back
+    )
     about_stable = state.stable is not None and (alert.release == "" or state.stable.answers_to(alert.release))
     if not about_candidate and not about_stable:
         return _note(draft, alert, f"release {alert.release} carries no traffic of {state.service}")
@@ -117,7 +107,7 @@ def _alert(draft: Draft, alert: ReportAlert) -> None:
         if rollout.paused is not None:
             return _note(draft, alert, "the rollout is paused already")
         draft.add(matched)
-        return _pause(draft, rollout, f"alert {alert.alertname} asks to hold")
+        return pause(draft, rollout, f"alert {alert.alertname} asks to hold")
     if guard is not None and action is AlertAction.ROLLBACK:
         draft.add(_matched(alert, action, draft.said(f"alert {alert.alertname} fired", guard.rollout)))
         return draft.revert(Trigger.ALERT, f"alert {alert.alertname} fired inside the guard window")
@@ -146,15 +136,6 @@ def _note(draft: Draft, alert: ReportAlert, why: str) -> None:
     )
 
 
-def _roll_back(draft: Draft, order: RollBack) -> None:
-    rollout, guard = draft.state.rollout, draft.state.guard
-    if rollout is not None and order.rollout in ("", rollout.id):
-        return draft.abort(Trigger.ORDER, order.reason)
-    if guard is not None and order.rollout in ("", guard.rollout):
-        return draft.revert(Trigger.ORDER, order.reason)
-    return _refuse(draft, order, _nothing_runs(draft.state, order, "to roll back"))
-
-
 def _release_failed(draft: Draft, command: ReportReleaseFailed) -> None:
     rollout, guard, stable = draft.state.rollout, draft.state.guard, draft.state.stable
     if rollout is not None and rollout.release.ensemble == command.ensemble:
@@ -181,6 +162,11 @@ def _request(draft: Draft, request: RequestRollout) -> None:
     running = state.rollout
     if running is not None and running.release.digest == release.digest:
         return None
+    if running is not None and running.back:
+        why = (
+            f"rollout {running.id} goes back to {running.release.version}; request {release.version} when that is over"
+        )
+        return draft.add(RequestRefused(**draft.said(why, rollout=""), release=release))
     if state.stable is not None and state.stable.digest == release.digest:
         if running is None:
             return None
@@ -198,53 +184,6 @@ def _request(draft: Draft, request: RequestRollout) -> None:
             ready_by_ms=draft.in_s(request.plan.readiness_deadline_s),
         )
     )
-
-
-def _steer(draft: Draft, order: PauseRollout | ResumeRollout | PromoteRollout) -> None:
-    rollout = draft.state.rollout
-    if rollout is None or order.rollout not in ("", rollout.id):
-        return _refuse(draft, order, _nothing_runs(draft.state, order, "to steer"))
-    match order:
-        case PauseRollout() if rollout.paused is not None:
-            return _refuse(draft, order, f"rollout {rollout.id} is paused already")
-        case PauseRollout():
-            return _pause(draft, rollout, order.reason)
-        case ResumeRollout() if rollout.paused is None:
-            return _refuse(draft, order, f"rollout {rollout.id} is not paused")
-        case ResumeRollout():
-            draft.add(RolloutResumed(**draft.said(), due_ms=draft.now_ms + (rollout.paused or 0)))
-            if rollout.phase is Phase.PREPARING and rollout.ready:
-                draft.enter_next_step("the rollout was resumed and the release is ready")
-            return None
-        case PromoteRollout() if not rollout.ready:
-            return _refuse(draft, order, f"release {rollout.release.version} is not ready yet")
-        case PromoteRollout():
-            return draft.promote(order.reason)
-    assert_never(order)
-
-
-def _pause(draft: Draft, rollout: Rollout, why: str) -> None:
-    holding = rollout.phase is Phase.HOLDING and rollout.timer is not None and not rollout.waiting
-    left_ms = max(0, rollout.timer.due_ms - draft.now_ms) if holding and rollout.timer else 0
-    draft.add(RolloutPaused(**draft.said(why), hold_left_ms=left_ms))
-
-
-def _override(draft: Draft, order: OverrideQuarantine) -> None:
-    if not draft.state.is_quarantined(order.digest):
-        known = ", ".join(f"{release.version} ({release.digest[:19]})" for release in draft.state.quarantined)
-        why = f"no release with digest {order.digest[:19]} is quarantined; of this service there is: {known or 'none'}"
-        return _refuse(draft, order, why)
-    return draft.add(QuarantineLifted(**draft.said(rollout=""), digest=order.digest))
-
-
-def _refuse(draft: Draft, order: Order, why: str) -> None:
-    draft.add(OrderRefused(**draft.said(why), order=type(order).__name__))
-
-
-def _nothing_runs(state: State, order: Order, purpose: str) -> str:
-    if order.rollout and state.rollout is not None:
-        return f"rollout {order.rollout} is over; {state.rollout.id} runs now"
-    return f"no rollout of {state.service} runs, so there is nothing {purpose}"
 
 
 def _release_ready(draft: Draft, command: ReportReleaseReady) -> None:

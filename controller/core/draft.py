@@ -42,7 +42,7 @@ class Draft:
     def add(self, event: AnyEvent) -> None:
         """Write one fact down."""
         self.events = (*self.events, event)
-        self.state = evolve(self.state, event)
+        self.state = evolve(self.state, event, self.now_ms)
 
     def said(self, reason: str | None = None, rollout: str | None = None) -> Said:
         """Return who, why and in which rollout; by default the command's reason and the running rollout."""
@@ -83,19 +83,28 @@ class Draft:
         self.set_route(why)
 
     def promote(self, why: str) -> None:
-        """Make the candidate stable and put the former stable on guard."""
-        rollout = self.state.rollout
+        """
+        Make the candidate stable and put the former stable on guard.
+
+        After a way back the former stable is what was taken back: it is condemned instead.
+        """
+        rollout, former = self.state.rollout, self.state.stable
         assert rollout is not None
         said = self.said(why)
         self.add(
             RolloutPromoted(
                 **said,
                 release=rollout.release,
-                previous=self.state.stable,
+                previous=former,
                 guard_until_ms=self.in_s(rollout.plan.guard_s),
             )
         )
+        condemned = former if rollout.back and rollout.plan.quarantine else None
+        if condemned is not None:
+            self.add(GuardWindowEnded(**said, release=condemned))
         self.set_route(why, rollout.id)
+        if condemned is not None:
+            self.add(ReleaseQuarantined(**said, release=condemned))
 
     def abort(self, trigger: Trigger, why: str, guilty: tuple[str, ...] = ()) -> None:
         """

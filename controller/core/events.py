@@ -39,16 +39,22 @@ class Trigger(StrEnum):
     GATE = "gate"
     PROGRESS_DEADLINE = "progress_deadline"
     BLIND = "blind"
+    RETIRED = "retired"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RolloutStarted(Event):
-    """A release became the candidate; it is being loaded and must be ready by `ready_by_ms`."""
+    """
+    A release became the candidate; it is being loaded and must be ready by `ready_by_ms`.
+
+    back: it was stable before, and somebody ordered to go back to it.
+    """
 
     release: Release
     from_release: Release | None
     plan: Plan
     ready_by_ms: int
+    back: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +66,7 @@ class RequestRefused(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderRefused(Event):
-    """An order (pause, resume, promote, rollback, override) made no sense now."""
+    """An order, such as to pause, made no sense now; the reason says why, and what would."""
 
     order: str
 
@@ -186,6 +192,31 @@ class RolloutResumed(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HoldExtended(Event):
+    """Somebody wants to watch for longer; the running hold now ends at `due_ms`."""
+
+    due_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateApproved(Event):
+    """Somebody let a gate pass in this step. role: in which they said so, "" for operator."""
+
+    gate: str
+    step: int
+    role: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateRejected(Event):
+    """Somebody did not let a gate pass in this step. role: in which they said so, "" for operator."""
+
+    gate: str
+    step: int
+    role: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RolloutPromoted(Event):
     """The candidate became stable; until `guard_until_ms` the previous stable stays loaded and can take over."""
 
@@ -236,6 +267,13 @@ class QuarantineLifted(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceRetired(Event):
+    """The service serves nothing any more. release: what it served, None when nothing yet."""
+
+    release: Release | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AlertMatched(Event):
     """A firing alert concerns this service's rollout and does `action`."""
 
@@ -281,12 +319,16 @@ AnyEvent = (
     | RouteApplied
     | RolloutPaused
     | RolloutResumed
+    | HoldExtended
+    | GateApproved
+    | GateRejected
     | RolloutPromoted
     | GuardWindowEnded
     | RolloutAborted
     | PromotionReverted
     | ReleaseQuarantined
     | QuarantineLifted
+    | ServiceRetired
     | AlertMatched
     | AlertNoted
     | MessageRejected

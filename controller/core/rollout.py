@@ -62,6 +62,7 @@ class Rollout:
     is paused. paused: None, or the milliseconds of the hold that remain (0 while still preparing).
     step_began_ms: when the step began. waiting: what the end of the hold found missing, "" while it still runs.
     seen_ms: end of the last window that was measured, -1 before any. blind: why nothing is measured now, "" otherwise.
+    approvals: of the current step. back: somebody ordered to go back to this release.
     """
 
     id: str
@@ -84,6 +85,7 @@ class Rollout:
     standings: tuple[Standing, ...] = ()
     judged: tuple[Judged, ...] = ()
     approvals: tuple[Approval, ...] = ()
+    back: bool = False
 
     @property
     def at(self) -> Step | None:

@@ -12,8 +12,11 @@ from controller.core.events import (
     AlertMatched,
     AlertNoted,
     AnyEvent,
+    GateApproved,
     GateJudged,
+    GateRejected,
     GuardWindowEnded,
+    HoldExtended,
     MessageRejected,
     OrderRefused,
     PromotionReverted,
@@ -32,12 +35,14 @@ from controller.core.events import (
     RolloutWaiting,
     RouteApplied,
     RouteSet,
+    ServiceRetired,
     StepStarted,
     WindowMeasured,
 )
 from controller.core.names import Release
-from controller.core.plan import AlertPolicy
-from controller.core.rollout import Phase, Rollout, Timer, asked_anew, judged, measured
+from controller.core.past import Ended, Former, ended, former, succeeded
+from controller.core.plan import AlertPolicy, Plan
+from controller.core.rollout import Approval, Phase, Rollout, Timer, asked_anew, judged, measured
 from controller.core.routing import Arm, RoutingTable, Segment
 
 
@@ -57,7 +62,12 @@ class Guard:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """One service. Counters (`rollouts`, `settings`) make names and timer epochs without chance or clock."""
+    """
+    One service. Counters (`rollouts`, `settings`) make names and timer epochs without chance or clock.
+
+    stable_plan: the plan that made `stable` what it is. formers: what was stable before, newest first, as far as it is
+    kept. last: how the latest rollout that is over ended.
+    """
 
     service: str
     stable: Release | None = None
@@ -71,6 +81,9 @@ class State:
     mirror_bp: int = 0
     rollouts: int = 0
     settings: int = 0
+    stable_plan: Plan | None = None
+    formers: tuple[Former, ...] = ()
+    last: Ended | None = None
 
     @property
     def known(self) -> bool:
@@ -107,12 +120,18 @@ def wanted(state: State) -> tuple[Release, ...]:
     return tuple(dict.fromkeys(release for release in releases if release))
 
 
-def evolve(state: State, event: AnyEvent) -> State:
-    """Fold one fact into the state. Total: every fact that was ever written can be folded."""
+def evolve(state: State, event: AnyEvent, at_ms: int = 0) -> State:
+    """
+    Fold one fact into the state. Total: every fact that was ever written can be folded.
+
+    at_ms: when it was decided, as `Fact.at_ms` says.
+    """
     match event:
         case RolloutStarted():
             timer = Timer(TimerKind.READINESS, state.settings + 1, event.ready_by_ms)
-            rollout = Rollout(event.rollout, event.release, event.from_release, event.plan, Phase.PREPARING, timer)
+            rollout = Rollout(
+                event.rollout, event.release, event.from_release, event.plan, Phase.PREPARING, timer, back=event.back
+            )
             return replace(state, rollout=rollout, rollouts=state.rollouts + 1, settings=timer.epoch)
         case ReleaseReady():
             return _with_rollout(state, ready=True, timer=None)
@@ -128,6 +147,7 @@ def evolve(state: State, event: AnyEvent) -> State:
                 step_began_ms=event.began_ms,
                 waiting="",
                 judged=asked_anew(state.rollout) if state.rollout else (),
+                approvals=(),
             )
         case RolloutWaiting():
             kind = TimerKind.HOLD if event.closed else TimerKind.DEADLINE
@@ -147,19 +167,28 @@ def evolve(state: State, event: AnyEvent) -> State:
                 return _with_rollout(state, paused=None)
             timer = Timer(TimerKind.HOLD, state.settings + 1, event.due_ms)
             return _with_rollout(replace(state, settings=timer.epoch), paused=None, timer=timer, waiting="")
+        case HoldExtended():
+            timer = Timer(TimerKind.HOLD, state.settings + 1, event.due_ms)
+            return _with_rollout(replace(state, settings=timer.epoch), timer=timer)
+        case GateApproved():
+            approval = Approval(event.gate, event.step, event.actor)
+            return _with_rollout(state, approvals=(*state.rollout.approvals, approval) if state.rollout else ())
         case RolloutPromoted():
-            guard = state.guard
-            settings = state.settings
-            if event.previous is not None:
-                settings += 1
-                timer = Timer(TimerKind.GUARD, settings, event.guard_until_ms)
-                alerts = state.rollout.plan.alerts if state.rollout else AlertPolicy()
-                guard = Guard(event.rollout, event.previous, timer, alerts)
-            return replace(state, stable=event.release, guard=guard, rollout=None, settings=settings)
+            return _promoted(state, event, at_ms)
         case RolloutAborted() | RolloutSuperseded():
-            return replace(state, rollout=None)
+            return replace(state, rollout=None, last=ended(event, at_ms))
         case PromotionReverted():
-            return replace(state, stable=event.back_to, guard=None)
+            before = former(state.formers, event.back_to)
+            return replace(
+                state,
+                stable=event.back_to,
+                guard=None,
+                stable_plan=before.plan if before else None,
+                formers=succeeded(state.formers, None, event.back_to),
+                last=Ended(event.rollout, f"was promoted, and {event.release.version} taken back", event.actor, at_ms),
+            )
+        case ServiceRetired():
+            return replace(state, stable=None, guard=None, rollout=None, stable_plan=None, formers=())
         case GuardWindowEnded():
             return replace(state, guard=None)
         case ReleaseQuarantined():
@@ -179,6 +208,7 @@ def evolve(state: State, event: AnyEvent) -> State:
         case (
             RequestRefused()
             | OrderRefused()
+            | GateRejected()
             | ReleaseFailed()
             | ReleaseUnloaded()
             | RouteApplied()
@@ -188,6 +218,28 @@ def evolve(state: State, event: AnyEvent) -> State:
         ):
             return state
     assert_never(event)
+
+
+def _promoted(state: State, event: RolloutPromoted, at_ms: int) -> State:
+    rollout, guard, settings, old = state.rollout, state.guard, state.settings, None
+    plan = rollout.plan if rollout else Plan()
+    if event.previous is not None:
+        settings += 1
+        timer = Timer(TimerKind.GUARD, settings, event.guard_until_ms)
+        guard = Guard(event.rollout, event.previous, timer, plan.alerts)
+        old = Former(event.previous, state.stable_plan or Plan(), at_ms)
+    # Who comes back keeps the plan that had made it stable first: the way back had none worth walking again.
+    before = former(state.formers, event.release) if rollout and rollout.back else None
+    return replace(
+        state,
+        stable=event.release,
+        guard=guard,
+        rollout=None,
+        settings=settings,
+        stable_plan=before.plan if before else plan,
+        formers=succeeded(state.formers, old, event.release),
+        last=ended(event, at_ms),
+    )
 
 
 def _with_rollout(state: State, **changes: object) -> State:

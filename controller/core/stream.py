@@ -44,7 +44,7 @@ def fold(history: History, facts: Iterable[Fact]) -> History:
     for fact in facts:
         if fact.position != history.position + 1:
             raise AssertionError(f"{fact.stream}: position {fact.position} follows {history.position}")
-        history = History(evolve(history.state, fact.event), fact.position, fact.at_ms)
+        history = History(evolve(history.state, fact.event, fact.at_ms), fact.position, fact.at_ms)
     return history
 
 

@@ -1,27 +1,37 @@
 """Laws that hold for every history, however its messages fall."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from controller.core.commands import (
+    AdvanceRollout,
     AnyCommand,
+    ApproveGate,
     ElapseTimer,
+    ExtendHold,
     OverrideQuarantine,
     PauseRollout,
     PromoteRollout,
+    RejectGate,
     RejectMessage,
     ReportReleaseFailed,
     ReportReleaseReady,
     ReportReleaseUnloaded,
     ReportRouteApplied,
     ResumeRollout,
+    RetireService,
     RollBack,
     TimerKind,
 )
-from controller.core.events import ReleaseQuarantined, RouteSet
+from controller.core.decide import decide
+from controller.core.draft import Draft
+from controller.core.events import ReleaseQuarantined, RouteSet, ServiceRetired
+from controller.core.gates import Gate, GateKind
 from controller.core.names import FULL_BP
+from controller.core.plan import Plan, Step
 from controller.core.routing import Role
 from controller.core.state import table, timers, wanted
 from controller.core.stream import Fact, History, begin, fold, react
@@ -30,9 +40,13 @@ from tests.spec import SAID, SERVICE, alert, release, request
 VERSIONS = st.sampled_from(["1.4.0", "1.5.0", "1.6.0", "1.7.0"])
 ENSEMBLES = VERSIONS.map(lambda version: f"hibari__{version}")
 ROLLOUTS = st.sampled_from(["", "hibari-1", "hibari-2"])
+APPROVED = Plan(
+    "approved", (Step(500, 10, gates=("ear",)), Step(5000, 20)), guard_s=300, gates=(Gate("ear", GateKind.APPROVAL),)
+)
 
 COMMANDS: st.SearchStrategy[AnyCommand] = st.one_of(
     VERSIONS.map(request),
+    VERSIONS.map(lambda version: request(version, APPROVED)),
     ENSEMBLES.map(
         lambda ensemble: ReportReleaseReady(
             service=SERVICE, **SAID, ensemble=ensemble, load_s=1.0, probe_latency_s=0.1, probe_audio_s=1.0
@@ -48,6 +62,16 @@ COMMANDS: st.SearchStrategy[AnyCommand] = st.one_of(
     st.builds(lambda rollout: ResumeRollout(service=SERVICE, **SAID, rollout=rollout), ROLLOUTS),
     st.builds(lambda rollout: PromoteRollout(service=SERVICE, **SAID, rollout=rollout), ROLLOUTS),
     st.builds(lambda rollout: RollBack(service=SERVICE, **SAID, rollout=rollout), ROLLOUTS),
+    VERSIONS.map(lambda version: RollBack(service=SERVICE, **SAID, to=version)),
+    st.sampled_from(
+        [
+            AdvanceRollout(service=SERVICE, **SAID),
+            ExtendHold(service=SERVICE, **SAID, by_s=5),
+            ApproveGate(service=SERVICE, **SAID, gate="ear"),
+            RejectGate(service=SERVICE, **SAID, gate="ear"),
+            RetireService(service=SERVICE, **SAID),
+        ]
+    ),
     VERSIONS.map(lambda version: OverrideQuarantine(service=SERVICE, **SAID, digest=release(version).digest)),
     st.builds(
         lambda version, firing, severity: alert(version, firing=firing, severity=severity),
@@ -81,11 +105,25 @@ def live(messages: Sequence[tuple[AnyCommand, int]]) -> tuple[History, tuple[Fac
 
 @given(MESSAGES)
 def test_weights_always_sum_to_everything(messages: list[tuple[AnyCommand, int]]) -> None:
-    """Whatever happens, the arms' weights sum to 10000, and a service that once served never stops having arms."""
+    """Whatever happens, the arms' weights sum to 10000; only a service that is retired stops having arms."""
     _, facts = live(messages)
-    routes = [fact.event for fact in facts if isinstance(fact.event, RouteSet)]
-    for event in routes:
-        assert sum(arm.weight_bp for arm in event.arms) == FULL_BP
+    for before, fact in pairwise(facts):
+        if isinstance(fact.event, RouteSet):
+            total_bp = 0 if isinstance(before.event, ServiceRetired) else FULL_BP
+            assert sum(arm.weight_bp for arm in fact.event.arms) == total_bp
+
+
+@given(MESSAGES)
+def test_a_decision_sees_what_replay_will_see(messages: list[tuple[AnyCommand, int]]) -> None:
+    """Facts are folded alike while they are decided and when they are read again, times included."""
+    history = begin(SERVICE)
+    for number, (command, sent_ms) in enumerate(messages):
+        at_ms = max(sent_ms, history.at_ms)
+        draft = Draft(history.state, command.actor, command.reason, at_ms)
+        for event in decide(history.state, command, at_ms):
+            draft.add(event)
+        history = fold(history, react(history, command, f"m{number}", sent_ms))
+        assert draft.state == history.state
 
 
 @given(MESSAGES)

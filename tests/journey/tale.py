@@ -6,8 +6,11 @@ from controller.core.events import (
     AlertMatched,
     AlertNoted,
     AnyEvent,
+    GateApproved,
     GateJudged,
+    GateRejected,
     GuardWindowEnded,
+    HoldExtended,
     MessageRejected,
     OrderRefused,
     PromotionReverted,
@@ -26,6 +29,7 @@ from controller.core.events import (
     RolloutWaiting,
     RouteApplied,
     RouteSet,
+    ServiceRetired,
     StepStarted,
     WindowMeasured,
 )
@@ -69,7 +73,13 @@ def sentence(event: AnyEvent) -> str:
             return f"{name} {event.gate} {event.outcome}{' (dry run)' if event.dry_run else ''}"
         case RolloutWaiting():
             return f"{name} {event.step}{' closed' if event.closed else ''}"
-        case QuarantineLifted() | RolloutPaused() | RolloutResumed() | RouteApplied() | WindowMeasured():
+        case GateApproved() | GateRejected():
+            return f"{name} {event.gate} at {event.step}{f' as {event.role}' if event.role else ''}"
+        case ServiceRetired():
+            return f"{name} {_version(event.release)}"
+        case (
+            HoldExtended() | QuarantineLifted() | RolloutPaused() | RolloutResumed() | RouteApplied() | WindowMeasured()
+        ):
             return name
     assert_never(event)
 

@@ -15,8 +15,11 @@ from controller.core.events import (
     AlertMatched,
     AlertNoted,
     AnyEvent,
+    GateApproved,
     GateJudged,
+    GateRejected,
     GuardWindowEnded,
+    HoldExtended,
     MessageRejected,
     OrderRefused,
     PromotionReverted,
@@ -35,6 +38,7 @@ from controller.core.events import (
     RolloutWaiting,
     RouteApplied,
     RouteSet,
+    ServiceRetired,
     StepStarted,
     Trigger,
     WindowMeasured,
@@ -114,7 +118,8 @@ _SPECIAL[Rollout] = st.builds(
     **{
         name: anything(hint)
         for name, hint in get_type_hints(Rollout).items()
-        if name in ("waiting", "seen_ms", "blind", "memory", "memory_source", "standings", "judged", "approvals")
+        if name
+        in ("waiting", "seen_ms", "blind", "memory", "memory_source", "standings", "judged", "approvals", "back")
     },
     evidence=st.sampled_from([None, begin(MEASURED)]),
 )
@@ -182,12 +187,16 @@ SAMPLES: tuple[AnyEvent, ...] = (
     RolloutWaiting(**_SAID, step=1, due_ms=1_772_530_900_000),
     RolloutPaused(**_SAID, hold_left_ms=1500),
     RolloutResumed(**_SAID, due_ms=1_772_530_800_000),
+    HoldExtended(**_SAID, due_ms=1_772_530_800_000),
+    GateApproved(**_SAID, gate="ear", step=1, role="voice-quality"),
+    GateRejected(**_SAID, gate="ear", step=1, role=""),
     RolloutPromoted(**_SAID, release=NEW, previous=None, guard_until_ms=1_772_530_800_000),
     GuardWindowEnded(**_SAID, release=OLD),
     RolloutAborted(**_SAID, trigger=Trigger.ALERT, release=NEW, back_to=OLD, weight_bp=500),
     PromotionReverted(**_SAID, trigger=Trigger.ORDER, release=NEW, back_to=OLD),
     ReleaseQuarantined(**_SAID, release=NEW),
     QuarantineLifted(**_SAID, digest=NEW.digest),
+    ServiceRetired(**_SAID, release=NEW),
     AlertMatched(**_SAID, fingerprint="f00d", alertname="Errors", release="1.6.0", action=AlertAction.ROLLBACK),
     AlertNoted(**_SAID, fingerprint="f00d", alertname="Errors", release="", firing=False),
     MessageRejected(
