@@ -8,15 +8,16 @@ import pytest
 
 from controller.bench.statistics.goals import CASES, PLAIN, Figures, Outcome, judges
 from controller.bench.statistics.judges import RULES, Evidence
-from controller.bench.statistics.ladder import Walk
+from controller.bench.statistics.ladder import Walk, ratios_of_rare
 from controller.bench.statistics.report import BEGIN, END, table, write_docs
 from controller.bench.statistics.stream import Fault, Stream
 from controller.bench.statistics.vectors import Fortunes, ratios
 from controller.core.errors import Broken
 from controller.core.evidence import fortune
-from controller.core.evidence.engine import ERROR_ODDS, ERROR_WEIGHTS, PROVEN_ERROR_ODDS, PROVEN_TIMING_ODDS
+from controller.core.evidence.engine import ERROR_ODDS, ERROR_WEIGHTS, PROVEN_ERROR_ODDS, PROVEN_TIMING_ODDS, RARE_PARTS
 from controller.core.evidence.likelihood import Counts
 from controller.core.evidence.likelihood import ratios as core_ratios
+from controller.core.evidence.likelihood import ratios_of_rare as core_rare
 
 
 @pytest.mark.parametrize(
@@ -33,6 +34,15 @@ def test_vectors_are_the_core_many_times_over(odds: tuple[float, ...], null: flo
     for row in range(1000):
         one = Counts(int(n_c[row]), int(x_c[row]), int(n_s[row]), int(x_s[row]))
         assert found[row] == pytest.approx(core_ratios(one, odds, null), rel=1e-6, abs=1e-200)
+
+
+def test_rare_failures_are_the_core_many_times_over() -> None:
+    """The proof that failures are rare agrees with the core's, window by window."""
+    drawn = next(iter(Stream(PLAIN, Fault(failures=0.3), 50, 1, (1, 4)).windows(1)))
+    found = ratios_of_rare(drawn)
+    for row in range(50):
+        blocks, failed = int(drawn.blocks_c[row]), int(drawn.failed_c[row])
+        assert found[row] == pytest.approx(core_rare(blocks, failed, RULES.rare_failures, RARE_PARTS))
 
 
 def test_fortunes_are_the_core_many_times_over() -> None:

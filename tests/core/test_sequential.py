@@ -155,6 +155,21 @@ def test_healthy_candidate_proves_itself() -> None:
     assert judge_promotion(found, RULES).outcome is Outcome.PASS
 
 
+def test_where_nobody_fails_a_candidate_can_still_be_proven() -> None:
+    """No failure on either arm leaves nothing to compare; that they are rare is proof enough, after a while."""
+    rules = Rules(metrics=(Metric.ERRORS,))
+    quiet = [Window(n * WINDOW_MS, (n + 1) * WINDOW_MS, ArmCounts(25, 0, 2), ArmCounts(475, 0, 38)) for n in range(200)]
+    assert judge_promotion(after(begin(rules), iter(quiet[:60]), rules), rules).outcome is Outcome.INCONCLUSIVE
+    assert judge_promotion(after(begin(rules), iter(quiet), rules), rules).outcome is Outcome.PASS
+
+
+def test_few_requests_need_not_prove_the_slowest() -> None:
+    """A plan may leave the far tail unproven, and then its figures do not ask for it."""
+    rules = Rules(metrics=(Metric.LATENCY,), proven_to=0.9)
+    figures = judge_promotion(after(begin(rules), windows(200), rules), rules).evidence
+    assert [figure.name for figure in figures] == ["latency p50", "latency p90"]
+
+
 def test_early_rungs_ask_for_less_proof_than_the_last() -> None:
     """Few users may meet a candidate on weak proof; everybody needs the strictest."""
     found = after(begin(RULES), windows(60))

@@ -7,18 +7,19 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import nchypergeom_fisher
+from scipy.stats import binom, nchypergeom_fisher
 
 from controller.core.evidence import fortune, merge, paired
 from controller.core.evidence.engine import (
     ERROR_ODDS,
     ERROR_WEIGHTS,
     PROVEN_ERROR_ODDS,
+    RARE_PARTS,
     SCORE_WEIGHTS,
     TIMING_ODDS,
     TIMING_WEIGHTS,
 )
-from controller.core.evidence.likelihood import Counts, ratios
+from controller.core.evidence.likelihood import Counts, ratios, ratios_of_rare
 from controller.core.evidence.rules import Metric, Rules
 
 DAY_MS = 86_400_000
@@ -67,6 +68,16 @@ def test_proofs_are_fair_for_all_that_is_worse_than_allowed(psi: float, truth: f
     spread = nchypergeom_fisher(45, 6, 20, truth)
     mean = sum(spread.pmf(x) * ratios(Counts(20, x, 25, 6 - x), (psi,), 2.0)[0] for x in range(7))
     assert mean <= 1 + 1e-9
+
+
+@pytest.mark.parametrize("truth", [0.02, 0.05, 0.5, 1.0])
+@pytest.mark.parametrize("blocks", [1, 7, 60])
+def test_failures_that_are_not_rare_never_pass_for_rare(truth: float, blocks: int) -> None:
+    """The mean ratio is at most 1 for every candidate that fails as often as the least share that is not rare."""
+    spread = binom(blocks, truth)
+    for part in range(len(RARE_PARTS)):
+        ratio = [ratios_of_rare(blocks, failed, 0.02, RARE_PARTS)[part] for failed in range(blocks + 1)]
+        assert float(spread.pmf(range(blocks + 1)) @ ratio) <= 1 + 1e-9
 
 
 @given(counts())

@@ -8,8 +8,9 @@ import numpy as np
 from controller.bench.statistics.judges import RULES, Evidence
 from controller.bench.statistics.stream import MINUTE, WINDOW_S, Drawn, Fault, Floats, Ints, Stream, World
 from controller.bench.statistics.vectors import Proofs, ratios
-from controller.core.evidence.engine import PROVEN_ERROR_ODDS, PROVEN_TIMING_ODDS
+from controller.core.evidence.engine import PROVEN_ERROR_ODDS, PROVEN_TIMING_ODDS, RARE_PARTS
 from controller.core.evidence.paired import BETS
+from controller.core.evidence.promotion import COMPARED_SHARE
 from controller.core.evidence.timing import QUANTILES, buckets_covering, buckets_within
 
 WEIGHTS: Final = (0.05, 0.10, 0.25, 0.50)
@@ -69,6 +70,7 @@ class Proof:
 
     def __init__(self, runs: int) -> None:
         self._errors = [Proofs(runs, len(PROVEN_ERROR_ODDS)) for _ in RULES.error_odds]
+        self._rare = Proofs(runs, len(RARE_PARTS))
         self._latency = [Proofs(runs, len(PROVEN_TIMING_ODDS)) for _ in QUANTILES]
         self._mos = Proofs(runs, len(BETS))
         self._bets = np.array(BETS) / (1 - RULES.score_drop)
@@ -83,7 +85,15 @@ class Proof:
         for row, proofs in enumerate(self._latency):
             found = ratios(drawn.n_c, drawn.proven_c[row], drawn.n_s, drawn.slow_s[row], PROVEN_TIMING_ODDS)
             good &= proofs.bet(found) >= RULES.promote_at
+        rare = (1 - COMPARED_SHARE) * self._rare.bet(ratios_of_rare(drawn))
         for step, (proofs, null) in enumerate(zip(self._errors, RULES.error_odds, strict=True)):
             found = ratios(drawn.blocks_c, drawn.failed_c, drawn.blocks_s, drawn.failed_s, PROVEN_ERROR_ODDS, null)
-            good &= (proofs.bet(found) >= RULES.promote_at) | (rung != step)
+            good &= (COMPARED_SHARE * proofs.bet(found) + rare >= RULES.promote_at) | (rung != step)
         return good
+
+
+def ratios_of_rare(drawn: Drawn) -> Floats:
+    """Return `core.evidence.likelihood.ratios_of_rare` for many runs."""
+    parts, share = np.array(RARE_PARTS), RULES.rare_failures
+    failed, good = drawn.failed_c[:, None], (drawn.blocks_c - drawn.failed_c)[:, None]
+    return np.asarray(parts**failed * ((1 - parts * share) / (1 - share)) ** good, np.float64)

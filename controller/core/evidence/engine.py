@@ -12,7 +12,7 @@ from typing import Final
 from controller.core.evidence import fortune as fortunes
 from controller.core.evidence import paired, timing
 from controller.core.evidence.fortune import Fortune
-from controller.core.evidence.likelihood import Counts, ratios, ratios_against, ratios_of_events
+from controller.core.evidence.likelihood import Counts, ratios, ratios_against, ratios_of_events, ratios_of_rare
 from controller.core.evidence.rules import SCORES, TIMINGS, Metric, Rules
 from controller.core.evidence.timing import NOTHING_KNOWN, QUANTILE_WEIGHTS, QUANTILES, Reference, Timed
 from controller.core.evidence.window import ArmCounts, Window
@@ -30,6 +30,7 @@ NO_TIMING: Final = (1.0,) * len(TIMING_WEIGHTS)
 """Ratios of a window in which no timings can be compared."""
 SCORE_WEIGHTS: Final = (1 / len(paired.BETS),) * len(paired.BETS)
 PROVEN_ERROR_ODDS: Final = (1.0, 0.5)
+RARE_PARTS: Final = (0.1, 0.4)
 PROVEN_TIMING_ODDS: Final = (0.7, 0.5, 0.3)
 
 
@@ -50,8 +51,8 @@ class Track:
     What is known about one measure.
 
     worse: the fortune bet on "the candidate is worse".
-    proofs: wealth bet on "it is not worse than allowed", one row per ladder step (errors), per quantile (timings) or
-        just one (scores); a proof never restarts.
+    proofs: wealth bet on "it is not worse than allowed", one row per ladder step and one for failures that are rare
+        anyhow (errors), one per quantile (timings) or just one (scores); a proof never restarts.
     samples: observations of the candidate that were compared. seen_ms: end of the last window with one; -1 is never.
     reference: stable's own recent past (timings).
     """
@@ -118,7 +119,7 @@ def prior(metric: Metric) -> tuple[float, ...]:
 
 def _begin(metric: Metric, rules: Rules) -> Track:
     if metric is Metric.ERRORS:
-        rows, alternatives = len(rules.error_odds), len(PROVEN_ERROR_ODDS)
+        rows, alternatives = len(rules.error_odds) + 1, len(PROVEN_ERROR_ODDS)
     elif metric in TIMINGS:
         rows, alternatives = len(QUANTILES), len(PROVEN_TIMING_ODDS)
     else:
@@ -138,8 +139,10 @@ def _fold_errors(track: Track, window: Window, rules: Rules, elapsed_ms: int) ->
     ours, theirs = window.candidate, window.stable
     counts = Counts(ours.blocks, ours.failed_blocks, theirs.blocks, theirs.failed_blocks)
     found = ratios(counts, ERROR_ODDS)
-    proven = ratios_against(counts, PROVEN_ERROR_ODDS, rules.error_odds)
     compared = counts.n_c if counts.n_s else 0
+    # Needs no comparison, but where stable is silent something is wrong with the whole window.
+    rare = ratios_of_rare(compared, ours.failed_blocks if compared else 0, rules.rare_failures, RARE_PARTS)
+    proven = [*ratios_against(counts, PROVEN_ERROR_ODDS, rules.error_odds), rare]
     return _moved(track, found, proven, compared, window.end_ms, elapsed_ms)
 
 

@@ -138,3 +138,14 @@ def _means(rho: float, odds: tuple[float, ...]) -> list[tuple[float, float]]:
     """Return for each psi in `odds` the logarithms of psi and of 1 + rho (psi - 1), with rho = n_c / N."""
     log, log1p = math.log, math.log1p
     return [(log(psi), log1p(rho * (psi - 1))) for psi in odds]
+
+
+def ratios_of_rare(blocks: int, failed: int, share: float, parts: tuple[float, ...]) -> tuple[float, ...]:
+    """
+    Return for each part pmf(failed; part * share) / pmf(failed; share) of a binomial count of `blocks`; no unit.
+
+    share: of failed blocks, the least that is not rare. The mean is <= 1 for every candidate that fails at least so
+    often, for it is linear in the true share, 1 at `share`, and falls. Source: Wald 1945, the likelihood ratio.
+    """
+    good = blocks - failed
+    return tuple([part**failed * ((1 - part * share) / (1 - share)) ** good for part in parts])

@@ -37,6 +37,8 @@ class Rules:
     promote_at: e-value from which a measure is proven good enough; a false proof has probability <= 1/promote_at.
     error_odds: how much worse the odds of a failed block may be, from ladder step to ladder step.
     proven_to: highest quantile of a timing that must be proven; few requests say little about the slowest of them.
+    rare_failures: share of failed blocks below which failures are too few to compare; who is proven below it has
+    passed, for where nobody fails no comparison can ever be won.
     slower: how much slower still passes, share. score_drop: how much lower a mean score still passes, points.
     missing_after_s: a measure without a comparison for so long is missing.
     """
@@ -51,6 +53,7 @@ class Rules:
     score_drop: float = 0.1
     missing_after_s: float = 300.0
     proven_to: float = 0.99
+    rare_failures: float = 0.02
 
     def __post_init__(self) -> None:
         if not self.metrics or len(set(self.metrics)) != len(self.metrics):
@@ -70,6 +73,8 @@ class Rules:
             raise ValueError(f"slower is {self.slower}; allowed: {LEAST_MARGIN} to 10")
         if not 0 < self.score_drop < 1:
             raise ValueError(f"score_drop is {self.score_drop}; allowed: above 0, below 1 point")
+        if not 0 < self.rare_failures <= 0.5:
+            raise ValueError(f"rare_failures is {self.rare_failures}; allowed: above 0, up to 0.5")
         if not 0.5 <= self.proven_to <= 0.99:
             raise ValueError(f"proven_to is {self.proven_to}; allowed: 0.5 to 0.99")
         if not 0 < self.missing_after_s <= 86_400:
