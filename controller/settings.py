@@ -21,6 +21,9 @@ class Settings:
     data: folder for everything this machine keeps (database, tables, logs). repository: Triton's model repository.
     tokens: token to role ("viewer", "operator", "alertmanager"); never printed. router: this gateway's own name.
     worker_port: where a worker process answers /health, /ready and /metrics; 0 takes a free port.
+    triton_http: host:port, or several separated by commas, where releases live that name no endpoint of their own.
+    eject_after: failures in a row after which a gateway leaves an endpoint alone. eject_first_s, eject_most_s: until
+    the first probe of such an endpoint, and at most between two.
     """
 
     data: Path = Path(".local/segue")
@@ -42,6 +45,9 @@ class Settings:
     drain_s: float = 30
     probe_every_s: float = 5
     release_timeout_s: float = 30
+    eject_after: int = 5
+    eject_first_s: float = 1
+    eject_most_s: float = 60
     log_level: str = "INFO"
 
     @property
@@ -69,7 +75,10 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         for name in _SECONDS
         if f"SEGUE_{name.upper()}" in environment
     }
-    return Settings(**known, **paths, **ports, **seconds, tokens=_tokens(environment))  # type: ignore[arg-type]  # the four tables below name fields of these types only
+    counts = {
+        name: _number(environment, name, 1, 1_000, int) for name in _COUNTS if f"SEGUE_{name.upper()}" in environment
+    }
+    return Settings(**known, **paths, **ports, **seconds, **counts, tokens=_tokens(environment))  # type: ignore[arg-type]  # the tables below name fields of these types only
 
 
 _TEXT = (
@@ -87,7 +96,8 @@ _TEXT = (
 )
 _PATHS = ("data", "repository")
 _PORTS = ("gateway_port", "api_port", "worker_port")
-_SECONDS = ("drain_s", "probe_every_s", "release_timeout_s")
+_SECONDS = ("drain_s", "probe_every_s", "release_timeout_s", "eject_first_s", "eject_most_s")
+_COUNTS = ("eject_after",)
 ROLES = ("viewer", "operator", "alertmanager")
 
 

@@ -11,6 +11,7 @@ from typing import Final
 from controller.core.names import FULL_BP, Release
 
 _FACT: Final = re.compile(r"region|tier|language|header:[a-z0-9!#$%&'*+.^_`|~-]+")
+_ENDPOINT: Final = re.compile(r"(?:[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\]):[0-9]{1,5}")
 # It goes into a header and a label as it is.
 _SEGMENT_NAME: Final = re.compile(r"[!-~](?:[ -~]{0,62}[!-~])?")
 
@@ -26,11 +27,23 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Arm:
-    """One release in the table with its share of the traffic in basis points."""
+    """
+    One release in the table with its share of the traffic in basis points.
+
+    endpoints: host:port of the Triton HTTP endpoints that it lives on; none means those that each gateway was given.
+    """
 
     role: Role
     release: Release
     weight_bp: int
+    endpoints: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for endpoint in self.endpoints:
+            if not _ENDPOINT.fullmatch(endpoint):
+                raise ValueError(f"{self.release.ensemble} cannot live at {endpoint[:80]!r}; give host:port")
+        if len(set(self.endpoints)) != len(self.endpoints):
+            raise ValueError(f"{self.release.ensemble} lives twice at one endpoint; give each once")
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from controller.gateway.admission import Admission, Crowded
 from controller.gateway.budget import FailoverBudget
 from controller.gateway.checks import check_audio
 from controller.gateway.encode import Samples
-from controller.gateway.engine import Engine, ModelFailed, ReleaseFault
+from controller.gateway.engine import Engine, ModelFailed, NoneLeft, ReleaseFault
 from controller.gateway.evidence import Evidence, Measured, Source
 from controller.gateway.metrics import ArmMetrics, Metrics
 
@@ -55,6 +55,7 @@ class Attempt:
     """
     See the module. `begin`, then perhaps `rest`, and always `leave`.
 
+    stand_in: the arm that answers at once when none of this one's endpoints is left, if there is one.
     failed_over_from: the arm that was picked, when this one answers in its stead.
     copied: nobody hears it.
     audio: int16 samples of the groups that were spoken ahead.
@@ -63,6 +64,7 @@ class Attempt:
     means: Means
     utterance: Utterance
     arm: Arm
+    stand_in: Arm | None = None
     failed_over_from: Arm | None = None
     copied: bool = False
     audio: list[Samples] = field(default_factory=list)
@@ -77,6 +79,7 @@ class Attempt:
     _inside: bool = False
     _succeeded: bool = False
     _fault: ReleaseFault | None = None
+    _endpoint: str = ""
 
     def __post_init__(self) -> None:
         if self.copied:
@@ -90,14 +93,18 @@ class Attempt:
     async def begin(self) -> None:
         """Take a place and speak the groups ahead. Raises ReleaseFault or Crowded, and holds no place then."""
         try:
+            self._check_left()
             await self.means.admission.enter(self._place, guest=self.failed_over_from is not None)
-        except Crowded:
-            self._counts.outcomes["rejected"].inc()
+        except (Crowded, NoneLeft) as error:
+            if isinstance(error, Crowded):
+                self._counts.outcomes["rejected"].inc()
             self._ended(None)
             raise
         self._inside = True
         self._waited_s = time.perf_counter() - self._began_s
         try:
+            # Once more, for the last endpoint may have gone while this one stood in line.
+            self._check_left()
             for group in self.utterance.groups[: self.utterance.ahead]:
                 audio = await self._infer(group)
                 # Of what nobody hears nothing is kept.
@@ -138,6 +145,12 @@ class Attempt:
             # would make a slow release look quick. A failure says nothing about speed.
             self._counts.request_seconds.observe(time.perf_counter() - self._began_s)
 
+    def _check_left(self) -> None:
+        gone = self.means.engine.gone
+        if self.stand_in is not None and gone(self.arm) and not gone(self.stand_in):
+            self._fault = NoneLeft(f"no endpoint of {self.arm.release.ensemble} is left")
+            raise self._fault
+
     @property
     def _place(self) -> Place:
         return self.utterance.table.service, self.arm.release
@@ -145,11 +158,12 @@ class Attempt:
     async def _infer(self, group: str) -> Samples:
         asked_s = time.perf_counter()
         try:
-            audio = await self.means.engine.infer(
-                self.arm.release.ensemble, group, self.utterance.speed, self.means.timeout_s
+            audio, self._endpoint = await self.means.engine.infer(
+                self.arm, group, self.utterance.speed, self.means.timeout_s
             )
             self._check(audio, group)
         except ReleaseFault as fault:
+            self._endpoint = fault.endpoint or self._endpoint
             self._lost_s += time.perf_counter() - asked_s
             self._fault = fault
             self._counts.outcomes[fault.outcome].inc()
@@ -198,6 +212,8 @@ class Attempt:
         if self.failed_over_from is not None:
             # The root request was counted when the release that was picked for it failed.
             return
-        segment, endpoint = self.utterance.pick.segment, self.means.engine.address
+        # Who was turned away before any endpoint was asked counts where the release would have been asked first.
+        endpoint = self._endpoint or self.means.engine.endpoints(self.arm)[0]
+        segment = self.utterance.pick.segment
         source = Source(self.arm.release.version, self._counted_as, segment, endpoint)
         self.means.evidence.ended(self.utterance.table, source, measured)

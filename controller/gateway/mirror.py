@@ -95,7 +95,8 @@ class Mirror:
         self._copies.start(table.service, self._speak(utterance, candidate))
 
     async def _speak(self, utterance: Utterance, candidate: Arm) -> None:
-        attempt = Attempt(self._means, utterance, candidate, copied=True)
+        # Of a candidate that is gone the copies fail without being sent, as its users' requests do.
+        attempt = Attempt(self._means, utterance, candidate, utterance.table.arm(Role.STABLE), copied=True)
         try:
             # In the steps of the original, or the two could not be compared.
             await attempt.begin()

@@ -14,6 +14,7 @@ from controller.core.routing import RoutingTable
 from controller.gateway.app import Parts, make_app
 from controller.gateway.encode import Encoders
 from controller.gateway.follow import Follower
+from controller.gateway.health import EjectRules
 from controller.gateway.keep import Keeper, TableFile
 from controller.gateway.metrics import Metrics
 from controller.gateway.mirror import Copies
@@ -37,7 +38,8 @@ async def serve(settings: Settings) -> None:
     for name, address in (("SEGUE_KAFKA", settings.kafka), ("SEGUE_TRITON_HTTP", settings.triton_http)):
         if not address:
             raise Malformed(f"{name} is empty; give the address, host:port, that the gateway shall use")
-    engine = TritonEngine(settings.triton_http)
+    rules = EjectRules(settings.eject_after, settings.eject_first_s, settings.eject_most_s)
+    engine = TritonEngine(settings.triton_http, rules)
     listener = _socket(settings.host, settings.gateway_port)
     metrics = Metrics()
     file = TableFile(settings.data, settings.router)

@@ -2,7 +2,8 @@
 Who speaks an utterance: the picked release or, when that fails before the first byte, the next that may.
 
 Every attempt counts for the release that made it, whoever answers the user in the end. Nothing is hedged: two releases
-never speak one utterance at a time, and once a byte was sent no other release takes over.
+never speak one utterance at a time, and once a byte was sent no other release takes over. A release of which no
+endpoint is left is not asked while another may answer, so a dead candidate costs its users no wait.
 """
 
 import logging
@@ -47,8 +48,9 @@ class Speaker:
 
     async def _begin(self, utterance: Utterance) -> Attempt:
         picked = utterance.pick.arm
-        attempt = Attempt(self.means, utterance, picked)
-        others = _others(utterance)
+        # Those that are gone come last: a release nobody expects to speak is still better than no answer.
+        others = sorted(_others(utterance), key=self.means.engine.gone)
+        attempt = Attempt(self.means, utterance, picked, stand_in=self._first_allowed(utterance, others))
         while True:
             try:
                 await attempt.begin()
@@ -57,16 +59,20 @@ class Speaker:
                 if following is None:
                     raise
                 self._note(utterance, attempt.arm, following, fault)
-                attempt = Attempt(self.means, utterance, following, failed_over_from=picked)
+                stand_in = self._first_allowed(utterance, others)
+                attempt = Attempt(self.means, utterance, following, stand_in, failed_over_from=picked)
             else:
                 return attempt
 
+    def _first_allowed(self, utterance: Utterance, others: list[Arm]) -> Arm | None:
+        service, budget = utterance.table.service, self.means.budget
+        return next((arm for arm in others if budget.allows((service, arm.release))), None)
+
     def _next(self, utterance: Utterance, others: list[Arm]) -> Arm | None:
-        while others:
-            arm = others.pop(0)
-            if self.means.budget.allows((utterance.table.service, arm.release)):
-                return arm
-        return None
+        arm = self._first_allowed(utterance, others)
+        if arm is not None:
+            others.remove(arm)
+        return arm
 
     def _note(self, utterance: Utterance, arm: Arm, following: Arm, fault: Exception) -> None:
         service = utterance.table.service

@@ -1,89 +1,222 @@
 """
-Speech from Triton by unary HTTP inference: binary tensors both ways over kept connections.
+Speech from a release's Tritons: each inference goes to the endpoint with the least work, and not to one that fails.
 
-No JSON but two small headers, and the int16 bytes are handed on where they lie in the answer.
-Source: Triton's "Binary Tensor Data Extension".
+An endpoint that fails a release again and again is ejected for that release, and comes back when a probe, a whole
+inference whose audio is checked, was answered well. When nothing is left but ejected endpoints, they are asked all the
+same: whoever calls decides, by `gone`, whether another release can answer instead.
 """
 
 import asyncio
-import json
-import struct
-from typing import Final
-from urllib.parse import quote
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
 
-from controller.core.errors import Malformed
-from controller.gateway.encode import Samples
-from controller.gateway.engine import EngineAway, ModelFailed, ModelTimedOut, NotLoaded
-from controller.gateway.pool import Answer, Pool
+from controller.core.names import Release
+from controller.core.routing import Arm
+from controller.gateway.checks import check_audio
+from controller.gateway.endpoint import Endpoint
+from controller.gateway.engine import ModelFailed, ModelTimedOut, ReleaseFault, Spoken
+from controller.gateway.health import EjectRules, Health
 
-# Triton has no status of its own for these; its words, read in 2.51, are the only sign.
-_NOT_LOADED: Final = (b"Request for unknown model", b"is not ready")
+log = logging.getLogger(__name__)
 
-_HEADER_LENGTH: Final = "Inference-Header-Content-Length"
+_PROBE_TEXT: Final = "One moment please, I am being asked whether I still speak."
+_PROBE_TIMEOUT_S: Final = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Ejected:
+    """
+    No more requests of a release go to this endpoint, or a probe found that it still must be so.
+
+    failures: in a row. fault: the latest. probed: whether a probe of our own has failed, too.
+    """
+
+    endpoint: str
+    ensemble: str
+    failures: int
+    fault: ReleaseFault
+    probed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Readmitted:
+    """The endpoint answered a probe well and gets requests of the release again. failures: that it had in a row."""
+
+    endpoint: str
+    ensemble: str
+    failures: int
+
+
+class Watcher(Protocol):
+    """Whoever wants to know which endpoints come and go."""
+
+    def changed(self, change: Ejected | Readmitted) -> None:
+        """Be told."""
+        ...
+
+    def wanted(self, endpoint: str, ensemble: str) -> bool:
+        """Say whether a release is still to be found on this endpoint; if not, probing ends."""
+        ...
 
 
 class TritonEngine:
-    """One Triton server's speaking side."""
+    """See the module. Use it inside one running event loop."""
 
-    def __init__(self, address: str) -> None:
-        """address: host:port of Triton's HTTP endpoint; "http://" before it is allowed. Raises Malformed."""
-        host, _, port = address.removeprefix("http://").rstrip("/").rpartition(":")
-        if not host or not port.isdecimal():
-            raise Malformed(f"{address!r} is no address of Triton; give host:port of its HTTP endpoint")
-        self.address = f"{host}:{port}"
-        # No limit here: admission holds the number of utterances down, release by release.
-        self._pool = Pool(host.strip("[]"), int(port))
+    def __init__(self, addresses: str, rules: EjectRules | None = None) -> None:
+        """
+        addresses: host:port of the HTTP endpoints of releases that name none, separated by commas.
+
+        Raises Malformed when one of them is no address.
+        """
+        self._rules = rules or EjectRules()
+        self._known: dict[str, Endpoint] = {}
+        self._default = tuple(dict.fromkeys(Endpoint(address).address for address in addresses.split(",")))
+        self._health: dict[tuple[str, str], Health] = {}
+        self._probing: set[asyncio.Task[None]] = set()
+        self._watcher: Watcher | None = None
+        self._turn = 0
+
+    def watch(self, watcher: Watcher) -> None:
+        """Tell this one from now on."""
+        self._watcher = watcher
 
     def close(self) -> None:
-        """End the connections that lie idle."""
-        self._pool.close()
+        """End the probing, and the connections that lie idle."""
+        for task in self._probing:
+            task.cancel()
+        for endpoint in self._known.values():
+            endpoint.close()
 
-    async def infer(self, ensemble: str, text: str, speed: float, timeout_s: float) -> Samples:
-        """
-        Let a release speak one group of sentences.
+    def endpoints(self, arm: Arm) -> tuple[str, ...]:
+        """Return where the arm's release lives: where it says, else where this gateway was told to look."""
+        return arm.endpoints or self._default
 
-        Raises ModelFailed when Triton refuses or the model failed, ModelTimedOut after timeout_s, NotLoaded when Triton
-        does not have the release, EngineAway when nobody answers. Triton's own words may quote the text, so none of
-        them is repeated.
+    def gone(self, arm: Arm) -> bool:
+        """Say whether every endpoint is ejected for the arm's release."""
+        health, ensemble = self._health, arm.release.ensemble
+        return all(
+            (known := health.get((address, ensemble))) is not None and known.ejected for address in self.endpoints(arm)
+        )
+
+    def speaks(self, arm: Arm) -> bool:
+        """Say whether the arm's release was heard, and its latest answer from some endpoint was good."""
+        health, ensemble = self._health, arm.release.ensemble
+        return any(
+            (known := health.get((address, ensemble))) is not None and known.speaks for address in self.endpoints(arm)
+        )
+
+    async def infer(self, arm: Arm, text: str, speed: float, timeout_s: float) -> Spoken:
         """
-        body, header_bytes = _question(text, speed)
-        headers = {_HEADER_LENGTH: str(header_bytes), "Content-Type": "application/octet-stream"}
+        Let the arm's release speak one group of sentences.
+
+        What one endpoint fails is asked of one more, but for a time-out: the caller has waited enough. Raises
+        ReleaseFault: see Endpoint.infer.
+        """
+        endpoint = self._least_busy(arm)
+        assert endpoint is not None
         try:
-            async with asyncio.timeout(timeout_s):
-                answer = await self._pool.post(f"/v2/models/{quote(ensemble, safe='')}/infer", headers, body)
-        except TimeoutError:
-            raise ModelTimedOut(f"{ensemble} did not answer within {timeout_s:g} s") from None
-        except OSError as error:
-            raise EngineAway(f"Triton at {self.address} does not answer; see that it runs") from error
-        if answer.status != 200:
-            if any(words in bytes(answer.body) for words in _NOT_LOADED):
-                raise NotLoaded(f"{ensemble} is not loaded on Triton at {self.address}")
-            raise ModelFailed(f"{ensemble}: Triton answered {answer.status}; its log says why")
-        return _audio(ensemble, answer)
+            return await self._ask(endpoint, arm.release, text, speed, timeout_s)
+        except ModelTimedOut:
+            raise
+        except ReleaseFault:
+            another = self._least_busy(arm, but=endpoint)
+            if another is None:
+                raise
+        return await self._ask(another, arm.release, text, speed, timeout_s)
+
+    async def _ask(self, endpoint: Endpoint, release: Release, text: str, speed: float, timeout_s: float) -> Spoken:
+        health = self._health_of(endpoint.address, release.ensemble)
+        endpoint.work += len(text)
+        try:
+            audio = await endpoint.infer(release.ensemble, text, speed, timeout_s)
+        except ReleaseFault as fault:
+            fault.endpoint = endpoint.address
+            if health.failed(time.monotonic()):
+                self._eject(endpoint, release, health, fault)
+            raise
+        finally:
+            endpoint.work -= len(text)
+        health.answered()
+        return Spoken(audio, endpoint.address)
+
+    def _least_busy(self, arm: Arm, but: Endpoint | None = None) -> Endpoint | None:
+        """Return the one with the least work of those that are not ejected or, when all are and any will do, of all."""
+        endpoints = [self._endpoint(address) for address in self.endpoints(arm)]
+        healthy = [
+            endpoint
+            for endpoint in endpoints
+            if endpoint is not but and not self._health_of(endpoint.address, arm.release.ensemble).ejected
+        ]
+        if not healthy and but is not None:
+            return None
+        return self._in_turn(healthy or endpoints)
+
+    def _in_turn(self, endpoints: Sequence[Endpoint]) -> Endpoint:
+        least = min(endpoint.work for endpoint in endpoints)
+        equal = [endpoint for endpoint in endpoints if endpoint.work == least]
+        self._turn += 1
+        return equal[self._turn % len(equal)]
+
+    def _endpoint(self, address: str) -> Endpoint:
+        endpoint = self._known.get(address)
+        if endpoint is None:
+            endpoint = self._known[address] = Endpoint(address)
+        return endpoint
+
+    def _health_of(self, address: str, ensemble: str) -> Health:
+        health = self._health.get((address, ensemble))
+        if health is None:
+            health = self._health[address, ensemble] = Health(self._rules)
+        return health
+
+    def _eject(self, endpoint: Endpoint, release: Release, health: Health, fault: ReleaseFault) -> None:
+        log.error(
+            "ejected an endpoint: it failed its release too often in a row",
+            extra={"endpoint": endpoint.address, "ensemble": release.ensemble, "fault": str(fault)},
+        )
+        self._tell(Ejected(endpoint.address, release.ensemble, health.failures, fault, probed=False))
+        probing = asyncio.create_task(self._probe_until_it_speaks(endpoint, release, health))
+        self._probing.add(probing)
+        probing.add_done_callback(self._probing.discard)
+
+    async def _probe_until_it_speaks(self, endpoint: Endpoint, release: Release, health: Health) -> None:
+        while health.ejected:
+            await asyncio.sleep(health.wait_s())
+            try:
+                if self._watcher is not None and not self._watcher.wanted(endpoint.address, release.ensemble):
+                    self._health.pop((endpoint.address, release.ensemble), None)
+                    return
+                await self._probe(endpoint, release, health)
+            except Exception:
+                # A fault of our own must not leave an endpoint out for good.
+                log.exception("probing an ejected endpoint failed; trying again")
+
+    async def _probe(self, endpoint: Endpoint, release: Release, health: Health) -> None:
+        try:
+            await _hear(endpoint, release)
+        except ReleaseFault as fault:
+            health.failed(time.monotonic())
+            self._tell(Ejected(endpoint.address, release.ensemble, health.failures, fault, probed=True))
+            return
+        failures = health.failures
+        health.readmitted(time.monotonic())
+        log.warning(
+            "readmitted an endpoint: it answered a probe",
+            extra={"endpoint": endpoint.address, "ensemble": release.ensemble},
+        )
+        self._tell(Readmitted(endpoint.address, release.ensemble, failures))
+
+    def _tell(self, change: Ejected | Readmitted) -> None:
+        if self._watcher is not None:
+            self._watcher.changed(change)
 
 
-def _question(text: str, speed: float) -> tuple[bytes, int]:
-    encoded = text.encode()
-    tensor = struct.pack("<I", len(encoded)) + encoded
-    header = _HEADER % len(tensor)
-    return b"".join((header, tensor, struct.pack("<f", speed))), len(header)
-
-
-_HEADER: Final = (
-    b'{"inputs":['
-    b'{"name":"text","datatype":"BYTES","shape":[1],"parameters":{"binary_data_size":%d}},'
-    b'{"name":"speed","datatype":"FP32","shape":[1],"parameters":{"binary_data_size":4}}],'
-    b'"outputs":[{"name":"audio","parameters":{"binary_data":true}}]}'
-)
-
-
-def _audio(ensemble: str, answer: Answer) -> Samples:
-    try:
-        header_bytes = int(answer.headers[_HEADER_LENGTH.lower().encode()])
-        outputs = json.loads(answer.body[:header_bytes].decode())["outputs"]
-        datatypes = [output["datatype"] for output in outputs]
-    except (ValueError, LookupError, TypeError) as error:
-        raise ModelFailed(f"{ensemble}: Triton's answer carries no binary audio") from error
-    if datatypes != ["INT16"]:
-        raise ModelFailed(f"{ensemble}: its output `audio` is not INT16")
-    return memoryview(answer.body)[header_bytes:]
+async def _hear(endpoint: Endpoint, release: Release) -> None:
+    """Let a release speak. Raises ReleaseFault, also when what it says is no speech."""
+    audio = await endpoint.infer(release.ensemble, _PROBE_TEXT, 1.0, _PROBE_TIMEOUT_S)
+    wrong = check_audio(audio, release.sample_rate_hz, sum(map(str.isalnum, _PROBE_TEXT)), 1.0)
+    if wrong is not None and wrong.unusable:
+        raise ModelFailed(f"{release.ensemble}: its audio is {wrong}")

@@ -19,7 +19,7 @@ import aiohttp
 from aiokafka import AIOKafkaProducer
 
 from controller.core.names import Release
-from controller.gateway.triton import TritonEngine
+from controller.gateway.endpoint import Endpoint
 from controller.outside.kafka import ensure_topics
 from controller.outside.triton import Triton as Control
 from controller.parts.kafka import start_kafka
@@ -71,7 +71,7 @@ async def main() -> None:
 async def _measure(url: str, triton: str, kafka: str, pid: int, release: Release) -> None:
     producer = AIOKafkaProducer(bootstrap_servers=kafka)
     await producer.start()
-    engine = TritonEngine(triton)
+    endpoint = Endpoint(triton)
     async with aiohttp.ClientSession() as http:
         await _publish(producer, http, url, release, 1)
 
@@ -81,7 +81,7 @@ async def _measure(url: str, triton: str, kafka: str, pid: int, release: Release
                 assert len(await answer.read()) == 2 * 2 * 44_100
 
         async def direct() -> None:
-            assert len(await engine.infer(release.ensemble, TEXT, 1.0, 10)) == 2 * 2 * 44_100
+            assert len(await endpoint.infer(release.ensemble, TEXT, 1.0, 10)) == 2 * 2 * 44_100
 
         for _ in range(100):
             await through()
@@ -99,7 +99,7 @@ async def _measure(url: str, triton: str, kafka: str, pid: int, release: Release
     for what, times in {**took, "table published to seen at /ready": swaps}.items():
         print(f"{what}: p50 {_at(times, 0.5):.2f} ms, p90 {_at(times, 0.9):.2f} ms, p99 {_at(times, 0.99):.2f} ms")
     print(f"gateway: {(cpu_s - idle * wall_s) / REQUESTS * 1000:.2f} ms of CPU per request, {idle:.3f} cores when idle")
-    engine.close()
+    endpoint.close()
     await producer.stop()
 
 

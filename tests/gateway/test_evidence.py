@@ -1,7 +1,6 @@
 """What the gateway counts for evidence: which requests count, for whom, in which blocks and buckets."""
 
 import asyncio
-import re
 
 import aiohttp
 import pytest
@@ -14,6 +13,7 @@ from controller.gateway.admission import Limits
 from controller.gateway.evidence import Evidence, Measured, Source
 from controller.gateway.metrics import Metrics
 from controller.gateway.triton import TritonEngine
+from controller.parts.triton import Triton
 from tests.gateway.stage import SERVICE, SPEECH, Gateway, Tones, gateway, table, until
 from tests.gateway.test_streaming import PAGE, FailsOnce
 
@@ -123,7 +123,7 @@ async def test_every_spoken_request_is_measured_once(engine: TritonEngine, tones
         assert buckets["ttfa"] < buckets["latency"] <= bucket_of(gate.count("segue_request_seconds_sum", **labels))
 
 
-async def test_series_name_segment_and_endpoint(engine: TritonEngine, tones: Tones) -> None:
+async def test_series_name_segment_and_endpoint(engine: TritonEngine, triton: Triton, tones: Tones) -> None:
     """Who came by a segment is told apart from who came by chance, and the Triton that served is named."""
     async with gateway(engine, table(1, stable=tones["good"], candidate=tones["other"])) as gate:
         await gate.say()
@@ -133,8 +133,7 @@ async def test_series_name_segment_and_endpoint(engine: TritonEngine, tones: Ton
             ("stable", ""),
             ("candidate", "vip"),
         }
-        assert {endpoint for _, _, endpoint in found} == {engine.address}
-        assert re.fullmatch(r"127\.0\.0\.1:\d+", engine.address)
+        assert {endpoint for _, _, endpoint in found} == {triton.http}
 
 
 class Clock:

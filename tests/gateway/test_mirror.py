@@ -8,9 +8,9 @@ import aiohttp
 import pytest
 
 from controller.core.names import Release
-from controller.core.routing import Asked, Role, RoutingTable, pick
+from controller.core.routing import Arm, Asked, Role, RoutingTable, pick
 from controller.gateway.admission import Limits
-from controller.gateway.encode import Samples
+from controller.gateway.engine import Spoken
 from controller.gateway.mirror import MOST_COPIES, mirrored
 from controller.gateway.triton import TritonEngine
 from tests.gateway.stage import SERVICE, SPEECH, Gateway, Tones, gateway, table, until
@@ -46,16 +46,17 @@ class Held:
     def __init__(self, engine: TritonEngine, release: Release) -> None:
         self._engine = engine
         self._ensemble = release.ensemble
-        self.address = engine.address
+        self.endpoints = engine.endpoints
+        self.gone = engine.gone
         self.asked = 0
         self.let_go = asyncio.Event()
 
-    async def infer(self, ensemble: str, text: str, speed: float, timeout_s: float) -> Samples:
+    async def infer(self, arm: Arm, text: str, speed: float, timeout_s: float) -> Spoken:
         """Speak, but not yet."""
-        if ensemble == self._ensemble:
+        if arm.release.ensemble == self._ensemble:
             self.asked += 1
             await self.let_go.wait()
-        return await self._engine.infer(ensemble, text, speed, timeout_s)
+        return await self._engine.infer(arm, text, speed, timeout_s)
 
 
 @pytest.mark.parametrize("stream", [False, True])

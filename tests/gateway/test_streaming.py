@@ -7,8 +7,8 @@ import aiohttp
 import av
 import pytest
 
-from controller.gateway.encode import Samples
-from controller.gateway.engine import ModelFailed
+from controller.core.routing import Arm
+from controller.gateway.engine import ModelFailed, Spoken
 from controller.gateway.triton import TritonEngine
 from tests.gateway.stage import SERVICE, SPEECH, Tones, gateway, table, until
 
@@ -91,15 +91,16 @@ class FailsOnce:
 
     def __init__(self, engine: TritonEngine) -> None:
         self._engine = engine
-        self.address = engine.address
+        self.endpoints = engine.endpoints
+        self.gone = engine.gone
         self.asked = 0
 
-    async def infer(self, ensemble: str, text: str, speed: float, timeout_s: float) -> Samples:
+    async def infer(self, arm: Arm, text: str, speed: float, timeout_s: float) -> Spoken:
         """Speak, but for the second time."""
         self.asked += 1
         if self.asked == 2:
             raise ModelFailed("once")
-        return await self._engine.infer(ensemble, text, speed, timeout_s)
+        return await self._engine.infer(arm, text, speed, timeout_s)
 
 
 async def test_group_that_fails_once_is_tried_again(engine: TritonEngine, tones: Tones) -> None:

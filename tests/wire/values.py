@@ -134,6 +134,13 @@ _SPECIAL[Segment] = st.builds(
     _WHERE.map(lambda pairs: tuple(pairs.items())),
     _SHARES,
 )
+_SPECIAL[Arm] = st.builds(
+    Arm,
+    st.sampled_from(Role),
+    anything(Release),
+    _NUMBERS,
+    st.lists(st.from_regex(r"[a-z]{1,8}:[0-9]{1,5}", fullmatch=True), max_size=3, unique=True).map(tuple),
+)
 _SPECIAL[RoutingTable] = st.builds(
     _table,
     TEXT,
