@@ -22,7 +22,7 @@ class GateKind(StrEnum):
     APPROVAL = "approval"
     """A person, perhaps of one role."""
     FLEET = "fleet"
-    """How many rollouts run everywhere; `above` of them are too many."""
+    """How many other rollouts serve users, in all services; it never fails, but waits while they are beyond a bound."""
 
 
 class NoData(StrEnum):

@@ -115,6 +115,9 @@ class Step:
                 raise ValueError(f"{name} is {getattr(self, name)}; allowed: 0 to {_YEAR_S} seconds")
         if 0 < self.ceiling_s <= self.hold_s:
             raise ValueError(f"ceiling_s is {self.ceiling_s}; allowed: longer than hold_s, which is {self.hold_s}")
+        named = [segment.name for segment in self.segments]
+        if len(set(named)) != len(named):
+            raise ValueError(f"segments are named {named}; allowed: each name once")
         if self.until is Until.EVIDENCE and not self.serves and not self.mirror_bp:
             raise ValueError("until is evidence, but nobody speaks: give the step a weight, a segment or a mirror")
 

@@ -84,7 +84,10 @@ def judge_reading(gate: Gate, standing: Standing | None) -> Verdict:
 
 def _outcome(gate: Gate, reading: Reading) -> Outcome:
     if reading.value is not None and gate.kind in (GateKind.PROMETHEUS, GateKind.FLEET):
-        return Outcome.FAIL if gate.fails_at(reading.value) else Outcome.PASS
+        if not gate.fails_at(reading.value):
+            return Outcome.PASS
+        # Too many rollouts elsewhere say nothing against this release: it waits for its turn.
+        return Outcome.INCONCLUSIVE if gate.kind is GateKind.FLEET else Outcome.FAIL
     if reading.outcome is not None and gate.kind in (GateKind.HTTP, GateKind.PROBE):
         return reading.outcome
     return Outcome.FAIL if gate.no_data is NoData.ROLLBACK else Outcome.INCONCLUSIVE
@@ -95,4 +98,5 @@ def _said(gate: Gate, reading: Reading) -> str:
         return f"{gate.name}: {reading.reason or 'no value'}"
     above = [] if gate.above is None else [f"above {gate.above:g}"]
     below = [] if gate.below is None else [f"below {gate.below:g}"]
-    return f"{gate.name} is {reading.value:g}; it fails {' or '.join(above + below)}"
+    told = "it waits while that is" if gate.kind is GateKind.FLEET else "it fails"
+    return f"{gate.name} is {reading.value:g}; {told} {' or '.join(above + below)}"

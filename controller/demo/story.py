@@ -34,8 +34,9 @@ _GOOD_PLAN = {
     "name": "demo",
     "steps": [{"weight_bp": 500, "hold_s": 4}, {"weight_bp": 5000, "hold_s": 5}],
     "guard_s": 600,
+    "gates": [],
 }
-_BAD_PLAN = {"name": "demo", "steps": [{"weight_bp": BAD_SHARE_BP, "hold_s": 600}], "guard_s": 600}
+_BAD_PLAN = {"name": "demo", "steps": [{"weight_bp": BAD_SHARE_BP, "hold_s": 600}], "guard_s": 600, "gates": []}
 
 
 @dataclass(frozen=True, slots=True)

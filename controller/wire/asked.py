@@ -1,8 +1,8 @@
 """What people and CI jobs ask for: rollouts, and orders about a running one; always with a name and a reason."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Final
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, StringConstraints, Tag
+from pydantic import AfterValidator, ConfigDict, Discriminator, Field, StringConstraints, Tag
 
 from controller.core.commands import (
     OverrideQuarantine,
@@ -12,9 +12,11 @@ from controller.core.commands import (
     ResumeRollout,
     RollBack,
 )
-from controller.core.names import FULL_BP, Release
-from controller.core.plan import NAMED_PLANS, AlertAction, AlertPolicy, AlertRule, Plan, Step
-from controller.wire.fields import Actor, BuildTime, Digest, Ensemble, Message, Name, Reason, Seconds, Text
+from controller.core.names import Release
+from controller.core.plan import NAMED_PLANS, Plan
+from controller.wire.bodies import Body
+from controller.wire.fields import Actor, BuildTime, Digest, Ensemble, Message, Name, Reason
+from controller.wire.plans import PlanBody
 
 
 def _plan_name(name: str) -> str:
@@ -23,15 +25,15 @@ def _plan_name(name: str) -> str:
     return name
 
 
+PLAN_TAGS: Final = ("by name", "in full")
+"""The branches of `RolloutRequested.plan`."""
+
+
 def _plan_tag(plan: object) -> str:
-    return "name" if isinstance(plan, str) else "object"
+    return PLAN_TAGS[0] if isinstance(plan, str) else PLAN_TAGS[1]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class ReleaseBody(_Strict):
+class ReleaseBody(Body):
     """A release, as its build describes it; see `/version`."""
 
     model: Name
@@ -45,49 +47,6 @@ class ReleaseBody(_Strict):
     def value(self) -> Release:
         """Return the core's release."""
         return Release(**self.model_dump())
-
-
-class StepBody(_Strict):
-    """Give the candidate this share of the traffic in basis points, then hold this long."""
-
-    weight_bp: Annotated[int, Field(ge=0, le=FULL_BP)]
-    hold_s: Seconds
-
-
-class AlertRuleBody(_Strict):
-    """An alert whose label has this value does this."""
-
-    label: Annotated[str, StringConstraints(min_length=1, max_length=200)]
-    value: Text
-    action: Literal["rollback", "hold", "notify"]
-
-
-class AlertPolicyBody(_Strict):
-    """Ordered rules; the first that matches wins."""
-
-    rules: Annotated[list[AlertRuleBody], Field(max_length=100)]
-    otherwise: Literal["rollback", "hold", "notify"] = "notify"
-
-    def value(self) -> AlertPolicy:
-        """Return the core's policy."""
-        rules = tuple(AlertRule(rule.label, rule.value, AlertAction(rule.action)) for rule in self.rules)
-        return AlertPolicy(rules, AlertAction(self.otherwise))
-
-
-class PlanBody(_Strict):
-    """How the candidate is walked to all traffic; weights must not shrink from step to step."""
-
-    name: Name = "custom"
-    steps: Annotated[list[StepBody], Field(max_length=100)]
-    readiness_deadline_s: Annotated[float, Field(gt=0, le=86_400)] = Plan().readiness_deadline_s
-    guard_s: Seconds = Plan().guard_s
-    alerts: AlertPolicyBody | None = None
-
-    def value(self) -> Plan:
-        """Return the core's plan; ValueError when its steps contradict one another."""
-        steps = tuple(Step(step.weight_bp, step.hold_s) for step in self.steps)
-        alerts = self.alerts.value() if self.alerts else AlertPolicy()
-        return Plan(self.name, steps, self.readiness_deadline_s, self.guard_s, alerts)
 
 
 class Asked(Message):
@@ -104,8 +63,10 @@ class RolloutRequested(Asked):
 
     release: ReleaseBody
     plan: Annotated[
-        Annotated[str, AfterValidator(_plan_name), Field(json_schema_extra={"enum": list(NAMED_PLANS)}), Tag("name")]
-        | Annotated[PlanBody, Tag("object")],
+        Annotated[
+            str, AfterValidator(_plan_name), Field(json_schema_extra={"enum": list(NAMED_PLANS)}), Tag(PLAN_TAGS[0])
+        ]
+        | Annotated[PlanBody, Tag(PLAN_TAGS[1])],
         Discriminator(_plan_tag),
     ] = Plan().name
 

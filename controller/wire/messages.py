@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from controller.core.commands import AnyCommand
 from controller.core.errors import Malformed
 from controller.wire.asked import (
+    PLAN_TAGS,
     OverrideOrdered,
     PauseOrdered,
     PromoteOrdered,
@@ -24,6 +25,7 @@ from controller.wire.asked import (
 )
 from controller.wire.fields import Message
 from controller.wire.measured import WindowIsMeasured
+from controller.wire.refusal import refusal
 from controller.wire.reported import (
     AlertReceived,
     ReleaseHasFailed,
@@ -33,7 +35,6 @@ from controller.wire.reported import (
     RouteIsApplied,
     TimerElapsed,
 )
-from controller.wire.strict import MISSING, refused
 from controller.wire.topics import Topic
 
 
@@ -88,35 +89,7 @@ def read_data(kind: type[Message], data: Mapping[str, object], source: str) -> A
     try:
         return kind.model_validate(data).command()
     except ValidationError as error:
-        raise _refusal(kind, error) from None
+        raise refusal(error, "data", kind.__name__, *PLAN_TAGS) from None
     except ValueError as error:
         place = "data.plan" if issubclass(kind, RolloutRequested) else "data"
         raise Malformed(f"{place}: {error}") from None
-
-
-def _refusal(kind: type[Message], error: ValidationError) -> Malformed:
-    first = error.errors(include_url=False)[0]
-    # The two tags name the branch of `plan` that was taken, which is no place in the message.
-    place = [str(part) for part in first["loc"] if part not in ("name", "object") or first["loc"][0] != "plan"]
-    path = ".".join(("data", *place))
-    if first["type"] == "missing":
-        return refused(path, MISSING, "a value")
-    if first["type"] == "extra_forbidden":
-        return Malformed(f"{path} is not a field of {kind.__name__}; allowed: only the fields of its JSON Schema")
-    if first["type"] == "string_pattern_mismatch":
-        return refused(path, first["input"], f"text that matches {first['ctx']['pattern']}")
-    said = first["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
-    return refused(path, first["input"], _KINDS.get(first["type"], said))
-
-
-_KINDS: Final[Mapping[str, str]] = {
-    "string_type": "text",
-    "int_type": "a whole number",
-    "float_type": "a number",
-    "bool_type": "true or false",
-    "list_type": "a list",
-    "dict_type": "an object",
-    "model_type": "an object",
-    "string_too_short": "text that is not empty",
-}
-"""pydantic's kinds of values in the words of the contract."""

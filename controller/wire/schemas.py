@@ -1,7 +1,8 @@
 """
-JSON Schemas of every public message, made from the models: `python -m controller.wire.schemas` writes them.
+JSON Schemas of every public message, and of plans in files.
 
-They describe the structured mode; binary mode carries the same `data` as the record's value.
+They are made from the models: `python -m controller.wire.schemas` writes them. Those of messages describe the
+structured mode; binary mode carries the same `data` as the record's value.
 """
 
 import json
@@ -13,19 +14,24 @@ from pydantic import BaseModel
 
 from controller.wire.envelope import schema_id
 from controller.wire.messages import MESSAGES
+from controller.wire.plans import PlanBody
 
 FOLDER: Final = Path(__file__).parents[2] / "deploy" / "schemas"
+
+PLAN: Final = "plan.json"
 
 _DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 
 
 def schemas() -> Mapping[str, str]:
-    """Return file name -> JSON text of one schema for each type of inbound message."""
-    return {
-        f"{type}.json": json.dumps(_envelope(topic, type, kind), indent=2, sort_keys=True) + "\n"
+    """Return file name -> JSON text of one schema for each type of inbound message, and one for plans in files."""
+    found = {
+        f"{type}.json": _envelope(topic, type, kind)
         for topic, kinds in MESSAGES.items()
         for type, kind in kinds.items()
     }
+    found[PLAN] = {"$schema": _DIALECT, "$id": "urn:io:segue:plan:1", **PlanBody.model_json_schema()}
+    return {name: json.dumps(schema, indent=2, sort_keys=True) + "\n" for name, schema in found.items()}
 
 
 def write(folder: Path = FOLDER) -> None:

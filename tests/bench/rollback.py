@@ -31,7 +31,7 @@ from tests.bench.bare import BarePipeline
 from triton_models.build import build
 
 TONE = Path(__file__).parents[1] / "models" / "tone"
-SLOW_PLAN = {"name": "bench", "steps": [{"weight_bp": 1000, "hold_s": 3600}], "guard_s": 3600}
+SLOW_PLAN = {"name": "bench", "steps": [{"weight_bp": 1000, "hold_s": 3600}], "guard_s": 3600, "gates": []}
 
 
 @dataclass(frozen=True, slots=True)

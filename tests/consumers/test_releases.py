@@ -22,8 +22,8 @@ from tests.journal.messages import message
 from triton_models.build import build
 
 TONE = Path(__file__).parents[1] / "models/tone"
-AT_ONCE = {"name": "short-guard", "steps": [], "guard_s": 0.2, "readiness_deadline_s": 60}
-STAY = {"name": "stay", "steps": [{"weight_bp": 500, "hold_s": 3600}], "readiness_deadline_s": 60}
+AT_ONCE = {"name": "short-guard", "steps": [], "gates": [], "guard_s": 0.2, "readiness_deadline_s": 60}
+STAY = {"name": "stay", "steps": [{"weight_bp": 500, "hold_s": 3600}], "gates": [], "readiness_deadline_s": 60}
 
 
 @pytest.fixture

@@ -317,6 +317,24 @@ class TestReadings:
         assert kinds(second) == ["GateJudged", "RolloutPromoted", "RouteSet"]
 
 
+class TestFleet:
+    PLAN = Plan(
+        "turn",
+        (Step(0, 60, gates=("fleet",)), Step(500, 60)),
+        gates=(Gate("fleet", GateKind.FLEET, above=2),),
+    )
+
+    def test_rollout_waits_for_its_turn(self) -> None:
+        """While too many others serve users the rollout waits; it is not taken back, however often that is read."""
+        given, facts = live(holding(self.PLAN), *(window(n, None, None, Reading("fleet", 3.0)) for n in range(1, 9)))
+        assert kinds(facts) == []
+        given, facts = at_end(given, 9)
+        assert kinds(facts) == ["RolloutWaiting"]
+        assert "fleet is 3" in facts[0].reason
+        _, facts = live(given, window(10, None, None, Reading("fleet", 2.0)))
+        assert kinds(facts) == ["GateJudged", "StepStarted", "RouteSet"]
+
+
 class TestMemory:
     def test_candidate_that_needs_much_more_than_stable_goes(self) -> None:
         """A fifth more than stable's footprint, for a minute, takes the candidate back."""

@@ -16,6 +16,7 @@ PLAN = {
     "steps": [{"weight_bp": 500, "hold_s": 10}, {"weight_bp": 5000, "hold_s": 20}],
     "readiness_deadline_s": 60,
     "guard_s": 300,
+    "gates": [],
 }
 SOURCE = "tests"
 
