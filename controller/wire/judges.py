@@ -1,6 +1,7 @@
 """What a plan says about judging: its gates, by which rules evidence and memory are judged, and what alerts do."""
 
 from collections.abc import Mapping
+from dataclasses import fields
 from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
@@ -65,6 +66,9 @@ class GateBody(Body):
         return Gate(self.name or self.kind, GateKind(self.kind), **given)
 
 
+_RULES: Final = tuple(field.name for field in fields(Rules))
+
+
 class EvidenceBody(Body):
     """
     How measurements are judged.
@@ -72,6 +76,7 @@ class EvidenceBody(Body):
     metrics: what counts. alpha: probability of taking a healthy candidate back in 24 hours of watching.
     slower: how much slower still passes, share. error_odds: how much worse the odds of a failed block may be, from one
     step that waits for evidence to the next. promote_at: e-value from which a measure is proven good enough.
+    proven_to: highest quantile of a timing that must be proven, 0.99 unless there is too little traffic for that.
     """
 
     metrics: (
@@ -84,6 +89,7 @@ class EvidenceBody(Body):
     least_gap: Portion | None = None
     offset_sd: float | None = None
     promote_at: float | None = None
+    proven_to: float | None = None
     error_odds: Annotated[list[float], Field(min_length=1, max_length=8)] | None = None
     slower: Portion | None = None
     score_drop: float | None = None
@@ -97,7 +103,7 @@ class EvidenceBody(Body):
 
     def value(self) -> Rules:
         """Return the core's rules."""
-        names = ("alpha", "least_gap", "offset_sd", "promote_at", "slower", "score_drop", "missing_after_s")
+        names = tuple(name for name in _RULES if name not in ("metrics", "error_odds"))
         given = dict(self.given(*names))
         if self.error_odds:
             given["error_odds"] = tuple(float(odds) for odds in self.error_odds)

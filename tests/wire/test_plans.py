@@ -2,6 +2,7 @@
 
 import json
 from contextlib import suppress
+from dataclasses import fields
 from typing import Any
 
 import pytest
@@ -27,7 +28,11 @@ from controller.core.plan import (
     Until,
 )
 from controller.core.routing import Segment
+from controller.wire.bodies import Body
+from controller.wire.judges import EvidenceBody, GateBody, MemoryBody
+from controller.wire.plans import PlanBody
 from controller.wire.schemas import FOLDER, PLAN
+from controller.wire.steps import SegmentBody, StepBody
 from controller.wire.written import plan_from, plan_object
 
 EVERYTHING = """
@@ -123,6 +128,23 @@ def test_everything_can_be_said() -> None:
         hours=(Hours(("mon", "tue", "wed", "thu"), 540, 1050, "Europe/Berlin"),),
         quarantine=False,
     )
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        (Plan, PlanBody),
+        (Step, StepBody),
+        (Gate, GateBody),
+        (Rules, EvidenceBody),
+        (MemoryRules, MemoryBody),
+        (Segment, SegmentBody),
+    ],
+)
+def test_no_field_of_the_core_is_without_a_word(kind: Any, body: type[Body]) -> None:
+    """What the core learns, the language learns with it; a plan calls its rules `evidence`."""
+    said = {"rules" if name == "evidence" else name for name in body.model_fields}
+    assert {field.name for field in fields(kind)} <= said
 
 
 def test_yaml_and_json_say_the_same() -> None:
