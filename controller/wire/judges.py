@@ -77,6 +77,7 @@ class EvidenceBody(Body):
     slower: how much slower still passes, share. error_odds: how much worse the odds of a failed block may be, from one
     step that waits for evidence to the next. promote_at: e-value from which a measure is proven good enough.
     proven_to: highest quantile of a timing that must be proven, 0.99 unless there is too little traffic for that.
+    rare_failures: share of failed blocks below which failures are too few to compare.
     """
 
     metrics: (
@@ -90,6 +91,7 @@ class EvidenceBody(Body):
     offset_sd: float | None = None
     promote_at: float | None = None
     proven_to: float | None = None
+    rare_failures: Portion | None = None
     error_odds: Annotated[list[float], Field(min_length=1, max_length=8)] | None = None
     slower: Portion | None = None
     score_drop: float | None = None
