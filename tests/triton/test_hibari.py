@@ -144,6 +144,16 @@ async def test_releases_sound_different(server: Server, triton: Triton, voice: s
     assert loudest_hz(other.pcm, 0, 12_000) > 1.5 * loudest_hz(plain.pcm, 0, 12_000)
 
 
+async def test_more_passes_say_the_same_and_take_longer(server: Server, triton: Triton, voice: str) -> None:
+    """Averaging draws of the noise leaves the length alone and changes the samples."""
+    smooth = hibari(server, "1.5.0", {"vocoder.passes": "4", "vocoder.recent": "2"})
+    await triton.load(smooth)
+    plain, other = await speak(server, voice, SENTENCE), await speak(server, smooth, SENTENCE)
+    assert other.sound.audio_s == plain.sound.audio_s
+    assert other.pcm != plain.pcm
+    assert (await speak(server, smooth, SENTENCE)).pcm == other.pcm
+
+
 async def test_british_accent_is_another_reading(server: Server, triton: Triton, voice: str) -> None:
     """The release parameter `g2p.accent` changes how words are read."""
     british = hibari(server, "1.5.0", {"g2p.accent": "gb"})

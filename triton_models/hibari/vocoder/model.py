@@ -11,12 +11,23 @@ import site
 site.addsitedir(os.environ["SEGUE_SITE"])
 
 import json
+from collections import deque
 from typing import Any
 
 import torch
 import triton_python_backend_utils as pb
 
 from .synth import gaussian, resample, synth, tilt, to_int16
+
+_RANGES = (
+    ("max_frames", 0, 1e6),
+    ("brightness_db", -12, 12),
+    ("pitch_semitones", -12, 12),
+    ("passes", 1, 64),
+    ("recent", 0, 1e6),
+)
+# Sentences of one utterance are seeded by their place; further draws of their noise must be nobody's first.
+_SEEDS_APART = 10_000
 
 
 class TritonPythonModel:
@@ -26,13 +37,15 @@ class TritonPythonModel:
         """Read the release's parameters; one that is no number, or out of range, fails the load."""
         config = json.loads(args["model_config"])["parameters"]
         values = {key: float(value["string_value"]) for key, value in config.items()}
-        for key, least, most in (("max_frames", 0, 1e6), ("brightness_db", -12, 12), ("pitch_semitones", -12, 12)):
+        for key, least, most in _RANGES:
             if not least <= values[key] <= most:
                 raise pb.TritonModelException(f"vocoder: {key} is {values[key]:g}; give {least} to {most:g}")
         # One thread a stage: requests run side by side, and threads of one would only wait for those of another.
         torch.set_num_threads(1)
         self.device = f"cuda:{args['model_instance_device_id']}" if args["model_instance_kind"] == "GPU" else "cpu"
         self.max_frames = int(values["max_frames"])
+        self.passes = int(values["passes"])
+        self.recent: deque[Any] = deque(maxlen=int(values["recent"]))
         self.pitch = 2 ** (values["pitch_semitones"] / 12)
         self.tilt = tilt(values["brightness_db"]).to(self.device) if values["brightness_db"] else None
         # FFT plans and kernels are made on first use; better now than in somebody's request.
@@ -50,6 +63,8 @@ class TritonPythonModel:
         if self.max_frames and len(f0_hz) > self.max_frames:
             reason = f"vocoder: {len(f0_hz)} frames do not fit into the buffer of {self.max_frames}"
             return pb.InferenceResponse(error=pb.TritonError(reason))
+        if self.recent.maxlen:
+            self.recent.append(spectra.float())
         audio = self._speak(spectra, f0_hz, frames.tolist())
         return pb.InferenceResponse(output_tensors=[pb.Tensor("audio", audio.numpy())])
 
@@ -59,6 +74,7 @@ class TritonPythonModel:
             return torch.cat([self._sentence(*sentence, seed) for seed, sentence in enumerate(sentences)])
 
     def _sentence(self, spectra: Any, f0_hz: Any, seed: int) -> Any:
-        noise = gaussian(len(f0_hz), seed, self.device)
-        wave = synth(spectra.to(self.device), f0_hz.to(self.device) * self.pitch, noise, self.tilt)
-        return to_int16(resample(wave)).cpu()
+        spectra, f0_hz = spectra.to(self.device), f0_hz.to(self.device) * self.pitch
+        draws = range(seed, seed + self.passes * _SEEDS_APART, _SEEDS_APART)
+        waves = [synth(spectra, f0_hz, gaussian(len(f0_hz), one, self.device), self.tilt) for one in draws]
+        return to_int16(resample(sum(waves) / len(waves))).cpu()
