@@ -15,6 +15,9 @@ def history(
     ],
     after: Annotated[int, typer.Option(min=0, help="Only facts after this position.")] = 0,
     limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 1000,
+    measurements: Annotated[
+        bool, typer.Option("--measurements", help="Every window of measurements as well, one in a few seconds.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """
@@ -24,12 +27,12 @@ def history(
     """
     from controller.cli.stored import opened
     from controller.core.errors import Broken
-    from controller.journal import views
-    from controller.journal.facts import Recorded
+    from controller.journal.facts import Recorded, told
+    from controller.journal.facts import history as every_fact
 
     async def read() -> list[Recorded]:
         async with opened(settings_here()) as store:
-            return await views.history(store, service, after, limit)
+            return await (every_fact if measurements else told)(store, service, after, limit)
 
     facts = asyncio.run(read())
     if not facts and after == 0:

@@ -15,7 +15,7 @@ from controller.cli.picture import picture, values
 from controller.cli.stored import opened
 from controller.core.errors import Broken
 from controller.journal import Store, views
-from controller.journal.facts import Recorded
+from controller.journal.facts import Recorded, latest
 from controller.journal.views import Service
 
 _FACTS = 8
@@ -74,7 +74,7 @@ async def _read(store: Store, name: str) -> tuple[Service, list[Recorded]]:
     if service is None:
         known = ", ".join(one.service for one in await views.services(store)) or "none yet"
         raise Broken(f"nothing was ever recorded for a service {name}; known services: {known}")
-    return service, await views.history(store, name, max(0, service.position - _FACTS), _FACTS)
+    return service, await latest(store, name, _FACTS)
 
 
 def _now_ms() -> int:

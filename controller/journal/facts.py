@@ -6,6 +6,7 @@ from typing import Final
 
 from sqlalchemy import bindparam, select, tuple_
 
+from controller.core.events import WindowMeasured
 from controller.core.stream import Fact
 from controller.journal.store import Store
 from controller.journal.tables import journal
@@ -47,6 +48,18 @@ async def history(store: Store, name: str, after: int = 0, limit: int = 100) -> 
     return [Recorded(*row) for row in rows]
 
 
+async def told(store: Store, name: str, after: int = 0, limit: int = 100) -> list[Recorded]:
+    """Return the same without windows of measurements: they come every few seconds, and what they led to is a fact."""
+    rows = await store.rows(_TOLD, {"stream": name, "after": after, "limit": limit})
+    return [Recorded(*row) for row in rows]
+
+
+async def latest(store: Store, name: str, limit: int) -> list[Recorded]:
+    """Return a service's last facts, windows of measurements aside, oldest first."""
+    rows = await store.rows(_LATEST, {"stream": name, "limit": limit})
+    return [Recorded(*row) for row in reversed(rows)]
+
+
 async def recorded(store: Store, stream: str | None = None, after: int = 0) -> AsyncIterator[Recorded]:
     """
     Yield facts as they are written, a page in memory at a time: one stream's after a position, or all streams'.
@@ -77,4 +90,7 @@ _STREAM: Final = bindparam("stream", type_=_J.stream.type)
 # Columns in the order of the fields that take them.
 _FACTS: Final = select(*(_J[name] for name in Recorded.__slots__)).limit(bindparam("limit"))
 _HISTORY: Final = _FACTS.where(_J.stream == _STREAM, _J.position > _AFTER).order_by(_J.position)
+_NO_WINDOW: Final = _J.type != WindowMeasured.__name__
+_TOLD: Final = _HISTORY.where(_NO_WINDOW)
+_LATEST: Final = _FACTS.where(_J.stream == _STREAM, _NO_WINDOW).order_by(_J.position.desc())
 _ALL: Final = _FACTS.where(tuple_(_J.stream, _J.position) > tuple_(_STREAM, _AFTER)).order_by(_J.stream, _J.position)

@@ -8,6 +8,7 @@ from controller.core.plan import WATCHED, Plan, Step
 from controller.core.state import timers
 from controller.handle import handle
 from controller.journal import Store, tables, views
+from controller.journal.facts import latest, told
 from controller.journal.rebuild import rebuild
 from controller.replay import fingerprint, replay_sql
 from controller.wire.inbound import Input
@@ -87,6 +88,15 @@ async def test_evidence_is_folded_alike_by_store_and_replay(store: Store) -> Non
     assert condemned.guilty
     (row,) = [row for row in await rows(store, tables.rollouts) if row["rollout"] == "hibari-2"]
     assert (row["status"], row["trigger"]) == ("aborted", "evidence")
+
+
+async def test_people_are_told_of_what_windows_led_to(store: Store) -> None:
+    """The last facts, and a history for people, leave out the windows themselves."""
+    await handle(store, [*watched(), *(measured(number) for number in range(1, 6))])
+    assert [one.type for one in await latest(store, SERVICE, 3)] == ["StepStarted", "RouteSet", "GateJudged"]
+    every, for_people = await views.history(store, SERVICE), await told(store, SERVICE)
+    assert [one for one in every if one.type != "WindowMeasured"] == for_people
+    assert len(every) == len(for_people) + 5
 
 
 async def test_window_that_comes_twice_is_quiet(store: Store) -> None:
