@@ -1,8 +1,10 @@
 """
-A process that hosts functions and may kill itself: `python -m tests.consumers.process POINT NAME...`.
+A process that hosts functions and may stop at a named point: `python -m tests.consumers.process POINT NAME...`.
 
 POINT: "never"; "before-commit" dies with everything of a batch written and nothing committed; "after-commit" dies
-before the batch is acknowledged or published. Settings come from the environment.
+before the batch is acknowledged or published; "after-publish" dies once all is published and before the batch is
+acknowledged; "in-hand" freezes, as by SIGSTOP, with the first batch read and nothing done about it. Settings come from
+the environment.
 """
 
 import asyncio
@@ -15,10 +17,12 @@ from contextlib import contextmanager
 from dataclasses import fields
 from typing import Any, NoReturn
 
-from consumers import deciding
+from sqlalchemy import select
+
+from consumers import deciding, delivery
 from consumers.run import run
 from controller import handle as handling
-from controller.journal import outbox
+from controller.journal import outbox, tables
 from controller.settings import Settings, read_settings
 
 
@@ -46,6 +50,18 @@ async def _commit_and_die(*arguments: Any) -> NoReturn:
     _die()
 
 
+async def _die_once_published(delivery: Any, *_: Any) -> NoReturn:
+    while await delivery._worker.store.rows(select(tables.outbox.c.id).limit(1), {}):  # noqa: ASYNC110  # a table tells nobody
+        await asyncio.sleep(0.01)
+    _die()
+
+
+async def _freeze_and_handle(*arguments: Any) -> Any:
+    setattr(deciding, "handle", handling.handle)  # noqa: B010  # once
+    os.kill(os.getpid(), signal.SIGSTOP)
+    return await handling.handle(*arguments)
+
+
 if __name__ == "__main__":
     point, names = sys.argv[1], sys.argv[2:]
     if point == "before-commit":
@@ -53,4 +69,8 @@ if __name__ == "__main__":
         setattr(outbox, "put", _die)  # noqa: B010  # a fault on purpose
     elif point == "after-commit":
         setattr(deciding, "handle", _commit_and_die)  # noqa: B010
+    elif point == "after-publish":
+        setattr(delivery._Delivery, "_acknowledge", _die_once_published)  # noqa: B010
+    elif point == "in-hand":
+        setattr(deciding, "handle", _freeze_and_handle)  # noqa: B010
     asyncio.run(run(names, read_settings()))

@@ -1,8 +1,5 @@
 """The world of the journeys: started once for each store, used by all scenarios, each with services of its own."""
 
-import gc
-import itertools
-import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -10,20 +7,16 @@ from pathlib import Path
 import pytest
 
 from controller.parts.postgres import start_postgres
-from tests.journey.starting import running_world
+from tests.journey.leaks import FORGIVEN, collect
+from tests.journey.starting import new_tale, running_world
 from tests.journey.world import Tale, World
-
-_numbers = itertools.count(1)
-
-# kafka-python drops the socket of each refused connection unclosed; some scenarios take Kafka away on purpose.
-_LEAKS = "ignore:Exception ignored in. <socket.socket:pytest.PytestUnraisableExceptionWarning"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Forgive kafka-python's sockets, in journeys alone."""
     for item in items:
         if "journey" in item.path.parts:
-            item.add_marker(pytest.mark.filterwarnings(_LEAKS))
+            item.add_marker(pytest.mark.filterwarnings(FORGIVEN))
 
 
 @pytest.fixture(scope="session", params=["sqlite", "postgresql"])
@@ -41,15 +34,12 @@ def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 @pytest.fixture(autouse=True)
 def _sockets() -> Iterator[None]:
-    """Collect the leaked sockets of a scenario at its end, so that no later test, nor pytest's own end, meets them."""
+    """Leave no leaked socket to the next test."""
     yield
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)
-        gc.collect()
+    collect()
 
 
 @pytest.fixture
 def tale(world: World, request: pytest.FixtureRequest) -> Tale:
     """A service that no other scenario knows."""
-    name = request.node.name.split("[")[0].removeprefix("test_").replace("_", "-")[:40]
-    return Tale(world, f"{name}-{next(_numbers)}")
+    return new_tale(world, request.node.name)

@@ -1,5 +1,6 @@
 """Starting a world: a tree of real parts, whoever reads what it publishes, and a pager at its end."""
 
+import itertools
 from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -11,7 +12,9 @@ from controller.settings import Settings
 from controller.supervise.plan import PARTS, Part
 from controller.supervise.tree import start_tree
 from tests.journey.pager import pager
-from tests.journey.world import Reader, World
+from tests.journey.world import Reader, Tale, World
+
+_numbers = itertools.count(1)
 
 
 @contextmanager
@@ -32,3 +35,9 @@ def running_world(folder: Path, store: str, database_url: str, parts: Collection
         world = World(tree, reader, store, KafkaProducer(bootstrap_servers=tree.kafka, acks="all"), people)
         stack.callback(world.close)
         yield world
+
+
+def new_tale(world: World, test: str) -> Tale:
+    """Return a service that no other scenario knows, named after the test that asks for it."""
+    name = test.split("[")[0].removeprefix("test_").replace("_", "-")[:40]
+    return Tale(world, f"{name}-{next(_numbers)}")
