@@ -1,5 +1,5 @@
 """
-Facts to rows that people ask for: rollouts, steps, routes, releases.
+Facts to rows that people ask for: rollouts, steps, routes, releases, verdicts.
 
 Pure up to `write`. Each statement touches columns that no other statement of the same table touches after it, so a
 batch can be written statement by statement instead of fact by fact.
@@ -13,6 +13,8 @@ from sqlalchemy import Connection, Executable, bindparam, exists, func, insert, 
 
 from controller.core.events import (
     AnyEvent,
+    GateJudged,
+    HoldExtended,
     PromotionReverted,
     QuarantineLifted,
     ReleaseFailed,
@@ -25,6 +27,7 @@ from controller.core.events import (
     RolloutResumed,
     RolloutStarted,
     RolloutSuperseded,
+    RolloutWaiting,
     RouteSet,
     StepStarted,
     Trigger,
@@ -34,8 +37,10 @@ from controller.core.rollout import Phase
 from controller.core.routing import Role
 from controller.core.state import State, table
 from controller.journal.append import Link
-from controller.journal.tables import releases, rollouts, routes, steps
+from controller.journal.tables import releases, rollouts, routes, steps, verdicts
 from controller.wire.codec import table_json
+from controller.wire.shape import plain
+from controller.wire.strict import canonical
 
 Values = dict[str, object]
 
@@ -72,12 +77,18 @@ def _rows(link: Link) -> Iterator[tuple[str, Values]]:
                     "due_at": event.due_ms,
                 },
             )
+        case HoldExtended():
+            yield "step moved", {"in_rollout": event.rollout, "due_at": event.due_ms}
+        case GateJudged():
+            yield "gate judged", _verdict(event, link)
+        case RolloutWaiting():
+            yield from _stands(event.rollout, "waiting", link.state)
         case RolloutPaused():
-            yield from _paused_or_resumed(event.rollout, "paused", link.state)
+            yield from _stands(event.rollout, "paused", link.state)
         case RolloutResumed():
             rollout = link.state.rollout
             preparing = rollout is not None and rollout.phase is Phase.PREPARING
-            yield from _paused_or_resumed(event.rollout, "preparing" if preparing else "holding", link.state)
+            yield from _stands(event.rollout, "preparing" if preparing else "holding", link.state)
             if rollout is not None and not preparing:
                 yield "step moved", {"in_rollout": event.rollout, "due_at": event.due_ms}
         case RolloutPromoted():
@@ -125,7 +136,7 @@ def _moved(rollout: str, status: str, step: int, weight_bp: int) -> Values:
     return {"of_rollout": rollout, "status": status, "step": step, "weight_bp": weight_bp}
 
 
-def _paused_or_resumed(rollout: str, status: str, state: State) -> Iterator[tuple[str, Values]]:
+def _stands(rollout: str, status: str, state: State) -> Iterator[tuple[str, Values]]:
     if state.rollout is not None:
         yield "rollout moved", _moved(rollout, status, state.rollout.step, state.rollout.weight_bp)
 
@@ -157,6 +168,21 @@ def _route(event: RouteSet, link: Link) -> Values:
         "candidate": candidate.release.version if candidate else None,
         "candidate_bp": candidate.weight_bp if candidate else 0,
         "body": table_json(routing).decode(),
+    }
+
+
+def _verdict(event: GateJudged, link: Link) -> Values:
+    return {
+        "service": link.fact.stream,
+        "position": link.fact.position,
+        "rollout": event.rollout,
+        "gate": event.gate,
+        "outcome": event.outcome.value,
+        "reason": event.reason,
+        "figures": canonical([plain(figure) for figure in event.figures]),
+        "guilty": canonical(list(event.guilty)),
+        "dry_run": event.dry_run,
+        "judged_at": link.fact.at_ms,
     }
 
 
@@ -232,6 +258,7 @@ _STATEMENTS: Final[dict[str, Executable]] = {
     )
     .values(due_at=bindparam("due_at")),
     "route set": insert(routes),
+    "gate judged": insert(verdicts),
     "release requested": _NEW_RELEASE,
     "release ready": _BY_DIGEST.values(ready_at=bindparam("at")),
     "release promoted": _BY_DIGEST.values(promoted_at=bindparam("at")),

@@ -17,7 +17,7 @@ from controller.journal.database import database
 from controller.journal.sqlite import SqliteDatabase
 from controller.journal.tables import schema_history
 
-REVISIONS: Final = {"0001": "0.1.0", "0002": "0.1.0"}
+REVISIONS: Final = {"0001": "0.1.0", "0002": "0.1.0", "0003": "0.1.0"}
 """Every revision in order, and the first version of Segue that reads it."""
 
 NEWEST: Final = tuple(REVISIONS)[-1]

@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     Dialect,
     Float,
@@ -177,7 +178,7 @@ rollouts = Table(
     Column("trigger", Text),
     Index("rollouts_service", "service", "started_at"),
 )
-"""One row a rollout. status: preparing, holding, paused, promoted, aborted, superseded or reverted."""
+"""One row a rollout. status: preparing, holding, waiting, paused, promoted, aborted, superseded or reverted."""
 
 steps = Table(
     "steps",
@@ -232,6 +233,28 @@ releases = Table(
     Index("releases_ensemble", "service", "ensemble"),
 )
 """Every release that a rollout of a service was about, and when it last became what; a lifted quarantine is empty."""
+
+verdicts = Table(
+    "verdicts",
+    metadata,
+    Column("service", Text, nullable=False),
+    Column("position", BigInteger, nullable=False),
+    Column("rollout", Text, nullable=False),
+    Column("gate", Text, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("figures", Text, nullable=False),
+    Column("guilty", Text, nullable=False),
+    Column("dry_run", Boolean, nullable=False),
+    Column("judged_at", Instant, nullable=False),
+    PrimaryKeyConstraint("service", "position", name="verdicts_service_position"),
+    Index("verdicts_rollout", "rollout"),
+)
+"""
+Every answer of a gate that differed from its answer before, and every proof that let a candidate on.
+
+figures: JSON list of {name, value, limit, samples}. guilty: JSON list of the measures that were proven worse.
+"""
 
 schema_history = Table(
     "schema_history",

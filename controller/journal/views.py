@@ -59,7 +59,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Rollout:
-    """A rollout, running or over. status: preparing, holding, paused, promoted, aborted, superseded or reverted."""
+    """A rollout, running or over. status: as the table of rollouts has it."""
 
     rollout: str
     service: str

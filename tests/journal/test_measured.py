@@ -1,5 +1,6 @@
 """A rollout that is walked by measurements: what stores keep of it, and that a replay gives the same bytes."""
 
+import json
 from dataclasses import replace
 
 from controller.core.commands import ElapseTimer, RequestRollout, TimerKind
@@ -97,6 +98,28 @@ async def test_people_are_told_of_what_windows_led_to(store: Store) -> None:
     every, for_people = await views.history(store, SERVICE), await told(store, SERVICE)
     assert [one for one in every if one.type != "WindowMeasured"] == for_people
     assert len(every) == len(for_people) + 5
+
+
+async def test_verdicts_stand_in_a_table_with_their_figures(store: Store) -> None:
+    """An auditor asks in SQL what each gate said, by which figures, and who was guilty; a rebuild gives the same."""
+    await handle(store, [*watched(), *(measured(number, failures=25) for number in range(1, 8))])
+    *_, verdict = await rows(store, tables.verdicts)
+    assert (verdict["service"], verdict["rollout"], verdict["gate"]) == (SERVICE, "hibari-2", "evidence")
+    assert (verdict["outcome"], verdict["dry_run"]) == ("fail", False)
+    assert "errors" in json.loads(verdict["guilty"])
+    figures = {figure["name"]: figure for figure in json.loads(verdict["figures"])}
+    assert figures["errors"]["samples"] > 0
+    before = await sight(store, *READ_TABLES)
+    await rebuild(store)
+    assert await sight(store, *READ_TABLES) == before
+
+
+async def test_a_rollout_that_waits_says_so(store: Store) -> None:
+    """The table of rollouts tells one that waits from one whose hold runs."""
+    await handle(store, [*watched(), measured(1)])
+    await elapse(store, TimerKind.HOLD, 90_000)
+    (row,) = [row for row in await rows(store, tables.rollouts) if row["rollout"] == "hibari-2"]
+    assert (row["status"], row["step"], row["weight_bp"]) == ("waiting", 0, 500)
 
 
 async def test_window_that_comes_twice_is_quiet(store: Store) -> None:
