@@ -5,12 +5,14 @@ Every variable begins with `SEGUE_`. An address left empty means: `segue up` sta
 """
 
 import os
+import re
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from controller.core.errors import Malformed
+from controller.core.names import ROLE_PATTERN
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +21,7 @@ class Settings:
     What a process needs to know of its surroundings.
 
     data: folder for everything this machine keeps (database, tables, logs). repository: Triton's model repository.
-    tokens: token to role ("viewer", "operator", "alertmanager"); never printed. router: this gateway's own name.
+    tokens: token to role (see `ROLES`); never printed. router: this gateway's own name.
     worker_port: where a worker process answers /health, /ready and /metrics; 0 takes a free port.
     triton_http: host:port, or several separated by commas, where releases live that name no endpoint of their own.
     eject_after: failures in a row after which a gateway leaves an endpoint alone. eject_first_s, eject_most_s: until
@@ -99,6 +101,7 @@ _PORTS = ("gateway_port", "api_port", "worker_port")
 _SECONDS = ("drain_s", "probe_every_s", "release_timeout_s", "eject_first_s", "eject_most_s")
 _COUNTS = ("eject_after",)
 ROLES = ("viewer", "operator", "alertmanager")
+"""What tokens may do. Any other role in lower case may look, and approve the gates of plans that ask for it."""
 
 
 def _number(
@@ -124,10 +127,10 @@ def _tokens(environment: Mapping[str, str]) -> Mapping[str, str]:
     tokens: dict[str, str] = {}
     for number, pair in enumerate((pair.strip() for pair in pairs if pair.strip()), start=1):
         role, _, token = pair.partition(":")
-        if role not in ROLES or len(token) < 16:
+        if not re.fullmatch(ROLE_PATTERN, role) or len(token) < 16:
             raise Malformed(
-                f"SEGUE_TOKENS, pair {number}: write role:token with a role of {', '.join(ROLES)} "
-                "and a token of at least 16 characters"
+                f"SEGUE_TOKENS, pair {number}: write role:token with a role of {', '.join(ROLES)}, or one that gates "
+                "ask for such as voice-quality, and a token of at least 16 characters"
             )
         tokens[token] = role
     return tokens

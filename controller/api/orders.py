@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from controller.api.answers import read_body
-from controller.api.tokens import allow
+from controller.api.tokens import APPROVER, allow
 from controller.core.errors import Malformed
 from controller.wire.messages import MESSAGES, MessageType, read_data
 from controller.wire.outbound import message
@@ -24,9 +24,16 @@ ORDERS: Final = {
     "pause": MessageType.PAUSE,
     "resume": MessageType.RESUME,
     "promote": MessageType.PROMOTE,
+    "advance": MessageType.ADVANCE,
+    "extend": MessageType.EXTEND,
+    "approve": MessageType.APPROVE,
+    "reject": MessageType.REJECT,
     "rollback": MessageType.ROLLBACK,
     "override": MessageType.OVERRIDE,
+    "retire": MessageType.RETIRE,
 }
+
+_IN_A_ROLE: Final = (MessageType.APPROVE, MessageType.REJECT)
 
 _KEY_CHARACTERS: Final = 200
 
@@ -38,20 +45,27 @@ async def request_rollout(request: Request) -> Response:
 
 
 def give_order(type: MessageType) -> Callable[[Request], Awaitable[Response]]:
-    """Return the endpoint that publishes one kind of order: {actor, reason, rollout?}, and digest for an override."""
+    """
+    Return the endpoint that publishes one kind of order: {actor, reason, rollout?}, and what its JSON Schema adds.
+
+    Gates are approved and rejected in the role of the token, whatever the body says.
+    """
 
     async def order(request: Request) -> Response:
-        allow(request, "operator")
-        return await _publish(request, Topic.ORDERED, type, {"service": request.path_params["name"]})
+        role = allow(request, APPROVER if type in _IN_A_ROLE else "operator")
+        named = {"service": request.path_params["name"], **({"role": role} if type in _IN_A_ROLE else {})}
+        return await _publish(request, Topic.ORDERED, type, named)
 
     return order
 
 
-async def _publish(request: Request, topic: Topic, type: MessageType, named: dict[str, object]) -> Response:
+async def _publish(request: Request, topic: Topic, type: MessageType, named: dict[str, str]) -> Response:
     body = parse_object(await read_body(request, MESSAGE_LIMIT_BYTES), "body")
     data = {**named, **body}
-    if any(data[name] != value for name, value in named.items()):
-        raise Malformed(f"body.service is {body['service']!r}; allowed: {named['service']!r}, as in the path, or none")
+    for name, value in named.items():
+        if data[name] != value:
+            source = "path" if name == "service" else "token"
+            raise Malformed(f"body.{name} is {body[name]!r}; allowed: {value!r}, as in the {source}, or none")
     # Read here only to refuse at once what the consumer would reject; what it means is decided there.
     command = read_data(MESSAGES[topic][type], data, SOURCE)
     id = _id(request, type, command.service)

@@ -7,15 +7,19 @@ from typing import Final
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
+APPROVER: Final = "approver"
+"""Whoever may be asked by a gate; which role it asks for is decided there."""
+
 _MAY: Final[Mapping[str, frozenset[str]]] = {
     "viewer": frozenset({"viewer"}),
-    "operator": frozenset({"operator", "viewer"}),
+    "operator": frozenset({"operator", "viewer", APPROVER}),
     "alertmanager": frozenset({"alertmanager"}),
 }
+_ANY_OTHER: Final = frozenset({"viewer", APPROVER})
 
 
-def allow(request: Request, role: str) -> None:
-    """Return when the request's token has this role; raises HTTPException 401 or 403 with a sentence."""
+def allow(request: Request, role: str) -> str:
+    """Return the token's own role when it may do what `role` may; raises HTTPException 401 or 403 with a sentence."""
     tokens: Mapping[str, str] = request.app.state.tokens
     if not tokens:
         raise _unknown("no token is set here, so nobody is let in: set SEGUE_TOKENS=role:token and start again")
@@ -25,8 +29,10 @@ def allow(request: Request, role: str) -> None:
     found = _role(tokens, given.strip())
     if not found:
         raise _unknown("this token is not known here; see SEGUE_TOKENS or SEGUE_TOKENS_FILE")
-    if role not in _MAY[found]:
-        raise HTTPException(403, f"a token of role {found} may not do this; use one of role {role}")
+    if role not in _MAY.get(found, _ANY_OTHER):
+        wanted = "operator, or of the one that the gate asks for" if role == APPROVER else role
+        raise HTTPException(403, f"a token of role {found} may not do this; use one of role {wanted}")
+    return found
 
 
 def _role(tokens: Mapping[str, str], given: str) -> str:

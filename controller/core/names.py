@@ -10,6 +10,9 @@ FULL_BP: Final = 10_000
 SERVICE_PATTERN: Final = r"^[a-z0-9](?:[a-z0-9._-]{0,62})$"
 """A service's name: it is a Kafka key, a metric label, a URL segment and the model's name in `/v1/models`."""
 
+ROLE_PATTERN: Final = r"^[a-z][a-z0-9-]{0,62}$"
+"""The role of a token, also of whoever may approve a gate, such as voice-quality."""
+
 UNADDRESSED: Final = "_unaddressed"
 """The stream that records messages which name no service; no service can have this name."""
 

@@ -1,17 +1,10 @@
-"""What people and CI jobs ask for: rollouts, and orders about a running one; always with a name and a reason."""
+"""What people and CI jobs ask for: rollouts, always with a name and a reason. For orders see `ordered`."""
 
 from typing import Annotated, Final
 
-from pydantic import AfterValidator, ConfigDict, Discriminator, Field, StringConstraints, Tag
+from pydantic import AfterValidator, ConfigDict, Discriminator, Field, Tag
 
-from controller.core.commands import (
-    OverrideQuarantine,
-    PauseRollout,
-    PromoteRollout,
-    RequestRollout,
-    ResumeRollout,
-    RollBack,
-)
+from controller.core.commands import RequestRollout
 from controller.core.names import Release
 from controller.core.plan import NAMED_PLANS, Plan
 from controller.wire.bodies import Body
@@ -76,55 +69,3 @@ class RolloutRequested(Asked):
         return RequestRollout(
             service=self.service, actor=self.actor, reason=self.reason, release=self.release.value(), plan=plan
         )
-
-
-class Order(Asked):
-    """An order about the running rollout; `rollout` (optional) makes sure that it is the one that is meant."""
-
-    rollout: Annotated[str, StringConstraints(max_length=200)] = ""
-
-    def said(self) -> dict[str, str]:
-        """Return the fields that all orders share."""
-        return {"service": self.service, "actor": self.actor, "reason": self.reason, "rollout": self.rollout}
-
-
-class PauseOrdered(Order):
-    """Let the walk stand still; rollback stays armed."""
-
-    def command(self) -> PauseRollout:
-        """Return the order."""
-        return PauseRollout(**self.said())
-
-
-class ResumeOrdered(Order):
-    """Let the walk go on."""
-
-    def command(self) -> ResumeRollout:
-        """Return the order."""
-        return ResumeRollout(**self.said())
-
-
-class PromoteOrdered(Order):
-    """Give the candidate all traffic now."""
-
-    def command(self) -> PromoteRollout:
-        """Return the order."""
-        return PromoteRollout(**self.said())
-
-
-class RollbackOrdered(Order):
-    """Take the candidate's traffic back or, inside the guard window, that of the release just promoted."""
-
-    def command(self) -> RollBack:
-        """Return the order."""
-        return RollBack(**self.said())
-
-
-class OverrideOrdered(Order):
-    """Let the quarantined release with this digest return."""
-
-    digest: Digest
-
-    def command(self) -> OverrideQuarantine:
-        """Return the order."""
-        return OverrideQuarantine(**self.said(), digest=self.digest)

@@ -14,17 +14,21 @@ from pydantic import ValidationError
 
 from controller.core.commands import AnyCommand
 from controller.core.errors import Malformed
-from controller.wire.asked import (
-    PLAN_TAGS,
+from controller.wire.asked import PLAN_TAGS, RolloutRequested
+from controller.wire.fields import Message
+from controller.wire.measured import WindowIsMeasured
+from controller.wire.ordered import (
+    AdvanceOrdered,
+    ApproveOrdered,
+    ExtendOrdered,
     OverrideOrdered,
     PauseOrdered,
     PromoteOrdered,
+    RejectOrdered,
     ResumeOrdered,
+    RetireOrdered,
     RollbackOrdered,
-    RolloutRequested,
 )
-from controller.wire.fields import Message
-from controller.wire.measured import WindowIsMeasured
 from controller.wire.refusal import refusal
 from controller.wire.reported import (
     AlertReceived,
@@ -45,8 +49,13 @@ class MessageType(StrEnum):
     PAUSE = "io.segue.rollout.pause"
     RESUME = "io.segue.rollout.resume"
     PROMOTE = "io.segue.rollout.promote"
+    ADVANCE = "io.segue.rollout.advance"
+    EXTEND = "io.segue.rollout.extend"
+    APPROVE = "io.segue.rollout.approve"
+    REJECT = "io.segue.rollout.reject"
     ROLLBACK = "io.segue.rollout.rollback"
     OVERRIDE = "io.segue.rollout.override"
+    RETIRE = "io.segue.service.retire"
     ALERT = "io.segue.alert.received"
     READY = "io.segue.release.ready"
     FAILED = "io.segue.release.failed"
@@ -62,8 +71,13 @@ MESSAGES: Final[Mapping[Topic, Mapping[MessageType, type[Message]]]] = {
         MessageType.PAUSE: PauseOrdered,
         MessageType.RESUME: ResumeOrdered,
         MessageType.PROMOTE: PromoteOrdered,
+        MessageType.ADVANCE: AdvanceOrdered,
+        MessageType.EXTEND: ExtendOrdered,
+        MessageType.APPROVE: ApproveOrdered,
+        MessageType.REJECT: RejectOrdered,
         MessageType.ROLLBACK: RollbackOrdered,
         MessageType.OVERRIDE: OverrideOrdered,
+        MessageType.RETIRE: RetireOrdered,
     },
     Topic.ALERTS: {MessageType.ALERT: AlertReceived},
     Topic.SIGNALS: {

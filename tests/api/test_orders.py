@@ -3,17 +3,22 @@
 import pytest
 
 from controller.core.commands import (
+    AdvanceRollout,
     AnyCommand,
+    ApproveGate,
+    ExtendHold,
     OverrideQuarantine,
     PauseRollout,
     PromoteRollout,
+    RejectGate,
     RequestRollout,
     ResumeRollout,
+    RetireService,
     RollBack,
 )
 from controller.core.plan import NAMED_PLANS
 from controller.wire.topics import Topic
-from tests.api.world import ALERTMANAGER, VIEWER, Api
+from tests.api.world import ALERTMANAGER, LISTENER, VIEWER, Api
 from tests.wire.records import RELEASE
 from tests.wire.values import NEW
 
@@ -23,10 +28,14 @@ SAID = {"actor": "lena", "reason": "it sounds flat"}
 @pytest.mark.parametrize(
     ("order", "more", "command"),
     [
+        ("advance", {}, AdvanceRollout(service="order-advance", **SAID)),
+        ("extend", {"by_s": 90}, ExtendHold(service="order-extend", **SAID, by_s=90)),
+        ("approve", {"gate": "ear"}, ApproveGate(service="order-approve", **SAID, gate="ear", role="operator")),
+        ("reject", {"gate": "ear"}, RejectGate(service="order-reject", **SAID, gate="ear", role="operator")),
         ("pause", {}, PauseRollout(service="order-pause", **SAID)),
         ("resume", {}, ResumeRollout(service="order-resume", **SAID)),
         ("promote", {"rollout": "x-1"}, PromoteRollout(service="order-promote", **SAID, rollout="x-1")),
-        ("rollback", {}, RollBack(service="order-rollback", **SAID)),
+        ("rollback", {"to": "1.4.0"}, RollBack(service="order-rollback", **SAID, to="1.4.0")),
         ("override", {"digest": NEW.digest}, OverrideQuarantine(service="order-override", **SAID, digest=NEW.digest)),
     ],
 )
@@ -44,6 +53,38 @@ async def test_order_is_in_kafka_when_202_is_answered(
         "service": command.service,
         "type": f"io.segue.rollout.{order}",
     }
+
+
+async def test_service_is_retired(api: Api) -> None:
+    """A service as a whole is ended by an order too."""
+    answer = await api.post("/v1/services/tired/retire", SAID)
+    assert answer.status_code == 202
+    (said,) = await api.taken(Topic.ORDERED, "tired")
+    assert said.command == RetireService(service="tired", **SAID)
+
+
+async def test_gate_is_approved_in_the_role_of_the_token(api: Api) -> None:
+    """Whoever has a role that gates ask for may answer them and look, and gives no other order."""
+    gate = {**SAID, "gate": "lab"}
+    assert (await api.post("/v1/services/heard/approve", gate, LISTENER)).status_code == 202
+    (said,) = await api.taken(Topic.ORDERED, "heard")
+    assert said.command == ApproveGate(service="heard", **SAID, gate="lab", role="voice-quality")
+    assert (await api.get("/v1/services", LISTENER)).status_code == 200
+    assert (await api.post("/v1/services/heard/promote", SAID, LISTENER)).status_code == 403
+    for token in (VIEWER, ALERTMANAGER):
+        answer = await api.post("/v1/services/heard/reject", gate, token)
+        assert answer.status_code == 403
+        assert answer.json()["error"].endswith("use one of role operator, or of the one that the gate asks for")
+    assert len(await api.taken(Topic.ORDERED, "heard")) == 1
+
+
+async def test_nobody_borrows_a_role(api: Api) -> None:
+    """A role in the body that is not the token's own is refused."""
+    borrowed = {**SAID, "gate": "lab", "role": "voice-quality"}
+    answer = await api.post("/v1/services/borrowed/approve", borrowed)
+    assert answer.status_code == 400
+    assert answer.json()["error"] == "body.role is 'voice-quality'; allowed: 'operator', as in the token, or none"
+    assert await api.taken(Topic.ORDERED, "borrowed") == []
 
 
 async def test_rollout_is_requested(api: Api) -> None:

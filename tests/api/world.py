@@ -17,7 +17,8 @@ from controller.wire.inbound import Input, Received, read, rejected
 from controller.wire.topics import Topic, topic_name
 
 VIEWER, OPERATOR, ALERTMANAGER = "viewer-token-0123456789", "operator-token-0123456789", "alertmanager-token-01234"
-TOKENS: Final = {VIEWER: "viewer", OPERATOR: "operator", ALERTMANAGER: "alertmanager"}
+LISTENER = "listener-token-0123456789"
+TOKENS: Final = {VIEWER: "viewer", OPERATOR: "operator", ALERTMANAGER: "alertmanager", LISTENER: "voice-quality"}
 
 
 @dataclass(frozen=True, slots=True)

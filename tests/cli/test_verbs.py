@@ -27,7 +27,9 @@ def test_a_rollout_is_steered_by_its_verbs(deciding: Deciding) -> None:
     assert types(start(segue, "steered")) == ["RolloutStarted"]
     assert types(segue.json("rollout", "pause", "steered", *WHY)) == ["RolloutPaused"]
     refused = segue.json("rollout", "pause", "steered", *WHY, code=1)
-    assert refused["refused"] == "rollout steered-1 is paused already"
+    assert refused["refused"] == (
+        "rollout steered-1 is paused already; `segue rollout resume steered --reason ...` lets it go on"
+    )
     assert types(segue.json("rollout", "resume", "steered", *WHY)) == ["RolloutResumed"]
     assert types(segue.json("rollout", "promote", "steered", *WHY, code=1)) == ["OrderRefused"]
     assert types(segue.json("rollout", "pause", "steered", "--rollout", "steered-9", *WHY, code=1)) == ["OrderRefused"]

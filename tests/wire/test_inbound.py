@@ -10,7 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from controller.core.commands import (
+    ApproveGate,
     ElapseTimer,
+    ExtendHold,
     OverrideQuarantine,
     PauseRollout,
     RejectMessage,
@@ -93,10 +95,16 @@ def test_orders_say_who_and_why() -> None:
         service="hibari", actor="lena", reason="sounds flat"
     )
     assert read(structured("io.segue.rollout.rollback")).command == RollBack(
-        service="hibari", actor="lena", reason="sounds flat", rollout="hibari-2"
+        service="hibari", actor="lena", reason="sounds flat", rollout="hibari-2", to="1.4.0"
     )
     assert read(structured("io.segue.rollout.override")).command == OverrideQuarantine(
         service="hibari", actor="lena", reason="sounds flat", digest=NEW.digest
+    )
+    assert read(structured("io.segue.rollout.approve")).command == ApproveGate(
+        service="hibari", actor="lena", reason="sounds flat", gate="ear", role="voice-quality"
+    )
+    assert read(structured("io.segue.rollout.extend")).command == ExtendHold(
+        service="hibari", actor="lena", reason="sounds flat", by_s=3600
     )
 
 

@@ -23,7 +23,7 @@ def validator(type: str) -> Draft202012Validator:
     return Draft202012Validator(schema)
 
 
-_MAY_BE_LEFT_OUT = ("rollout", "annotations", "actor", "candidate", "stable", "memory", "readings")
+_MAY_BE_LEFT_OUT = ("rollout", "role", "to", "annotations", "actor", "candidate", "stable", "memory", "readings")
 
 
 @pytest.mark.parametrize("type", EXAMPLES)
