@@ -2,7 +2,7 @@
 
 import typer
 
-from controller.cli import bench, database, history, letters, releases, replaying, rollouts, run, services, tree
+from controller.cli import bench, database, history, letters, plans, releases, replaying, rollouts, run, services, tree
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -18,6 +18,7 @@ app.command()(run.run)
 app.add_typer(releases.app, name="release")
 app.add_typer(rollouts.app, name="rollout")
 app.add_typer(services.app, name="service")
+app.add_typer(plans.app, name="plan")
 app.command()(history.history)
 app.add_typer(letters.app, name="dead-letters")
 app.command()(replaying.replay)

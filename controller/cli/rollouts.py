@@ -1,8 +1,6 @@
 """`segue rollout`: ask for a rollout, steer it, watch it. Every word needs a reason; the journal keeps it."""
 
-import json
 from dataclasses import asdict
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,7 +9,7 @@ from controller.cli import ordering
 from controller.cli.answers import AsJson
 from controller.cli.here import actor_here, kafka_here
 from controller.cli.ordering import Actor, Reason, Service, Wait
-from controller.core.errors import Broken
+from controller.cli.plans import read_plan
 
 app = typer.Typer(no_args_is_help=True, help="Rollouts: ask for one, steer it, watch it.")
 
@@ -21,7 +19,7 @@ def start(
     service: Service,
     release: Annotated[str, typer.Option(help="Version, ensemble or digest of a release that was built.")],
     reason: Reason,
-    plan: Annotated[str, typer.Option(help="A plan's name, or a file with one as JSON.")] = "careful",
+    plan: Annotated[str, typer.Option(help="A plan's name, or a file with one as YAML or JSON.")] = "careful",
     actor: Actor = None,
     wait: Wait = 5,
     as_json: AsJson = False,
@@ -94,11 +92,4 @@ def status(service: Service, as_json: AsJson = False) -> None:
 def _plan(plan: str) -> object:
     from controller.core.plan import NAMED_PLANS
 
-    if plan in NAMED_PLANS:
-        return plan
-    try:
-        return json.loads(Path(plan).read_text())
-    except FileNotFoundError as error:
-        raise Broken(f"there is no plan {plan}: choose {', '.join(NAMED_PLANS)}, or name a JSON file") from error
-    except (OSError, ValueError) as error:
-        raise Broken(f"{plan} cannot be read as a plan ({error}); see `release.requested`'s JSON Schema") from error
+    return plan if plan in NAMED_PLANS else read_plan(plan)

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _MINUTES_IN_DAY: Final = 24 * 60
 _LOOK_AHEAD_DAYS: Final = 8
+_ORDINARY: Final = datetime(2026, 1, 5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,17 @@ def opens_ms(hours: tuple[Hours, ...], now_ms: int) -> int:
     if not hours:
         return now_ms
     return min(_opens_ms(one, now_ms) for one in hours)
+
+
+def longest_closed_s(hours: tuple[Hours, ...]) -> float:
+    """Return the longest wait for an hour in which it may widen, seconds, in a week in which no clock changes."""
+    ends = (
+        _ms(_ORDINARY.replace(tzinfo=ZoneInfo(one.zone)) + timedelta(days=day), one.to_minute)
+        for one in hours
+        for day in range(len(DAYS))
+        if DAYS[day] in one.days
+    )
+    return max((opens_ms(hours, end) - end for end in ends), default=0) / 1000
 
 
 def _opens_ms(hours: Hours, now_ms: int) -> int:
