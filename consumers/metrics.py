@@ -40,3 +40,11 @@ HEALS: Final = Counter(
     "segue_release_heals", "Releases reloaded because they had fallen silent.", ["ensemble", "release"]
 )
 NOTICES: Final = Counter("segue_notices", "Notices told to people, by way and outcome.", ["way", "outcome"])
+WINDOWS: Final = Counter("segue_observer_windows", "Windows of measurements sent, by what was seen.", ["outcome"])
+BLIND_WINDOWS: Final = Counter(
+    "segue_observer_blind_windows", "Windows in which nothing could be measured.", ["service"]
+)
+TICK_SECONDS: Final = Histogram(
+    "segue_observer_tick_seconds", "From looking at all services to the last window sent.", buckets=_FAST_S
+)
+WINDOW_LAG: Final = Gauge("segue_observer_lag_seconds", "From the end of the last window to its being sent.")

@@ -26,6 +26,7 @@ class Settings:
     triton_http: host:port, or several separated by commas, where releases live that name no endpoint of their own.
     eject_after: failures in a row after which a gateway leaves an endpoint alone. eject_first_s, eject_most_s: until
     the first probe of such an endpoint, and at most between two.
+    observe_every_s: length of a window of measurements; at least twice what Prometheus lets pass between two scrapes.
     """
 
     data: Path = Path(".local/segue")
@@ -50,6 +51,7 @@ class Settings:
     eject_after: int = 5
     eject_first_s: float = 1
     eject_most_s: float = 60
+    observe_every_s: float = 10
     log_level: str = "INFO"
 
     @property
@@ -73,8 +75,8 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         name: _number(environment, name, 0, 65_535, int) for name in _PORTS if f"SEGUE_{name.upper()}" in environment
     }
     seconds = {
-        name: _number(environment, name, 0, 86_400, float)
-        for name in _SECONDS
+        name: _number(environment, name, least, 86_400, float)
+        for name, least in _SECONDS.items()
         if f"SEGUE_{name.upper()}" in environment
     }
     counts = {
@@ -98,7 +100,15 @@ _TEXT = (
 )
 _PATHS = ("data", "repository")
 _PORTS = ("gateway_port", "api_port", "worker_port")
-_SECONDS = ("drain_s", "probe_every_s", "release_timeout_s", "eject_first_s", "eject_most_s")
+_SECONDS = {
+    "drain_s": 0,
+    "probe_every_s": 0,
+    "release_timeout_s": 0,
+    "eject_first_s": 0,
+    "eject_most_s": 0,
+    "observe_every_s": 1,
+}
+"""With the least that each may be."""
 _COUNTS = ("eject_after",)
 ROLES = ("viewer", "operator", "alertmanager")
 """What tokens may do. Any other role in lower case may look, and approve the gates of plans that ask for it."""

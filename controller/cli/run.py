@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from controller.settings import Settings
 
 ALONE = ("gateway", "api")
-FUNCTIONS = ("rollouts", "orders", "alerts", "signals", "relay", "timers", "releases", "notifier", *ALONE)
+FUNCTIONS = ("rollouts", "orders", "alerts", "signals", "relay", "timers", "releases", "notifier", "observer", *ALONE)
 
 _log = logging.getLogger(__name__)
 

@@ -68,7 +68,9 @@ def tell(folder: Path, show: Show) -> bool:
     folder.mkdir(parents=True)
     show.title("starting Kafka, Triton, Prometheus, Alertmanager and Segue")
     voices = _build(folder / "models")
-    settings = Settings(data=folder / "segue", repository=folder / "models", drain_s=2, probe_every_s=2)
+    settings = Settings(
+        data=folder / "segue", repository=folder / "models", drain_s=2, probe_every_s=2, observe_every_s=2
+    )
     with start_tree(settings, free_ports=True, pace=FAST, told=show.member) as tree:
         measured = asyncio.run(_play(tree, voices, folder, show, begun))
     broken = broken_promises(measured)

@@ -98,6 +98,10 @@ class Metrics:
         self._table_age = Gauge(
             "segue_routing_table_age_seconds", "Since the follower last heard from Kafka.", registry=registry
         )
+        # A counter that begins anew and one that is new look alike; who counts differences has to know which it is.
+        Gauge(
+            "segue_gateway_started_timestamp_seconds", "When this gateway started, since 1970.", registry=registry
+        ).set_to_current_time()
         self.inflight = Gauge(
             "segue_inflight", "Utterances that a release works on now.", ("service", "release"), registry=registry
         )

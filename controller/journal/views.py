@@ -26,6 +26,7 @@ __all__ = [
     "dead_letters",
     "facts",
     "history",
+    "holding",
     "loaded",
     "recorded",
     "rollout",
@@ -109,6 +110,11 @@ async def services(store: Store) -> list[Service]:
     return [_service(row) for row in rows if row.service != UNADDRESSED]
 
 
+async def holding(store: Store) -> list[Service]:
+    """Return the services whose rollout stands in a step, paused or not, by name."""
+    return [_service(row) for row in await store.rows(_HOLDING, {})]
+
+
 async def wanted(store: Store) -> list[Wanted]:
     """Return the releases that must be loaded and warm, service by service."""
     return [
@@ -142,6 +148,7 @@ _S: Final = tables.services.c
 _R: Final = tables.rollouts.c
 _L: Final = tables.releases.c
 _SERVICES: Final = select(_S.service, _S.position, _S.at_ms, _S.head_hash, _S.state).order_by(_S.service)
+_HOLDING: Final = _SERVICES.join(tables.rollouts, _R.rollout == _S.rollout).where(_R.step >= 0)
 _SERVICE: Final = _SERVICES.where(_S.service == bindparam("name"))
 # Columns in the order of the fields that take them.
 _LOADED: Final = (

@@ -33,7 +33,7 @@ PARTS: Final = frozenset(Part)
 FUNCTIONS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {
         "control": ("rollouts", "orders", "alerts", "signals", "relay", "timers"),
-        "releases": ("releases", "notifier"),
+        "releases": ("releases", "notifier", "observer"),
         "gateway": ("gateway",),
         "api": ("api",),
     }

@@ -29,6 +29,7 @@ def running_world(folder: Path, store: str, database_url: str, parts: Collection
             notify_webhook=people.url,
             drain_s=2,
             probe_every_s=2,
+            observe_every_s=2,
         )
         tree = stack.enter_context(start_tree(settings, parts=parts, free_ports=True, pace=FAST))
         reader = stack.enter_context(Reader(tree.kafka))

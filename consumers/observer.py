@@ -1,0 +1,144 @@
+"""
+What users met becomes a message: every few seconds one window of measurements for each rollout that measures decide.
+
+Windows lie on the clock's grid and their ids say which they are, so several observers send the same ones and the inbox
+keeps the first. Not to see is a message too: it says `blind`, with the reason, and no counts. A window that cannot be
+sent is lost; what was not measured speaks neither for nor against a release.
+"""
+
+import asyncio
+import logging
+import time
+from contextlib import AsyncExitStack
+from typing import Final
+
+from consumers.metrics import BLIND_WINDOWS, TICK_SECONDS, WINDOW_LAG, WINDOWS
+from consumers.producing import producer
+from consumers.signalling import Signals
+from consumers.waiting import pause
+from consumers.worker import Worker
+from controller.core.errors import SegueError, Unavailable
+from controller.core.evidence.window import Window
+from controller.core.gates import GateKind
+from controller.core.plan import Until
+from controller.core.rollout import Phase, Rollout
+from controller.core.state import State
+from controller.journal import views
+from controller.observe.window import Seen, see
+from controller.outside.series import Prometheus
+from controller.wire.messages import MessageType
+from controller.wire.shape import plain
+from controller.wire.topics import Topic
+
+_ASKED_AT_ONCE: Final = 16
+_LONGEST_ANSWER_S: Final = 5.0
+_UNASKED: Final = "SEGUE_PROMETHEUS is empty: nobody says where measurements are to be had"
+
+_log = logging.getLogger(__name__)
+
+
+async def run(worker: Worker) -> None:
+    """Observe until the worker is asked to stop. Raises Unavailable when the database or Kafka is away at the start."""
+    worker.not_ready("it has not looked at its services yet")
+    async with AsyncExitStack() as stack:
+        kafka = await stack.enter_async_context(producer(worker.settings))
+        url = worker.settings.prometheus
+        prometheus = await stack.enter_async_context(Prometheus(url)) if url else None
+        signals = Signals(kafka, worker.topic(Topic.SIGNALS), "segue/observer")
+        await views.holding(worker.store)
+        worker.ready_when(lambda: "")
+        await _Observer(worker, signals, prometheus).run()
+
+
+def observed(state: State) -> Rollout | None:
+    """
+    Return a service's rollout if measurements have something to say about it.
+
+    It stands in a step, there is a stable release to compare with, and its plan asks for more than approval.
+    """
+    rollout = state.rollout
+    if rollout is None or rollout.phase is not Phase.HOLDING or rollout.from_release is None:
+        return None
+    asks = any(gate.kind is not GateKind.APPROVAL for gate in rollout.plan.gates)
+    return rollout if asks or any(step.until is Until.EVIDENCE for step in rollout.plan.steps) else None
+
+
+class _Observer:
+    def __init__(self, worker: Worker, signals: Signals, prometheus: Prometheus | None) -> None:
+        self._worker = worker
+        self._signals = signals
+        self._prometheus = prometheus
+        self._every_ms = round(worker.settings.observe_every_s * 1000)
+        # Prometheus has what belongs to a window when it has scraped once more: half a window later, since a window is
+        # at least two scrapes long.
+        self._settle_ms = self._every_ms // 2
+        self._answer_s = min(_LONGEST_ANSWER_S, self._every_ms / 2000)
+        self._asking = asyncio.Semaphore(_ASKED_AT_ONCE)
+
+    async def run(self) -> None:
+        """Tick by tick, each on its own: a slow one delays none of those after it."""
+        ticks: set[asyncio.Task[None]] = set()
+        try:
+            while True:
+                end_ms = ((_now_ms() - self._settle_ms) // self._every_ms + 1) * self._every_ms
+                if await pause(self._worker.stopping, (end_ms + self._settle_ms - _now_ms()) / 1000):
+                    return
+                tick = asyncio.create_task(self._tick(end_ms))
+                ticks.add(tick)
+                tick.add_done_callback(ticks.discard)
+        finally:
+            for tick in ticks:
+                tick.cancel()
+
+    async def _tick(self, end_ms: int) -> None:
+        with TICK_SECONDS.time():
+            try:
+                services = await views.holding(self._worker.store)
+            except Unavailable as error:
+                _log.warning("no window was measured: %s", error)
+                return
+            watched = [(one.service, rollout) for one in services if (rollout := observed(one.state))]
+            done = await asyncio.gather(*(self._observe(*one, end_ms) for one in watched), return_exceptions=True)
+        for (service, _), came in zip(watched, done, strict=True):
+            if isinstance(came, SegueError):
+                _log.warning("a window of %s is lost: %s", service, came, extra={"service": service})
+            elif came is not None:
+                _log.error("a window of %s broke", service, exc_info=came, extra={"service": service})
+
+    async def _observe(self, service: str, rollout: Rollout, end_ms: int) -> None:
+        seen = await self._see(service, rollout, end_ms)
+        await self._send(service, rollout, seen)
+        WINDOWS.labels("blind" if seen.blind else "measured").inc()
+        if seen.blind:
+            BLIND_WINDOWS.labels(service).inc()
+            _log.warning(
+                "%s is not seen: %s", rollout.id, seen.blind, extra={"service": service, "rollout": rollout.id}
+            )
+        WINDOW_LAG.set((_now_ms() - end_ms) / 1000)
+
+    async def _see(self, service: str, rollout: Rollout, end_ms: int) -> Seen:
+        start_ms = end_ms - self._every_ms
+        if self._prometheus is None:
+            return Seen(Window(start_ms, end_ms), _UNASKED)
+        try:
+            async with asyncio.timeout(self._every_ms / 1000), self._asking:
+                return await see(self._prometheus, service, rollout, start_ms, end_ms, timeout_s=self._answer_s)
+        except TimeoutError:
+            # Others wait for their answers as well, each as long as it may.
+            return Seen(Window(start_ms, end_ms), f"Prometheus does not answer within {self._answer_s:g} s")
+
+    async def _send(self, service: str, rollout: Rollout, seen: Seen) -> None:
+        window = seen.window
+        data = {
+            "rollout": rollout.id,
+            "start_ms": window.start_ms,
+            "end_ms": window.end_ms,
+            "candidate": plain(window.candidate),
+            "stable": plain(window.stable),
+            "blind": seen.blind,
+        }
+        await self._signals.send(MessageType.WINDOW, f"window/{rollout.id}/{window.end_ms}", service, data)
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
