@@ -2,7 +2,20 @@
 
 import typer
 
-from controller.cli import bench, database, history, letters, plans, releases, replaying, rollouts, run, services, tree
+from controller.cli import (
+    bench,
+    database,
+    explaining,
+    history,
+    letters,
+    plans,
+    releases,
+    replaying,
+    rollouts,
+    run,
+    services,
+    tree,
+)
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -20,6 +33,7 @@ app.add_typer(rollouts.app, name="rollout")
 app.add_typer(services.app, name="service")
 app.add_typer(plans.app, name="plan")
 app.command()(history.history)
+app.command()(explaining.explain)
 app.add_typer(letters.app, name="dead-letters")
 app.command()(replaying.replay)
 app.command()(database.topics)

@@ -6,6 +6,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from controller.cli.evidence import asked, evidence_table, evidence_values, missing
 from controller.cli.words import percent, written
 from controller.core.names import FULL_BP
 from controller.core.plan import Step
@@ -27,6 +28,8 @@ def picture(service: Service, facts: Sequence[Recorded], now_ms: int) -> Rendera
     parts: list[RenderableType] = [head, Text(), _weights(state.arms)]
     if state.rollout:
         parts += [Text(), _walk(state.rollout)]
+        if gates := evidence_table(state.rollout, now_ms):
+            parts += [Text(), gates]
     parts += [Text(), Text.assemble(("waiting for  ", "dim"), awaited(state, now_ms))]
     if state.quarantined:
         names = ", ".join(f"{release.version} ({release.digest[:15]})" for release in state.quarantined)
@@ -56,6 +59,7 @@ def values(service: Service, now_ms: int) -> dict[str, object]:
             "steps": len(rollout.plan.steps),
             "weight_bp": rollout.weight_bp,
             "due_at": iso(rollout.timer.due_ms / 1000) if rollout.timer else None,
+            **evidence_values(rollout, now_ms),
         },
         "guard": guard
         and {
@@ -85,7 +89,13 @@ def awaited(state: State, now_ms: int) -> str:
         return f"{rollout.release.version} to be loaded and heard{until}"
     following = rollout.plan.steps[rollout.step + 1 :]
     to_what = f"{percent(following[0].weight_bp)}" if following else "all traffic"
-    return f"the end of the hold in {left}, then {to_what}"
+    if rollout.closed:
+        return f"the hour from which it may widen, in {left}, then {to_what}"
+    if rollout.waiting:
+        what = "; ".join(missing(rollout, now_ms)) or rollout.waiting
+        return f"{what}; then {to_what}" + (f", or the end of its time in {left}" if left else "")
+    named = ", ".join(one.name for one in asked(rollout) if one.inline)
+    return f"the end of the hold in {left}{f' and {named} to pass' if named else ''}, then {to_what}"
 
 
 def fact_table(facts: Iterable[Recorded]) -> Table:

@@ -3,7 +3,18 @@
 from typing import TYPE_CHECKING
 
 from controller.core.errors import Malformed
-from controller.core.events import AnyEvent, RolloutStarted, RouteSet
+from controller.core.events import (
+    AnyEvent,
+    GateApproved,
+    GateJudged,
+    GateRejected,
+    OrderRefused,
+    RolloutStarted,
+    RolloutWaiting,
+    RouteSet,
+    ServiceRetired,
+    StepStarted,
+)
 from controller.core.routing import Arm, Role
 
 if TYPE_CHECKING:
@@ -24,7 +35,24 @@ def told(event: AnyEvent) -> str:
         case RolloutStarted(from_release=None):
             return f"{event.release.version}, the first release of this service: {event.reason}"
         case RolloutStarted():
-            return f"{event.release.version} by plan {event.plan.name}: {event.reason}"
+            way = "back to " if event.back else ""
+            return f"{way}{event.release.version} by plan {event.plan.name}: {event.reason}"
+        case StepStarted():
+            return f"step {event.step}, {percent(event.weight_bp)}: {event.reason}"
+        case GateJudged():
+            trial = ", on trial" if event.dry_run else ""
+            return f"{event.gate} says {event.outcome}{trial}: {event.reason}"
+        case RolloutWaiting():
+            return f"step {event.step} waits: {event.reason}"
+        case GateApproved() | GateRejected():
+            says = "approved" if isinstance(event, GateApproved) else "rejected"
+            return (
+                f"{event.gate} {says} at step {event.step}{f' as {event.role}' if event.role else ''}: {event.reason}"
+            )
+        case OrderRefused():
+            return f"{event.order}: {event.reason}"
+        case ServiceRetired():
+            return f"{event.release.version if event.release else 'nothing'} serves no more: {event.reason}"
         case RouteSet() if event.arms:
             return f"{shares(event.arms)}: {event.reason}"
         case _:

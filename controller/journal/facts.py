@@ -60,6 +60,18 @@ async def latest(store: Store, name: str, limit: int) -> list[Recorded]:
     return [Recorded(*row) for row in reversed(rows)]
 
 
+async def of_rollout(store: Store, name: str, rollout: str) -> AsyncIterator[Fact]:
+    """Yield the facts of one rollout of a service, oldest first, a page in memory at a time."""
+    after = 0
+    while True:
+        rows = await store.rows(_OF_ROLLOUT, {"stream": name, "rollout": rollout, "after": after, "limit": _PAGE})
+        for row in rows:
+            yield Recorded(*row).fact
+        if len(rows) < _PAGE:
+            return
+        after = rows[-1].position
+
+
 async def recorded(store: Store, stream: str | None = None, after: int = 0) -> AsyncIterator[Recorded]:
     """
     Yield facts as they are written, a page in memory at a time: one stream's after a position, or all streams'.
@@ -92,5 +104,6 @@ _FACTS: Final = select(*(_J[name] for name in Recorded.__slots__)).limit(bindpar
 _HISTORY: Final = _FACTS.where(_J.stream == _STREAM, _J.position > _AFTER).order_by(_J.position)
 _NO_WINDOW: Final = _J.type != WindowMeasured.__name__
 _TOLD: Final = _HISTORY.where(_NO_WINDOW)
+_OF_ROLLOUT: Final = _HISTORY.where(_J.rollout == bindparam("rollout", type_=_J.rollout.type))
 _LATEST: Final = _FACTS.where(_J.stream == _STREAM, _NO_WINDOW).order_by(_J.position.desc())
 _ALL: Final = _FACTS.where(tuple_(_J.stream, _J.position) > tuple_(_STREAM, _AFTER)).order_by(_J.stream, _J.position)

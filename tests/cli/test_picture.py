@@ -93,6 +93,11 @@ def test_programs_get_the_same_as_values() -> None:
         "steps": 2,
         "weight_bp": 500,
         "due_at": "1970-01-01T00:16:50.000Z",
+        "gates": [],
+        "missing": [],
+        "waiting": "",
+        "blind": "",
+        "measured_at": None,
     }
 
 

@@ -36,6 +36,46 @@ def test_a_rollout_is_steered_by_its_verbs(deciding: Deciding) -> None:
     assert types(segue.json("rollout", "rollback", "steered", *WHY))[0] == "RolloutAborted"
 
 
+def test_orders_that_make_no_sense_yet_are_told_with_the_next_step(deciding: Deciding) -> None:
+    """A candidate that still loads cannot advance, be extended or approved; each verb says why and ends with 1."""
+    segue = deciding.segue
+    start(segue, "too-early")
+    sentences = {
+        ("advance",): "not ready yet; order it again once it is loaded and heard",
+        ("extend", "--by", "30m"): "no hold of rollout too-early-1 runs yet",
+        ("approve", "--gate", "ear", "--role", "voice-quality"): "waits for no approval called ear",
+        ("reject", "--gate", "ear"): "waits for no approval called ear",
+        ("rollback", "--to", "0.9.0"): "is none that too-early can go back to, which are: none",
+    }
+    for (verb, *more), sentence in sentences.items():
+        assert sentence in segue.json("rollout", verb, "too-early", *more, *WHY, code=1)["refused"]
+    assert segue("rollout", "extend", "too-early", "--by", "soon", *WHY).code == 2
+
+
+def test_a_service_is_retired_by_its_verb(deciding: Deciding) -> None:
+    """Retiring ends what runs; who comes second hears it, and a new start begins anew."""
+    segue = deciding.segue
+    start(segue, "retired")
+    assert types(segue.json("service", "retire", "retired", *WHY)) == ["RolloutAborted", "ServiceRetired"]
+    refused = segue.json("rollout", "pause", "retired", *WHY, code=1)["refused"]
+    assert "rollout retired-1 ended with the service by" in refused
+    assert types(start(segue, "retired")) == ["RolloutStarted"]
+
+
+def test_a_rollout_is_explained(deciding: Deciding) -> None:
+    """`explain` tells the story of one rollout; of one that there is not, which there are."""
+    segue = deciding.segue
+    start(segue, "explained", "1.0.0", "--actor", "ann")
+    segue.json("rollout", "rollback", "explained", *WHY, "--actor", "ben")
+    told = segue("explain", "explained-1").out.splitlines()
+    assert told[0].endswith("ann asked for 1.0.0 as the first release: a test says so.")
+    assert "(order, by ben), and nothing was left to serve: a test says so." in told[1]
+    assert [one["position"] for one in segue.json("explain", "explained-1")["sentences"]] == [1, 2, 3]
+    unknown = segue("explain", "explained-7")
+    assert unknown.code == 1
+    assert "there is no rollout explained-7; the latest of explained: explained-1" in unknown.err
+
+
 def test_a_quarantined_release_returns_by_override_alone(deciding: Deciding) -> None:
     """What was rolled back is refused, until somebody overrides that by version and reason."""
     segue = deciding.segue

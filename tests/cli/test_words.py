@@ -1,7 +1,9 @@
 """What a fact says in a line: which release, how much of the traffic, and why."""
 
 from controller.cli.words import percent, told
-from tests.spec import after, candidate, installed, previous, release, request, route, stable
+from controller.core.events import GateApproved, GateJudged, GateRejected, RolloutWaiting, ServiceRetired
+from controller.core.gate import Outcome
+from tests.spec import Words, after, candidate, installed, previous, release, request, route, stable
 
 OLD, NEW = release("1.4.0"), release("1.5.0")
 
@@ -19,6 +21,20 @@ def test_a_rollout_says_its_release() -> None:
     assert told(first) == "1.4.0, the first release of this service: a test says so"
     (second,) = after(past=installed()).when(request("1.5.0")).events
     assert told(second) == "1.5.0 by plan test: a test says so"
+
+
+def test_verdicts_and_what_people_say_of_gates_are_read_in_a_line() -> None:
+    """The history names the gate, its answer, whether that counts, and in which role somebody spoke."""
+    said: Words = {"actor": "ann", "reason": "it is"}
+    assert told(GateJudged(**said, gate="queue", outcome=Outcome.FAIL, dry_run=True)) == (
+        "queue says fail, on trial: it is"
+    )
+    assert told(GateApproved(**said, gate="ear", step=1, role="voice-quality")) == (
+        "ear approved at step 1 as voice-quality: it is"
+    )
+    assert told(GateRejected(**said, gate="ear", step=1, role="")) == "ear rejected at step 1: it is"
+    assert told(RolloutWaiting(**said, step=1, due_ms=0)) == "step 1 waits: it is"
+    assert told(ServiceRetired(**said, release=OLD)) == "1.4.0 serves no more: it is"
 
 
 def test_weights_are_read_in_per_cent() -> None:

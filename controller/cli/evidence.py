@@ -1,0 +1,112 @@
+"""The gates of a running rollout and what their answers rest on: a table for people, values for programs. Pure."""
+
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from rich.table import Table
+from rich.text import Text
+
+from controller.core.gate import Figure, Outcome, Verdict
+from controller.core.judging import answers, proof, stale
+from controller.core.plan import PROMOTION, Until
+from controller.core.rollout import Phase, Rollout
+from controller.log import iso
+
+_COLOURS = {Outcome.PASS: "green", Outcome.INCONCLUSIVE: "yellow", Outcome.ERROR: "yellow", Outcome.FAIL: "bold red"}
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What one gate says now. inline: it is asked at the end of this step only. dry_run: it decides nothing."""
+
+    name: str
+    kind: str
+    inline: bool
+    dry_run: bool
+    verdict: Verdict
+
+
+def asked(rollout: Rollout) -> tuple[Asked, ...]:
+    """Ask every gate of the step that the rollout stands in, and the proof that a step paced by evidence waits for."""
+    if rollout.phase is Phase.PREPARING:
+        return ()
+    found = [
+        Asked(one.gate.name, one.gate.kind.value, one.gate.name in rollout.plan.inline, one.gate.dry_run, one.verdict)
+        for one in answers(rollout, rollout.plan.gates_at(rollout.step))
+    ]
+    if rollout.at is not None and rollout.at.until is Until.EVIDENCE:
+        found.append(Asked(PROMOTION, "proof", inline=True, dry_run=False, verdict=proof(rollout)))
+    return tuple(found)
+
+
+def missing(rollout: Rollout, now_ms: int) -> tuple[str, ...]:
+    """Say in sentences what keeps the rollout from its next step, the clock aside."""
+    said = [one.verdict.reason for one in asked(rollout) if one.verdict.outcome is not Outcome.PASS and not one.dry_run]
+    if rollout.phase is not Phase.PREPARING and (old := stale(rollout, now_ms)):
+        said.append(old)
+    return tuple(dict.fromkeys(said))
+
+
+def evidence_table(rollout: Rollout, now_ms: int) -> Table | None:
+    """Return a line for each gate: what it says, by which figures, and why; None when no gate is asked now."""
+    gates = asked(rollout)
+    if not gates:
+        return None
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for column in ("gate", "asked", "says", "figure of its limit (samples)", "why"):
+        table.add_column(column)
+    for one in gates:
+        says = Text(one.verdict.outcome.value, style=_COLOURS[one.verdict.outcome])
+        if one.dry_run:
+            says.append(" (dry run)", style="dim")
+        when = "at its end" if one.inline else "all along"
+        table.add_row(one.name, when, says, figures_line(one.verdict.evidence), _why(one.verdict))
+    if old := stale(rollout, now_ms):
+        table.add_row("", "", Text("blind" if rollout.blind else "old", style="bold yellow"), "", old)
+    return table
+
+
+def evidence_values(rollout: Rollout, now_ms: int) -> dict[str, object]:
+    """Return the same as plain values; times in ISO 8601, UTC."""
+    return {
+        "gates": [
+            {
+                "gate": one.name,
+                "kind": one.kind,
+                "inline": one.inline,
+                "dry_run": one.dry_run,
+                "outcome": one.verdict.outcome.value,
+                "reason": one.verdict.reason,
+                "guilty": list(one.verdict.guilty),
+                "figures": [
+                    {
+                        "name": figure.name,
+                        "value": _finite(figure.value),
+                        "limit": _finite(figure.limit),
+                        "samples": figure.samples,
+                    }
+                    for figure in one.verdict.evidence
+                ],
+            }
+            for one in asked(rollout)
+        ],
+        "missing": list(missing(rollout, now_ms)),
+        "waiting": rollout.waiting,
+        "blind": rollout.blind,
+        "measured_at": iso(rollout.seen_ms / 1000) if rollout.seen_ms >= 0 else None,
+    }
+
+
+def figures_line(figures: Iterable[Figure]) -> str:
+    """Return figures in a line: "errors 12.5 of 1000 (480)"."""
+    return ", ".join(f"{one.name} {one.value:.3g} of {one.limit:.4g} ({one.samples})" for one in figures)
+
+
+def _why(verdict: Verdict) -> str:
+    return f"guilty: {', '.join(verdict.guilty)}; {verdict.reason}" if verdict.guilty else verdict.reason
+
+
+def _finite(value: float) -> float:
+    # JSON knows no infinity, and an e-value may grow beyond every number.
+    return max(-sys.float_info.max, min(sys.float_info.max, value))

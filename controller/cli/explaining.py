@@ -1,0 +1,45 @@
+"""`segue explain`: the story of one rollout in sentences."""
+
+import asyncio
+from typing import Annotated
+
+import typer
+
+from controller.cli.answers import AsJson, tell_json
+from controller.cli.here import settings_here
+
+
+def explain(
+    rollout: Annotated[str, typer.Argument(help="The rollout, such as hibari-3.")],
+    as_json: AsJson = False,
+) -> None:
+    """
+    Tell the story of a rollout: who asked, which steps, what was measured, what gates said, and how it ended.
+
+    Example: segue explain hibari-3
+    """
+    from controller.cli.stored import opened
+    from controller.cli.story import Sentence, story
+    from controller.core.errors import Broken
+    from controller.core.stream import Fact
+    from controller.journal import views
+    from controller.journal.facts import of_rollout
+    from controller.log import iso
+
+    async def read() -> list[Sentence]:
+        async with opened(settings_here()) as store:
+            found = await views.rollout(store, rollout)
+            if found is None:
+                service = rollout.rpartition("-")[0]
+                known = ", ".join(one.rollout for one in await views.rollouts(store, service, 10)) or "none"
+                raise Broken(f"there is no rollout {rollout}; the latest of {service or 'this service'}: {known}")
+            facts: list[Fact] = [one async for one in of_rollout(store, found.service, rollout)]
+            return story(facts)
+
+    sentences = asyncio.run(read())
+    if as_json:
+        told = [{"at": iso(one.at_ms / 1000), "position": one.position, "text": one.text} for one in sentences]
+        tell_json({"rollout": rollout, "sentences": told})
+        return
+    for one in sentences:
+        typer.echo(f"{iso(one.at_ms / 1000)}  {one.text}")
