@@ -73,7 +73,7 @@ def installed(version: str = "1.4.0", at_ms: int = 0) -> tuple[AnyEvent, ...]:
     )
 
 
-def request(version: str, plan: Plan = PLAN) -> RequestRollout:
+def request(version: str, plan: Plan | str = PLAN) -> RequestRollout:
     """Somebody asks for a rollout of this version."""
     return RequestRollout(service=SERVICE, **SAID, release=release(version), plan=plan)
 

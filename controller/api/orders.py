@@ -31,6 +31,7 @@ ORDERS: Final = {
     "rollback": MessageType.ROLLBACK,
     "override": MessageType.OVERRIDE,
     "retire": MessageType.RETIRE,
+    "plans": MessageType.PLAN,
 }
 
 _IN_A_ROLE: Final = (MessageType.APPROVE, MessageType.REJECT)

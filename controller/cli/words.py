@@ -9,6 +9,7 @@ from controller.core.events import (
     GateJudged,
     GateRejected,
     OrderRefused,
+    PlanSet,
     RolloutStarted,
     RolloutWaiting,
     RouteSet,
@@ -36,7 +37,10 @@ def told(event: AnyEvent) -> str:
             return f"{event.release.version}, the first release of this service: {event.reason}"
         case RolloutStarted():
             way = "back to " if event.back else ""
-            return f"{way}{event.release.version} by plan {event.plan.name}: {event.reason}"
+            version = f", version {event.plan_version}" if event.plan_version else ""
+            return f"{way}{event.release.version} by plan {event.plan.name}{version}: {event.reason}"
+        case PlanSet():
+            return f"plan {event.name}, version {event.version}: {event.reason}"
         case StepStarted():
             return f"step {event.step}, {percent(event.weight_bp)}: {event.reason}"
         case GateJudged():

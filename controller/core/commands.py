@@ -26,9 +26,17 @@ class Command:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestRollout(Command):
-    """Make `release` the candidate and walk it through `plan`."""
+    """Make `release` the candidate and walk it through `plan`, which is said in full or by name."""
 
     release: Release
+    plan: Plan | str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetPlan(Command):
+    """Let `name` mean this plan for the service's rollouts from now on."""
+
+    name: str
     plan: Plan
 
 
@@ -203,6 +211,7 @@ AnyOrder = (
 )
 AnyCommand = (
     RequestRollout
+    | SetPlan
     | AnyOrder
     | ReportAlert
     | ReportReleaseReady

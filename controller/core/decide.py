@@ -19,6 +19,7 @@ from controller.core.commands import (
     ReportRouteApplied,
     ReportWindow,
     RequestRollout,
+    SetPlan,
     TimerKind,
 )
 from controller.core.draft import Draft, Said
@@ -37,8 +38,10 @@ from controller.core.events import (
     RouteApplied,
     Trigger,
 )
+from controller.core.named import find_plan, names
 from controller.core.orders import obey, pause
 from controller.core.plan import AlertAction, AlertPolicy
+from controller.core.planning import set_plan
 from controller.core.state import State, timers
 from controller.core.walk import blind, deadline, hold_ended, measure
 
@@ -55,6 +58,8 @@ def decide(state: State, command: AnyCommand, now_ms: int) -> tuple[AnyEvent, ..
             _release_failed(draft, command)
         case RequestRollout():
             _request(draft, command)
+        case SetPlan():
+            set_plan(draft, command)
         case ReportReleaseReady():
             _release_ready(draft, command)
         case ReportReleaseUnloaded():
@@ -171,6 +176,10 @@ def _request(draft: Draft, request: RequestRollout) -> None:
         if running is None:
             return None
         return draft.abort(Trigger.STABLE_REQUESTED, f"the stable release {release.version} was requested again")
+    asked = find_plan(state.plans, request.plan)
+    if asked is None:
+        why = f"there is no plan {request.plan}; of {state.service} there is: {', '.join(names(state.plans))}"
+        return draft.add(RequestRefused(**draft.said(why, rollout=""), release=release))
     if running is not None:
         why = f"release {release.version} was requested while {running.release.version} was rolling out"
         draft.add(RolloutSuperseded(**draft.said(why), release=running.release, by=release))
@@ -180,8 +189,9 @@ def _request(draft: Draft, request: RequestRollout) -> None:
             **draft.said(rollout=f"{state.service}-{state.rollouts + 1}"),
             release=release,
             from_release=state.stable,
-            plan=request.plan,
-            ready_by_ms=draft.in_s(request.plan.readiness_deadline_s),
+            plan=asked.plan,
+            plan_version=asked.version,
+            ready_by_ms=draft.in_s(asked.plan.readiness_deadline_s),
         )
     )
 

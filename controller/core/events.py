@@ -48,6 +48,7 @@ class RolloutStarted(Event):
     A release became the candidate; it is being loaded and must be ready by `ready_by_ms`.
 
     back: it was stable before, and somebody ordered to go back to it.
+    plan_version: of the service's own plan of this name, 0 when it is none; the plan itself stands here in full.
     """
 
     release: Release
@@ -55,6 +56,16 @@ class RolloutStarted(Event):
     plan: Plan
     ready_by_ms: int
     back: bool = False
+    plan_version: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanSet(Event):
+    """The service's plan of this name is this from now on; rollouts that run keep theirs."""
+
+    name: str
+    version: int
+    plan: Plan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -305,6 +316,7 @@ class MessageRejected(Event):
 
 AnyEvent = (
     RolloutStarted
+    | PlanSet
     | RequestRefused
     | OrderRefused
     | RolloutSuperseded

@@ -19,6 +19,7 @@ from controller.core.events import (
     HoldExtended,
     MessageRejected,
     OrderRefused,
+    PlanSet,
     PromotionReverted,
     QuarantineLifted,
     ReleaseFailed,
@@ -39,6 +40,7 @@ from controller.core.events import (
     StepStarted,
     WindowMeasured,
 )
+from controller.core.named import NamedPlan
 from controller.core.names import Release
 from controller.core.past import Ended, Former, ended, former, succeeded
 from controller.core.plan import AlertPolicy, Plan
@@ -66,7 +68,7 @@ class State:
     One service. Counters (`rollouts`, `settings`) make names and timer epochs without chance or clock.
 
     stable_plan: the plan that made `stable` what it is. formers: what was stable before, newest first, as far as it is
-    kept. last: how the latest rollout that is over ended.
+    kept. last: how the latest rollout that is over ended. plans: its own, by the names that requests call them.
     """
 
     service: str
@@ -84,6 +86,7 @@ class State:
     stable_plan: Plan | None = None
     formers: tuple[Former, ...] = ()
     last: Ended | None = None
+    plans: tuple[NamedPlan, ...] = ()
 
     @property
     def known(self) -> bool:
@@ -133,6 +136,10 @@ def evolve(state: State, event: AnyEvent, at_ms: int = 0) -> State:
                 event.rollout, event.release, event.from_release, event.plan, Phase.PREPARING, timer, back=event.back
             )
             return replace(state, rollout=rollout, rollouts=state.rollouts + 1, settings=timer.epoch)
+        case PlanSet():
+            others = tuple(one for one in state.plans if one.name != event.name)
+            own = NamedPlan(event.name, event.version, event.plan, event.actor, event.reason, at_ms)
+            return replace(state, plans=(*others, own))
         case ReleaseReady():
             return _with_rollout(state, ready=True, timer=None)
         case StepStarted():

@@ -1,22 +1,15 @@
-"""What people and CI jobs ask for: rollouts, always with a name and a reason. For orders see `ordered`."""
+"""What people and CI jobs ask for: rollouts, and plans by name; each says who and why. For orders see `ordered`."""
 
 from typing import Annotated, Final
 
-from pydantic import AfterValidator, ConfigDict, Discriminator, Field, Tag
+from pydantic import ConfigDict, Discriminator, Field, Tag
 
-from controller.core.commands import RequestRollout
+from controller.core.commands import RequestRollout, SetPlan
 from controller.core.names import Release
-from controller.core.plan import NAMED_PLANS, Plan
+from controller.core.plan import Plan
 from controller.wire.bodies import Body
 from controller.wire.fields import Actor, BuildTime, Digest, Ensemble, Message, Name, Reason
 from controller.wire.plans import PlanBody
-
-
-def _plan_name(name: str) -> str:
-    if name not in NAMED_PLANS:
-        raise ValueError(f"{', '.join(NAMED_PLANS)}, or a plan as an object")
-    return name
-
 
 PLAN_TAGS: Final = ("by name", "in full")
 """The branches of `RolloutRequested.plan`."""
@@ -52,20 +45,30 @@ class Asked(Message):
 
 
 class RolloutRequested(Asked):
-    """Please roll this release out. plan: a name, a plan of its own, or none for the careful one."""
+    """Please roll this release out. plan: a name, one in full, or none for the careful one."""
 
     release: ReleaseBody
     plan: Annotated[
-        Annotated[
-            str, AfterValidator(_plan_name), Field(json_schema_extra={"enum": list(NAMED_PLANS)}), Tag(PLAN_TAGS[0])
-        ]
-        | Annotated[PlanBody, Tag(PLAN_TAGS[1])],
+        Annotated[Name, Tag(PLAN_TAGS[0])] | Annotated[PlanBody, Tag(PLAN_TAGS[1])],
         Discriminator(_plan_tag),
     ] = Plan().name
 
     def command(self) -> RequestRollout:
-        """Return the request with its plan in full, so that a later change of a named plan rewrites no history."""
-        plan = NAMED_PLANS[self.plan] if isinstance(self.plan, str) else self.plan.value()
+        """Return the request; what its plan's name means is looked up when it is decided."""
+        plan = self.plan if isinstance(self.plan, str) else self.plan.value()
         return RequestRollout(
             service=self.service, actor=self.actor, reason=self.reason, release=self.release.value(), plan=plan
+        )
+
+
+class PlanOrdered(Asked):
+    """Let a name mean this plan for the service's rollouts from now on; those that run keep theirs."""
+
+    name: Name
+    plan: PlanBody
+
+    def command(self) -> SetPlan:
+        """Return the order."""
+        return SetPlan(
+            service=self.service, actor=self.actor, reason=self.reason, name=self.name, plan=self.plan.value()
         )

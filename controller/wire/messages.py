@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from controller.core.commands import AnyCommand
 from controller.core.errors import Malformed
-from controller.wire.asked import PLAN_TAGS, RolloutRequested
+from controller.wire.asked import PLAN_TAGS, PlanOrdered, RolloutRequested
 from controller.wire.fields import Message
 from controller.wire.measured import WindowIsMeasured
 from controller.wire.ordered import (
@@ -56,6 +56,7 @@ class MessageType(StrEnum):
     ROLLBACK = "io.segue.rollout.rollback"
     OVERRIDE = "io.segue.rollout.override"
     RETIRE = "io.segue.service.retire"
+    PLAN = "io.segue.plan.set"
     ALERT = "io.segue.alert.received"
     READY = "io.segue.release.ready"
     FAILED = "io.segue.release.failed"
@@ -78,6 +79,7 @@ MESSAGES: Final[Mapping[Topic, Mapping[MessageType, type[Message]]]] = {
         MessageType.ROLLBACK: RollbackOrdered,
         MessageType.OVERRIDE: OverrideOrdered,
         MessageType.RETIRE: RetireOrdered,
+        MessageType.PLAN: PlanOrdered,
     },
     Topic.ALERTS: {MessageType.ALERT: AlertReceived},
     Topic.SIGNALS: {
@@ -105,5 +107,5 @@ def read_data(kind: type[Message], data: Mapping[str, object], source: str) -> A
     except ValidationError as error:
         raise refusal(error, "data", kind.__name__, *PLAN_TAGS) from None
     except ValueError as error:
-        place = "data.plan" if issubclass(kind, RolloutRequested) else "data"
+        place = "data.plan" if issubclass(kind, RolloutRequested | PlanOrdered) else "data"
         raise Malformed(f"{place}: {error}") from None

@@ -95,7 +95,7 @@ async def test_event_is_published_decided_and_found_by_sql(tmp_path: Path) -> No
     record = Received(Topic.REQUESTED, 0, 0, b"hibari", message.value, message.headers, message.at_ms)
     asked = read(record)
     assert isinstance(asked.command, RequestRollout)
-    assert asked.command.plan.name == "quick"
+    assert asked.command.plan == "quick"
 
     database = tmp_path / "segue.db"
     upgrade(f"sqlite:///{database}")

@@ -21,11 +21,12 @@ from controller.core.commands import (
     ReportRouteApplied,
     RequestRollout,
     RollBack,
+    SetPlan,
     TimerKind,
 )
 from controller.core.errors import Malformed
 from controller.core.names import UNADDRESSED
-from controller.core.plan import NAMED_PLANS, AlertAction, Step
+from controller.core.plan import AlertAction, Plan, Step
 from controller.wire.envelope import HEADERS, STRUCTURED
 from controller.wire.inbound import Input, Received, read, rejected
 from controller.wire.topics import INBOUND, Topic
@@ -58,11 +59,22 @@ def test_both_modes_say_the_same(type: str) -> None:
     assert (one.source, one.id, one.sent_ms) == (other.source, other.id, other.sent_ms) == ("ci", "m-1", 5_000)
 
 
-def test_request_says_release_and_plan_in_full() -> None:
-    """A named plan is written out, so that changing the name's meaning later rewrites no history."""
+def test_request_may_name_its_plan() -> None:
+    """What a name means is the service's to say, so it is looked up when the request is decided."""
     command = read(structured(REQUESTED, plan="quick")).command
-    assert command == RequestRollout(
-        service="hibari", actor="ci", reason="nightly", release=NEW, plan=NAMED_PLANS["quick"]
+    assert command == RequestRollout(service="hibari", actor="ci", reason="nightly", release=NEW, plan="quick")
+
+
+def test_plan_is_set_by_name() -> None:
+    """An order lets a name mean a plan, in the same language as a request's own."""
+    plan = {"steps": [{"weight": "5 %", "hold": "1h"}], "gates": []}
+    command = read(structured("io.segue.plan.set", name="evening", plan=plan)).command
+    assert command == SetPlan(
+        service="hibari",
+        actor="lena",
+        reason="sounds flat",
+        name="evening",
+        plan=Plan("custom", (Step(500, 3600),)),
     )
 
 
@@ -70,7 +82,7 @@ def test_request_without_a_plan_gets_the_careful_one() -> None:
     """Who does not choose is walked slowly."""
     command = read(structured(REQUESTED)).command
     assert isinstance(command, RequestRollout)
-    assert command.plan == NAMED_PLANS["careful"]
+    assert command.plan == "careful"
 
 
 def test_request_may_bring_its_own_plan() -> None:
@@ -83,6 +95,7 @@ def test_request_may_bring_its_own_plan() -> None:
     }
     command = read(structured(REQUESTED, plan=plan)).command
     assert isinstance(command, RequestRollout)
+    assert isinstance(command.plan, Plan)
     assert command.plan.steps == (Step(500, 3), Step(5000, 2.5))
     assert (command.plan.name, command.plan.guard_s, command.plan.readiness_deadline_s) == ("custom", 60, 30)
     assert command.plan.alerts.action_for({"severity": "page"}) is AlertAction.HOLD
@@ -160,7 +173,15 @@ def test_reports_may_grow_and_requests_may_not() -> None:
         (REQUESTED, {"release": {"model": "hibari"}}, "data.release.version is missing; allowed: a value"),
         (REQUESTED, {"release": {**RELEASE, "build_time": "yesterday"}}, "allowed: a time in ISO 8601, UTC"),
         (REQUESTED, {"release": {**RELEASE, "sample_rate_hz": 44_100.5}}, "data.release.sample_rate_hz is 44100.5"),
-        (REQUESTED, {"plan": "fast"}, "data.plan is 'fast'; allowed: careful, quick, at-once, or a plan as an object"),
+        (REQUESTED, {"plan": "fast lane"}, "data.plan is 'fast lane'; allowed: text that matches"),
+        ("io.segue.plan.set", {"name": "fast lane"}, "data.name is 'fast lane'; allowed: text that matches"),
+        ("io.segue.plan.set", {"plan": "quick"}, "data.plan is 'quick'; allowed: an object"),
+        (
+            "io.segue.plan.set",
+            {"plan": {"steps": [{"weight": "5 %", "hold": 1}]}},
+            "data.plan.steps.0.hold is 1; allowed: text such as",
+        ),
+        ("io.segue.plan.set", {"plan": {}}, "data.plan: it has no way to walk; give steps, pace or bake"),
         (REQUESTED, {"plan": 7}, "data.plan is 7; allowed: an object"),
         (REQUESTED, {"plan": {"steps": [{"weight_bp": 10_001, "hold_s": 1}]}}, "data.plan.steps.0.weight_bp is 10001"),
         (REQUESTED, {"plan": {"steps": [{"weight_bp": 1, "hold_s": -1}]}}, "data.plan.steps.0.hold_s is -1"),

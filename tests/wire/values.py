@@ -22,6 +22,7 @@ from controller.core.events import (
     HoldExtended,
     MessageRejected,
     OrderRefused,
+    PlanSet,
     PromotionReverted,
     QuarantineLifted,
     ReleaseFailed,
@@ -163,6 +164,7 @@ PLAN = Plan(
 
 SAMPLES: tuple[AnyEvent, ...] = (
     RolloutStarted(**_SAID, release=NEW, from_release=OLD, plan=PLAN, ready_by_ms=1_772_530_800_000),
+    PlanSet(**_SAID, name="walk", version=2, plan=PLAN),
     RequestRefused(**_SAID, release=NEW),
     OrderRefused(**_SAID, order="PauseRollout"),
     RolloutSuperseded(**_SAID, release=OLD, by=NEW),
