@@ -13,6 +13,7 @@ from controller.core.events import (
     HoldExtended,
     MessageRejected,
     OrderRefused,
+    PlanSet,
     PromotionReverted,
     QuarantineLifted,
     ReleaseFailed,
@@ -77,6 +78,8 @@ def sentence(event: AnyEvent) -> str:
             return f"{name} {event.gate} at {event.step}{f' as {event.role}' if event.role else ''}"
         case ServiceRetired():
             return f"{name} {_version(event.release)}"
+        case PlanSet():
+            return f"{name} {event.name} {event.version}"
         case (
             HoldExtended() | QuarantineLifted() | RolloutPaused() | RolloutResumed() | RouteApplied() | WindowMeasured()
         ):
