@@ -157,7 +157,9 @@ class RoutingTable:
 
     @cached_property
     def _salted(self) -> blake2b:
-        return blake2b(digest_size=8, key=self.salt.encode()[:64])
+        # A key has 64 bytes at most; were a longer salt cut, rollouts of long names would all draw the same listeners.
+        salt = self.salt.encode()
+        return blake2b(digest_size=8, key=salt if len(salt) <= blake2b.MAX_KEY_SIZE else blake2b(salt).digest())
 
 
 _Place = int

@@ -14,7 +14,7 @@ from controller.gateway.metrics import Metrics
 from controller.gateway.mirror import Copies, Mirror
 from controller.gateway.page import page
 from controller.gateway.problem import Problem
-from controller.gateway.speak import Speaker
+from controller.gateway.speak import PATIENCE_S, Speaker
 from controller.gateway.speech import Speech
 from controller.gateway.tables import Tables
 
@@ -24,7 +24,7 @@ class Parts:
     """
     What the application is made from.
 
-    timeout_s: how long a release may take over one group of sentences. copies: to be ended when serving has ended.
+    timeout_s, patience_s: see `Means`. copies: to be ended when serving has ended.
     """
 
     tables: Tables
@@ -35,11 +35,14 @@ class Parts:
     timeout_s: float
     limits: Limits | None = None
     copies: Copies = field(default_factory=Copies)
+    patience_s: float = PATIENCE_S
 
 
 def make_app(parts: Parts) -> App:
     """Return the application: every route, and nothing that runs by itself but parts.copies."""
-    speaker = Speaker(parts.engine, parts.metrics, timeout_s=parts.timeout_s, limits=parts.limits)
+    speaker = Speaker(
+        parts.engine, parts.metrics, timeout_s=parts.timeout_s, limits=parts.limits, patience_s=parts.patience_s
+    )
     mirror = Mirror(speaker.means, parts.tables, parts.copies)
     speech = Speech(parts.tables, speaker, mirror, parts.encoders, parts.metrics)
     pages = _pages(parts)

@@ -1,5 +1,6 @@
 """One release's attempt at one utterance, with its place, its clock and its counts."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -40,7 +41,12 @@ class Utterance:
 
 @dataclass(frozen=True, slots=True)
 class Means:
-    """What attempts share. timeout_s: how long a release may take over one group of sentences."""
+    """
+    What attempts share.
+
+    timeout_s: how long a release may take over one group of sentences. patience_s: a caller who leaves later than this
+    without any audio was failed; one who leaves sooner says nothing about the release.
+    """
 
     engine: Engine
     metrics: Metrics
@@ -48,6 +54,7 @@ class Means:
     budget: FailoverBudget[Place]
     evidence: Evidence
     timeout_s: float
+    patience_s: float
 
 
 @dataclass(slots=True)
@@ -100,6 +107,9 @@ class Attempt:
                 self._counts.outcomes["rejected"].inc()
             self._ended(None)
             raise
+        except asyncio.CancelledError:
+            self._left_by_its_caller()
+            raise
         self._inside = True
         self._waited_s = time.perf_counter() - self._began_s
         try:
@@ -112,6 +122,8 @@ class Attempt:
         except BaseException as error:
             if isinstance(error, ReleaseFault):
                 self._ended(None)
+            elif isinstance(error, asyncio.CancelledError):
+                self._left_by_its_caller()
             self.leave()
             raise
         if self.utterance.ahead >= len(self.utterance.groups):
@@ -207,6 +219,11 @@ class Attempt:
         self.means.budget.answered(self._place)
         # What the gateway does between two groups, such as encoding, is not the release's doing.
         self._ended(Measured(self._waited_s + self._lost_s + self._infer_s, self._first_s, rtf))
+
+    def _left_by_its_caller(self) -> None:
+        # Callers have time-outs of their own. Were none of them counted, a release that hangs would have no failures.
+        if not self._audio_s and time.perf_counter() - self._began_s >= self.means.patience_s:
+            self._ended(None)
 
     def _ended(self, measured: Measured | None) -> None:
         if self.failed_over_from is not None:

@@ -9,6 +9,7 @@ endpoint is left is not asked while another may answer, so a dead candidate cost
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Final
 
 from controller.core.routing import Arm, Role
 from controller.gateway.admission import Admission, Crowded, Limits
@@ -20,17 +21,28 @@ from controller.gateway.metrics import Metrics
 
 log = logging.getLogger(__name__)
 
+PATIENCE_S: Final = 5.0
+"""How long callers can be expected to wait for a first sound."""
+
 _FAILOVER_ORDER = (Role.CANDIDATE, Role.STABLE, Role.PREVIOUS)
 
 
 class Speaker:
     """Whoever turns utterances into audio, within each release's limits."""
 
-    def __init__(self, engine: Engine, metrics: Metrics, *, timeout_s: float, limits: Limits | None = None) -> None:
-        """timeout_s: how long a release may take over one group of sentences."""
+    def __init__(
+        self,
+        engine: Engine,
+        metrics: Metrics,
+        *,
+        timeout_s: float,
+        limits: Limits | None = None,
+        patience_s: float = PATIENCE_S,
+    ) -> None:
+        """timeout_s, patience_s: see `Means`."""
         self._metrics = metrics
         admission: Admission[Place] = Admission(limits or Limits(), self._count_inside)
-        self.means = Means(engine, metrics, admission, FailoverBudget(), Evidence(metrics), timeout_s)
+        self.means = Means(engine, metrics, admission, FailoverBudget(), Evidence(metrics), timeout_s, patience_s)
 
     @asynccontextmanager
     async def speaking(self, utterance: Utterance) -> AsyncIterator[Attempt]:

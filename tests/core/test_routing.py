@@ -191,3 +191,10 @@ def test_share_of_copies_is_a_share(mirror_bp: int) -> None:
     """No more can be copied than all that stable hears."""
     with pytest.raises(ValueError, match="give 0 to 10000"):
         RoutingTable("hibari", 7, "hibari-2", (stable(OLD),), mirror_bp=mirror_bp)
+
+
+def test_rollouts_of_a_long_name_draw_different_listeners() -> None:
+    """However long a service's name is, each of its rollouts draws its first listeners anew."""
+    first, second = (RoutingTable("x", 1, salt=f"{'long-name-' * 7}{number}") for number in (1, 2))
+    users = [f"user-{number}" for number in range(50)]
+    assert [first.bucket(user) for user in users] != [second.bucket(user) for user in users]

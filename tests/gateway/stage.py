@@ -17,6 +17,7 @@ from controller.gateway.encode import Encoders
 from controller.gateway.engine import Engine
 from controller.gateway.metrics import Metrics
 from controller.gateway.mirror import Copies
+from controller.gateway.speak import PATIENCE_S
 from controller.gateway.tables import Tables
 from controller.parts.ports import LOOPBACK, free_port
 
@@ -78,14 +79,18 @@ class Gateway:
 
 @asynccontextmanager
 async def gateway(
-    engine: Engine, *tables: RoutingTable, timeout_s: float = 10, limits: Limits | None = None
+    engine: Engine,
+    *tables: RoutingTable,
+    timeout_s: float = 10,
+    limits: Limits | None = None,
+    patience_s: float = PATIENCE_S,
 ) -> AsyncIterator[Gateway]:
     """Serve these tables from a free port, without Kafka."""
     metrics = Metrics()
     known = Tables(metrics, tables)
     encoders = Encoders()
     copies = Copies()
-    app = make_app(Parts(known, Known(), engine, metrics, encoders, timeout_s, limits, copies))
+    app = make_app(Parts(known, Known(), engine, metrics, encoders, timeout_s, limits, copies, patience_s))
     port = free_port()
     config = uvicorn.Config(app, LOOPBACK, port, http="httptools", ws="none", lifespan="off", log_config=None)
     server = uvicorn.Server(config)

@@ -86,7 +86,7 @@ async def test_forced_requests_are_no_evidence(engine: TritonEngine, tones: Tone
 
 @pytest.mark.parametrize("stream", [False, True])
 async def test_caller_who_left_is_not_counted(engine: TritonEngine, tones: Tones, stream: bool) -> None:
-    """A request that its caller gave up before the release was done says nothing about the release."""
+    """A request that its caller gave up soon says nothing about the release."""
     async with gateway(engine, table(1, stable=tones["slow"])) as gate:
         body = {"model": SERVICE, "input": PAGE, "stream": stream, "response_format": "pcm"}
         with pytest.raises(TimeoutError):
@@ -94,6 +94,17 @@ async def test_caller_who_left_is_not_counted(engine: TritonEngine, tones: Tones
                 await answer.read()
         await until(lambda: gate.count("segue_user_requests_total", code="499") == 1)
         assert not roots(gate)
+
+
+async def test_caller_who_waited_long_for_nothing_was_failed(engine: TritonEngine, tones: Tones) -> None:
+    """Who leaves after a long wait counts as a failure: a release that hangs must not look well."""
+    async with gateway(engine, table(1, stable=tones["slow"]), patience_s=0.1) as gate:
+        body = {"model": SERVICE, "input": "Hello.", "response_format": "pcm"}
+        with pytest.raises(TimeoutError):
+            async with gate.http.post(SPEECH, json=body, timeout=aiohttp.ClientTimeout(total=0.2)) as answer:
+                await answer.read()
+        await until(lambda: gate.count("segue_user_requests_total", code="499") == 1)
+        assert roots(gate)["1.0.0-slow", "stable", "failed"] == 1
 
 
 async def test_broken_stream_is_a_failure_and_a_mended_one_is_none(engine: TritonEngine, tones: Tones) -> None:
