@@ -29,7 +29,8 @@ TIMING_WEIGHTS: Final = tuple(
 NO_TIMING: Final = (1.0,) * len(TIMING_WEIGHTS)
 """Ratios of a window in which no timings can be compared."""
 SCORE_WEIGHTS: Final = (1 / len(paired.BETS),) * len(paired.BETS)
-PROVEN_ERROR_ODDS: Final = (1.0, 0.5)
+PROVEN_ERROR_ODDS: Final = (1.4,)
+"""Near the strictest null, 2: a bet on far fewer failures is won by luck, also by candidates that are far worse."""
 RARE_PARTS: Final = (0.1, 0.4)
 PROVEN_TIMING_ODDS: Final = (0.7, 0.5, 0.3)
 
@@ -119,12 +120,13 @@ def prior(metric: Metric) -> tuple[float, ...]:
 
 def _begin(metric: Metric, rules: Rules) -> Track:
     if metric is Metric.ERRORS:
-        rows, alternatives = len(rules.error_odds) + 1, len(PROVEN_ERROR_ODDS)
+        alternatives = (*(len(PROVEN_ERROR_ODDS) for _ in rules.error_odds), len(RARE_PARTS))
     elif metric in TIMINGS:
-        rows, alternatives = len(QUANTILES), len(PROVEN_TIMING_ODDS)
+        alternatives = (len(PROVEN_TIMING_ODDS),) * len(QUANTILES)
     else:
-        rows, alternatives = 1, len(paired.BETS)
-    return Track(metric, fortunes.fresh(len(prior(metric))), ((1.0,) * alternatives,) * rows)
+        alternatives = (len(paired.BETS),)
+    proofs = tuple((1.0,) * row for row in alternatives)
+    return Track(metric, fortunes.fresh(len(prior(metric))), proofs)
 
 
 def _fold(track: Track, window: Window, rules: Rules, elapsed_ms: int) -> Track:
