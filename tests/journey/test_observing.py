@@ -1,0 +1,72 @@
+"""What users meet decides: measured by gateways, read by Prometheus, seen by the observer, judged by the core."""
+
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from threading import Event
+
+from controller.core.events import GateJudged, RolloutAborted, WindowMeasured
+from controller.core.gate import Outcome
+from tests.journey.world import Tale
+
+SPEAKERS = 4
+EVIDENCE = {"gates": [{"kind": "evidence"}], "evidence": {"alpha": 0.05}}
+
+
+def test_slower_candidate_is_taken_back_by_evidence(tale: Tale) -> None:
+    """Given a candidate that every user waits longer for, and no alert about it, evidence names what is worse."""
+    tale.install(tale.world.release("1.4.0"))
+    tale.request(tale.world.release("1.5.0", frequency_hz="660", delay_s="0.1"), **EVIDENCE)
+    with users(tale):
+        tale.world.until(f"{tale.service}: it is taken back", lambda: "ReleaseQuarantined 1.5.0" in told(tale), 60)
+    assert told(tale)[4:] == [
+        f"RolloutStarted {tale.service}-2 1.5.0 from 1.4.0",
+        "ReleaseReady 1.5.0",
+        "StepStarted 0 5000",
+        "RouteSet 2 stable=1.4.0:5000 candidate=1.5.0:5000",
+        *[sentence for sentence in told(tale) if sentence == "GateJudged evidence pass"],
+        "GateJudged evidence fail",
+        "RolloutAborted evidence 1.5.0 back to 1.4.0",
+        "RouteSet 3 stable=1.4.0:10000",
+        "ReleaseQuarantined 1.5.0",
+    ]
+    facts = [fact.event for fact in tale.facts()]
+    (aborted,) = [event for event in facts if isinstance(event, RolloutAborted)]
+    assert {"latency", "ttfa", "rtf"} & set(aborted.guilty)
+    (failed,) = [event for event in facts if isinstance(event, GateJudged) and event.outcome is Outcome.FAIL]
+    (together,) = [figure for figure in failed.figures if figure.name == "all together"]
+    assert together.value >= together.limit == 20
+    windows = [event.window for event in facts if isinstance(event, WindowMeasured) and not event.blind]
+    assert sum(window.candidate.requests for window in windows) > 0
+    assert sum(window.candidate.failures + window.stable.failures for window in windows) == 0
+    tale.applied(3)
+    assert tale.table() == ["stable=1.4.0:10000"]
+
+
+def told(tale: Tale) -> list[str]:
+    """The facts so far, windows aside."""
+    return [sentence for sentence in tale.sentences() if sentence != "WindowMeasured"]
+
+
+@contextmanager
+def users(tale: Tale) -> Iterator[None]:
+    """Let users speak, one after another, for as long as the block runs; each of them must be served."""
+    ended = Event()
+
+    def speak(speaker: int) -> int:
+        spoken = 0
+        while not ended.is_set():
+            tale.served_by([f"user-{speaker}-{spoken}"])
+            spoken += 1
+            time.sleep(0.02)
+        return spoken
+
+    with ThreadPoolExecutor(SPEAKERS) as pool:
+        speaking = [pool.submit(speak, number) for number in range(SPEAKERS)]
+        try:
+            yield
+        finally:
+            ended.set()
+    for one in speaking:
+        one.result()
