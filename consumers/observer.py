@@ -9,9 +9,12 @@ sent is lost; what was not measured speaks neither for nor against a release.
 import asyncio
 import logging
 import time
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from typing import Final
 
+from consumers.footprints import Footprints
+from consumers.gates import Case, Gates, Means
 from consumers.metrics import BLIND_WINDOWS, TICK_SECONDS, WINDOW_LAG, WINDOWS
 from consumers.producing import producer
 from consumers.signalling import Signals
@@ -21,11 +24,14 @@ from controller.core.errors import SegueError, Unavailable
 from controller.core.evidence.window import Window
 from controller.core.gates import GateKind
 from controller.core.plan import Until
+from controller.core.readings import Footprint, Reading
 from controller.core.rollout import Phase, Rollout
 from controller.core.state import State
 from controller.journal import views
 from controller.observe.window import Seen, see
+from controller.outside.opinion import Opinions
 from controller.outside.series import Prometheus
+from controller.outside.triton import Triton
 from controller.wire.messages import MessageType
 from controller.wire.shape import plain
 from controller.wire.topics import Topic
@@ -44,10 +50,13 @@ async def run(worker: Worker) -> None:
         kafka = await stack.enter_async_context(producer(worker.settings))
         url = worker.settings.prometheus
         prometheus = await stack.enter_async_context(Prometheus(url)) if url else None
+        triton = await stack.enter_async_context(Triton(worker.settings.triton_grpc))
+        opinions = await stack.enter_async_context(Opinions())
+        gates = await stack.enter_async_context(Gates(Means(worker.store, prometheus, triton, opinions)))
         signals = Signals(kafka, worker.topic(Topic.SIGNALS), "segue/observer")
         await views.holding(worker.store)
         worker.ready_when(lambda: "")
-        await _Observer(worker, signals, prometheus).run()
+        await _Observer(worker, signals, gates, prometheus, Footprints(worker.store, prometheus, triton)).run()
 
 
 def observed(state: State) -> Rollout | None:
@@ -64,14 +73,24 @@ def observed(state: State) -> Rollout | None:
 
 
 class _Observer:
-    def __init__(self, worker: Worker, signals: Signals, prometheus: Prometheus | None) -> None:
+    def __init__(
+        self,
+        worker: Worker,
+        signals: Signals,
+        gates: Gates,
+        prometheus: Prometheus | None,
+        footprints: Footprints,
+    ) -> None:
         self._worker = worker
         self._signals = signals
+        self._gates = gates
         self._prometheus = prometheus
+        self._footprints = footprints
         self._every_ms = round(worker.settings.observe_every_s * 1000)
         # Prometheus has what belongs to a window when it has scraped once more: half a window later, since a window is
         # at least two scrapes long.
         self._settle_ms = self._every_ms // 2
+        # Half a window for everything that is asked: windows go out in their order.
         self._answer_s = min(_LONGEST_ANSWER_S, self._every_ms / 2000)
         self._asking = asyncio.Semaphore(_ASKED_AT_ONCE)
 
@@ -98,46 +117,81 @@ class _Observer:
                 _log.warning("no window was measured: %s", error)
                 return
             watched = [(one.service, rollout) for one in services if (rollout := observed(one.state))]
-            done = await asyncio.gather(*(self._observe(*one, end_ms) for one in watched), return_exceptions=True)
+            serving = frozenset(
+                one.state.rollout.id for one in services if one.state.rollout and one.state.rollout.serves
+            )
+            self._gates.keep_only([rollout for _, rollout in watched])
+            cases = [Case(*one, end_ms - self._every_ms, end_ms, serving) for one in watched]
+            done = await asyncio.gather(*map(self._observe, cases), return_exceptions=True)
         for (service, _), came in zip(watched, done, strict=True):
             if isinstance(came, SegueError):
                 _log.warning("a window of %s is lost: %s", service, came, extra={"service": service})
             elif came is not None:
                 _log.error("a window of %s broke", service, exc_info=came, extra={"service": service})
 
-    async def _observe(self, service: str, rollout: Rollout, end_ms: int) -> None:
-        seen = await self._see(service, rollout, end_ms)
-        await self._send(service, rollout, seen)
+    async def _observe(self, case: Case) -> None:
+        rollout, service = case.rollout, case.service
+        self._gates.ask(case)
+        seen, memory = await asyncio.gather(self._see(case), self._memory(case))
+        # A blind window carries no answers; they are kept for the next one that sees.
+        readings = () if seen.blind else await self._gates.answered(rollout, self._answer_s / 2)
+        await self._send(case, seen, memory, readings)
         WINDOWS.labels("blind" if seen.blind else "measured").inc()
         if seen.blind:
             BLIND_WINDOWS.labels(service).inc()
-            _log.warning(
-                "%s is not seen: %s", rollout.id, seen.blind, extra={"service": service, "rollout": rollout.id}
-            )
-        WINDOW_LAG.set((_now_ms() - end_ms) / 1000)
+            said = {"service": service, "rollout": rollout.id}
+            _log.warning("%s is not seen: %s", rollout.id, seen.blind, extra=said)
+        WINDOW_LAG.set((_now_ms() - case.end_ms) / 1000)
 
-    async def _see(self, service: str, rollout: Rollout, end_ms: int) -> Seen:
-        start_ms = end_ms - self._every_ms
+    async def _see(self, case: Case) -> Seen:
+        nothing = Window(case.start_ms, case.end_ms)
+        if not _compares(case.rollout):
+            return Seen(nothing)
         if self._prometheus is None:
-            return Seen(Window(start_ms, end_ms), _UNASKED)
+            return Seen(nothing, _UNASKED)
         try:
-            async with asyncio.timeout(self._every_ms / 1000), self._asking:
-                return await see(self._prometheus, service, rollout, start_ms, end_ms, timeout_s=self._answer_s)
+            async with asyncio.timeout(self._answer_s), self._asking:
+                return await see(
+                    self._prometheus,
+                    case.service,
+                    case.rollout,
+                    case.start_ms,
+                    case.end_ms,
+                    timeout_s=self._answer_s,
+                )
         except TimeoutError:
             # Others wait for their answers as well, each as long as it may.
-            return Seen(Window(start_ms, end_ms), f"Prometheus does not answer within {self._answer_s:g} s")
+            return Seen(nothing, f"Prometheus does not answer within {self._answer_s:g} s")
 
-    async def _send(self, service: str, rollout: Rollout, seen: Seen) -> None:
+    async def _memory(self, case: Case) -> Footprint | None:
+        if not any(gate.kind is GateKind.MEMORY for gate in case.rollout.plan.gates):
+            return None
+        try:
+            async with asyncio.timeout(self._answer_s), self._asking:
+                return await self._footprints.read(case, timeout_s=self._answer_s)
+        except (SegueError, TimeoutError) as error:
+            _log.warning("the memory of %s is not known: %s", case.rollout.id, error, extra={"service": case.service})
+            return None
+
+    async def _send(self, case: Case, seen: Seen, memory: Footprint | None, readings: Sequence[Reading]) -> None:
         window = seen.window
         data = {
-            "rollout": rollout.id,
+            "rollout": case.rollout.id,
             "start_ms": window.start_ms,
             "end_ms": window.end_ms,
             "candidate": plain(window.candidate),
             "stable": plain(window.stable),
+            "memory": plain(memory) if memory else None,
+            "readings": [plain(reading) for reading in readings],
             "blind": seen.blind,
         }
-        await self._signals.send(MessageType.WINDOW, f"window/{rollout.id}/{window.end_ms}", service, data)
+        await self._signals.send(MessageType.WINDOW, f"window/{case.rollout.id}/{window.end_ms}", case.service, data)
+
+
+def _compares(rollout: Rollout) -> bool:
+    """Say whether the arms are compared at all; a plan may have gates of other kinds alone."""
+    plan = rollout.plan
+    return plan.by_evidence or any(gate.kind is GateKind.EVIDENCE for gate in plan.gates)
 
 
 def _now_ms() -> int:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from sqlalchemy import Row, bindparam, select
+from sqlalchemy import Row, bindparam, func, select
 
 from controller.core.names import UNADDRESSED, Release
 from controller.core.state import State
@@ -16,9 +16,11 @@ from controller.wire.codec import state_from
 
 __all__ = [
     "DeadLetter",
+    "Load",
     "Loaded",
     "Recorded",
     "Rollout",
+    "Running",
     "Service",
     "Step",
     "Wanted",
@@ -28,9 +30,11 @@ __all__ = [
     "history",
     "holding",
     "loaded",
+    "loads",
     "recorded",
     "rollout",
     "rollouts",
+    "running",
     "service",
     "services",
     "wanted",
@@ -82,6 +86,26 @@ class Rollout:
 
 
 @dataclass(frozen=True, slots=True)
+class Running:
+    """A rollout that is not over, whatever it waits for."""
+
+    service: str
+    rollout: str
+    started_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """A release as a service last had it loaded: when its rollout began, when it was heard, and when it left."""
+
+    service: str
+    digest: str
+    began_at: int
+    ready_at: int
+    unloaded_at: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Wanted:
     """A release that must be loaded and warm. rollout: the one that needs it; "" for an undisputed stable."""
 
@@ -115,6 +139,11 @@ async def holding(store: Store) -> list[Service]:
     return [_service(row) for row in await store.rows(_HOLDING, {})]
 
 
+async def running(store: Store) -> list[Running]:
+    """Return the rollouts that are not over, in the order in which they began."""
+    return [Running(*row) for row in await store.rows(_RUNNING, {})]
+
+
 async def wanted(store: Store) -> list[Wanted]:
     """Return the releases that must be loaded and warm, service by service."""
     return [
@@ -127,6 +156,11 @@ async def wanted(store: Store) -> list[Wanted]:
 async def loaded(store: Store) -> list[Loaded]:
     """Return the releases that are loaded as far as the journal knows, wanted or not, service by service."""
     return [Loaded(row.service, Release(*row[1:])) for row in await store.rows(_LOADED, {})]
+
+
+async def loads(store: Store) -> list[Load]:
+    """Return the last loading of every release that was ever heard, by when it was asked for."""
+    return [Load(*row) for row in await store.rows(_LOADS, {})]
 
 
 async def rollout(store: Store, id: str) -> Rollout | None:
@@ -156,12 +190,22 @@ _LOADED: Final = (
     .where(_L.ready_at.is_not(None), _L.unloaded_at.is_(None) | (_L.unloaded_at < _L.ready_at))
     .order_by(_L.service, _L.ensemble)
 )
+_LOADS: Final = (
+    select(_L.service, _L.digest, func.max(_R.started_at).label("began_at"), _L.ready_at, _L.unloaded_at)
+    .join(tables.rollouts, (_R.service == _L.service) & (_R.digest == _L.digest))
+    .where(_L.ready_at.is_not(None), _R.started_at <= _L.ready_at)
+    .group_by(_L.service, _L.digest, _L.ready_at, _L.unloaded_at)
+    .order_by("began_at")
+)
 _EVERY_ROLLOUT: Final = select(*(_R[name] for name in Rollout.__slots__ if name != "steps"))
 _ROLLOUT: Final = _EVERY_ROLLOUT.where(_R.rollout == bindparam("id"))
 _ROLLOUTS: Final = (
     _EVERY_ROLLOUT.where(_R.service == bindparam("name"))
     .order_by(_R.started_at.desc(), _R.rollout.desc())
     .limit(bindparam("limit"))
+)
+_RUNNING: Final = (
+    select(*(_R[name] for name in Running.__slots__)).where(_R.ended_at.is_(None)).order_by(_R.started_at, _R.service)
 )
 _STEPS: Final = (
     select(*(tables.steps.c[name] for name in Step.__slots__))

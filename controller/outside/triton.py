@@ -135,6 +135,11 @@ class Triton:
         async with self._asking("list what is loaded"):
             return {name for name in await self._ready_models() if await self._stages_of(name)}
 
+    async def stages(self, ensemble: str) -> tuple[str, ...]:
+        """Name the stages of a loaded release, in its order; one that several steps run is named once."""
+        async with self._asking(f"ask what {ensemble} is made of"):
+            return tuple(dict.fromkeys(await self._stages_of(ensemble)))
+
     async def probe(
         self, ensemble: str, text: str = PROBE_TEXT, *, timeout_s: float = 5.0, sample_rate_hz: int = 44_100
     ) -> Probe:

@@ -5,12 +5,15 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from functools import partial
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
+from threading import Event
 
 import pytest
 
 from consumers.observer import observed
-from controller.core.events import WindowMeasured
+from controller.core.events import RolloutAborted, Trigger, WindowMeasured
+from controller.core.gate import Outcome
 from controller.core.gates import Gate, GateKind
 from controller.core.plan import Plan, Step, Until
 from controller.core.state import State
@@ -20,6 +23,7 @@ from controller.wire.messages import MessageType
 from tests.consumers.world import World
 from tests.journal.messages import SERVICE, ready, record, release
 from tests.observe.exporter import Exporter
+from tests.observe.neighbour import neighbour
 from tests.spec import after, request
 from tests.spec import installed as spec_installed
 from tests.spec import ready as spec_ready
@@ -53,10 +57,10 @@ def observing(world: World, prometheus: Prometheus) -> World:
     return world
 
 
-async def roll_out(world: World, service: str = SERVICE) -> None:
+async def roll_out(world: World, plan: object = "quick", service: str = SERVICE) -> None:
     """1.4.0 serves, and 1.5.0 is its candidate by a plan with gates."""
     for number, version in enumerate(("1.4.0", "1.5.0")):
-        data = {"actor": "ci", "reason": "nightly", "release": asdict(release(version)), "plan": "quick"}
+        data = {"actor": "ci", "reason": "nightly", "release": asdict(release(version)), "plan": plan}
         at_ms = 10_000 * number
         await world.publish(record(MessageType.REQUESTED, f"request-{version}", at_ms, data, service))
         await world.until_told(service, "RolloutStarted")
@@ -149,6 +153,32 @@ def test_only_what_measurements_decide_is_observed() -> None:
     preparing = after(request("1.5.0", Plan("watched", (step,), gates=(evidence,))), past=spec_installed())
     assert observed(preparing.state) is None
     assert observed(after(past=spec_installed()).state) is None
+
+
+async def test_outside_service_takes_a_candidate_back(observing: World, store: Store) -> None:
+    """What a service answers to a gate goes with the next window, and decides."""
+
+    def fail(handler: BaseHTTPRequestHandler, _: Event) -> None:
+        body = b'{"outcome": "fail", "reason": "it sounds flat"}'
+        handler.send_response(200)
+        handler.send_header("content-length", str(len(body)))
+        handler.end_headers()
+        handler.wfile.write(body)
+
+    with neighbour(fail) as url:
+        gates = [{"kind": "http", "name": "ears", "query": url}, {"kind": "fleet", "above": 3}]
+        plan = {"name": "listened", "steps": [{"weight_bp": 500, "hold_s": 600}], "gates": gates}
+        async with observing.hosting(store, *CONTROL, "observer"):
+            await roll_out(observing, plan)
+            await observing.until_told(SERVICE, "RolloutAborted", "RouteSet", "ReleaseQuarantined")
+    facts = [fact.event for fact in await observing.facts(SERVICE)]
+    (aborted,) = [event for event in facts if isinstance(event, RolloutAborted)]
+    assert (aborted.trigger, aborted.reason, aborted.guilty) == (Trigger.GATE, "ears: it sounds flat", ("ears",))
+    (measured,) = [event for event in facts if isinstance(event, WindowMeasured)]
+    assert [(one.gate, one.outcome, one.value) for one in measured.readings] == [
+        ("ears", Outcome.FAIL, None),
+        ("fleet", None, 0.0),
+    ]
 
 
 async def test_no_prometheus_is_blind(world: World, store: Store) -> None:

@@ -13,9 +13,10 @@ from controller.observe.counting import STARTED
 from controller.outside.series import Prometheus
 from controller.parts.prometheus import Prometheus as Server
 from controller.parts.prometheus import start_prometheus
-from tests.observe.exporter import Exporter
+from tests.observe.exporter import Exporter, Gauges
 
-Settled = Callable[[], Awaitable[int]]
+Settled = Callable[..., Awaitable[int]]
+"""Takes the name of a series that is shown now; by default the gateway's."""
 
 
 @pytest.fixture
@@ -25,9 +26,16 @@ def exporter() -> Exporter:
 
 
 @pytest.fixture
-def server(tmp_path: Path, exporter: Exporter) -> Iterator[Server]:
-    """A Prometheus that reads the exporter, when it is there."""
-    targets = json.dumps([f"127.0.0.1:{exporter.port}"])
+def gauges() -> Iterator[Gauges]:
+    """Anything else that shows a number."""
+    with Gauges() as shown:
+        yield shown
+
+
+@pytest.fixture
+def server(tmp_path: Path, exporter: Exporter, gauges: Gauges) -> Iterator[Server]:
+    """A Prometheus that reads both, when they are there."""
+    targets = json.dumps([f"127.0.0.1:{one.port}" for one in (exporter, gauges)])
     config = (
         "global: {scrape_interval: 100ms, scrape_timeout: 100ms}\n"
         f"scrape_configs: [{{job_name: segue, static_configs: [{{targets: {targets}}}]}}]\n"
@@ -45,15 +53,15 @@ async def prometheus(server: Server) -> AsyncIterator[Prometheus]:
 
 @pytest.fixture
 def settled(prometheus: Prometheus) -> Settled:
-    """Wait until all that was counted so far is read; returns a time after that, milliseconds since 1970."""
+    """Wait until all that was shown so far is read; returns a time after that, milliseconds since 1970."""
 
-    async def wait() -> int:
+    async def wait(name: str = STARTED) -> int:
         asked_ms = time.time_ns() // 1_000_000
         deadline = time.monotonic() + 20
         while time.monotonic() < deadline:
             now_ms = time.time_ns() // 1_000_000
             try:
-                found = await prometheus.samples(STARTED, now_ms, 5_000, timeout_s=5)
+                found = await prometheus.samples(name, now_ms, 5_000, timeout_s=5)
             except Unavailable:
                 found = ()
             if any(at_ms > asked_ms for one in found for at_ms, _ in one.samples):

@@ -28,16 +28,18 @@ class Process:
         self.metrics.add(lambda: generate_latest(evidence).decode())
 
 
-class Exporter:
-    """Serves GET /metrics while it is entered; leaving it is the end of the process, entering again a new one."""
+class Endpoint:
+    """Serves GET /metrics while it is entered."""
 
     def __init__(self) -> None:
         self.port = free_port()
-        self.process = Process()
         self._server: ThreadingHTTPServer | None = None
 
+    def text(self) -> bytes:
+        """Return what is shown now, in Prometheus' text format."""
+        raise NotImplementedError
+
     def __enter__(self) -> Self:
-        self.process = Process()
         self._server = ThreadingHTTPServer((LOOPBACK, self.port), self._handler())
         threading.Thread(target=self._server.serve_forever, args=(0.01,), name="exporter").start()
         return self
@@ -46,6 +48,39 @@ class Exporter:
         assert self._server is not None
         self._server.shutdown()
         self._server.server_close()
+
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
+        shown = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:  # http.server's name
+                body = shown.text()
+                self.send_response(200)
+                self.send_header("content-type", "text/plain; version=0.0.4")
+                self.send_header("content-length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, format: str, *args: object) -> None:
+                """Say nothing."""
+
+        return Handler
+
+
+class Exporter(Endpoint):
+    """A gateway; leaving it is the end of its process, entering it again a new one at the same address."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.process = Process()
+
+    def text(self) -> bytes:
+        """Return all that the process has counted."""
+        return self.process.metrics.text()
+
+    def __enter__(self) -> Self:
+        self.process = Process()
+        return super().__enter__()
 
     def restart(self) -> None:
         """Become a new process at the same address, between two scrapes."""
@@ -72,19 +107,14 @@ class Exporter:
         for measure, value in measured.items() if ok else ():
             self.process.measured.labels(*labels, measure, str(bucket_of(value))).inc(ok)
 
-    def _handler(self) -> type[BaseHTTPRequestHandler]:
-        exporter = self
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:  # http.server's name
-                body = exporter.process.metrics.text()
-                self.send_response(200)
-                self.send_header("content-type", "text/plain; version=0.0.4")
-                self.send_header("content-length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
+class Gauges(Endpoint):
+    """Shows whatever gauges a test sets: name with labels -> value."""
 
-            def log_message(self, format: str, *args: object) -> None:
-                """Say nothing."""
+    def __init__(self) -> None:
+        super().__init__()
+        self.values: dict[str, float] = {}
 
-        return Handler
+    def text(self) -> bytes:
+        """Return the gauges as they stand."""
+        return "".join(f"{name} {value}\n" for name, value in dict(self.values).items()).encode()

@@ -3,9 +3,7 @@
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from itertools import pairwise
 
 from controller.core.plan import Plan, Step
@@ -14,14 +12,11 @@ from controller.core.sequential import ArmCounts, bucket_of
 from controller.observe.counting import STARTED
 from controller.observe.window import Seen, see
 from controller.outside.series import Prometheus
-from controller.parts.ports import LOOPBACK
 from controller.parts.prometheus import Prometheus as Server
 from tests.observe.conftest import Settled
 from tests.observe.exporter import Exporter
+from tests.observe.neighbour import neighbour
 from tests.spec import release
-
-Answer = Callable[[BaseHTTPRequestHandler, threading.Event], object]
-"""What answers a request; the event says that the test is over."""
 
 HALF = Rollout(
     "hibari-2", release("1.5.0"), release("1.4.0"), Plan("half", (Step(5000, 60),)), Phase.HOLDING, None, step=0
@@ -189,26 +184,3 @@ async def test_answer_that_is_none_is_blind() -> None:
         async with Prometheus(url) as api:
             found = await see(api, "hibari", HALF, 0, 10_000, timeout_s=5)
     assert found.blind == "Prometheus answers 502 and no JSON of its API"
-
-
-@contextmanager
-def neighbour(answer: Answer) -> Iterator[str]:
-    """Run something at Prometheus' address that answers as it likes."""
-    ended = threading.Event()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:  # http.server's name
-            with suppress(OSError):  # the other side had enough
-                answer(self, ended)
-
-        def log_message(self, format: str, *args: object) -> None:
-            """Say nothing."""
-
-    server = ThreadingHTTPServer((LOOPBACK, 0), Handler)
-    threading.Thread(target=server.serve_forever, args=(0.01,), name="neighbour").start()
-    try:
-        yield f"http://{LOOPBACK}:{server.server_port}"
-    finally:
-        ended.set()
-        server.shutdown()
-        server.server_close()

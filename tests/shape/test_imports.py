@@ -19,7 +19,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "controller.replay": {"controller.core", "controller.wire", "controller.journal"},
     "controller.backtest": {"controller.core", "controller.wire"},
     "controller.outside": {"controller.core", "controller.wire", "controller.quality", "controller.settings"},
-    "controller.observe": {"controller.core", "controller.outside"},
+    "controller.observe": {"controller.core", "controller.quality", "controller.outside"},
     "controller.parts": {"controller.core"},
     "controller.gateway": {
         "controller.core",

@@ -1,0 +1,145 @@
+"""
+How much memory each release takes, from what Prometheus holds: on a GPU by what its load added, elsewhere by process.
+
+Triton tells the memory of a GPU as a whole, so there a release is given what was in use after it was loaded and not
+before. Where anything else was loaded or unloaded meanwhile that difference is nobody's, and nothing is said. Without a
+GPU the stages of a release tell the resident memory of their own processes, and a release takes the sum; a stage that
+two releases share counts for both.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from controller.core.readings import Footprint, MemorySource
+from controller.outside.series import Prometheus, Series
+
+GPU: Final = "nv_gpu_memory_used_bytes"
+STAGE: Final = "segue_stage_resident_bytes"
+"""By `stage`, the model's name in Triton, and `slot`, its instance there; each is a process of its own."""
+
+SETTLED_MS: Final = 30_000
+"""Within this time after a release was heard, Prometheus reads Triton's gauges again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """One release's loading: asked for at began_ms, heard at ready_ms; it left at unloaded_ms, -1 when it did not."""
+
+    digest: str
+    began_ms: int
+    ready_ms: int
+    unloaded_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What is to be known of a release: its stages in Triton, and its load; None when the journal has none."""
+
+    stages: Collection[str]
+    load: Load | None
+
+
+async def footprint(
+    prometheus: Prometheus,
+    candidate: Loaded,
+    stable: Loaded,
+    all_loads: Sequence[Load],
+    at_ms: int,
+    *,
+    timeout_s: float,
+) -> Footprint | None:
+    """
+    Return what both releases take at at_ms; None when nothing is known of the candidate.
+
+    all_loads: of all services, the two included: they share the memory. Raises what asking Prometheus raises.
+    """
+    now = await prometheus.vector(GPU, at_ms, timeout_s=timeout_s)
+    if now:
+        asked = _Gpu(prometheus, all_loads, timeout_s)
+        ours = await asked.taken(candidate.load)
+        if ours is None:
+            return None
+        grown = asked.grown(candidate.load, ours, now, at_ms)
+        theirs = await asked.taken(stable.load)
+        return _known(ours.bytes + grown, theirs.bytes if theirs else 0, MemorySource.GPU)
+    names = sorted({*candidate.stages, *stable.stages})
+    if not names:
+        return None
+    stages = await prometheus.vector(_stages(names), at_ms, timeout_s=timeout_s)
+    by_stage = _by_stage(stages)
+    return _known(_sum(candidate.stages, by_stage), _sum(stable.stages, by_stage), MemorySource.PROCESS)
+
+
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """What a load added, and what was in use after it, by GPU."""
+
+    bytes: int
+    after: Mapping[frozenset[tuple[str, str]], float]
+
+
+@dataclass(frozen=True, slots=True)
+class _Gpu:
+    prometheus: Prometheus
+    loads: Sequence[Load]
+    timeout_s: float
+
+    async def taken(self, load: Load | None) -> _Taken | None:
+        if load is None or load.ready_ms < load.began_ms:
+            return None
+        before = _by_gpu(await self.prometheus.vector(GPU, load.began_ms, timeout_s=self.timeout_s))
+        until_ms = load.ready_ms + SETTLED_MS
+        settled = await self.prometheus.samples(GPU, until_ms, SETTLED_MS, timeout_s=self.timeout_s)
+        first = {_gpu(one): one.samples[0] for one in settled}
+        after_ms = max((at_ms for at_ms, _ in first.values()), default=0)
+        if not first or before.keys() != first.keys() or self._others(load, load.began_ms, after_ms):
+            return None
+        after = {gpu: used for gpu, (_, used) in first.items()}
+        return _Taken(round(sum(after.values()) - sum(before.values())), after)
+
+    def grown(self, load: Load | None, taken: _Taken, now: Sequence[Series], at_ms: int) -> int:
+        """Return by how much more is in use than right after the load; 0 when that may be somebody else's."""
+        found = _by_gpu(now)
+        if load is None or found.keys() != taken.after.keys() or self._others(load, load.began_ms, at_ms):
+            return 0
+        return round(sum(found.values()) - sum(taken.after.values()))
+
+    def _others(self, own: Load, begin_ms: int, end_ms: int) -> bool:
+        """Say whether any other release came or went between two times."""
+        return any(
+            (other.began_ms <= end_ms and other.ready_ms >= begin_ms) or begin_ms <= other.unloaded_ms <= end_ms
+            for other in self.loads
+            if other.digest != own.digest
+        )
+
+
+def _known(candidate: int, stable: int, source: MemorySource) -> Footprint | None:
+    return Footprint(candidate, max(0, stable), source) if candidate > 0 else None
+
+
+def _stages(names: Iterable[str]) -> str:
+    # Names of models are letters, digits, dots, dashes and underscores; a dot in a pattern matches itself, too.
+    return f'{STAGE}{{stage=~"{"|".join(names)}"}}'
+
+
+def _by_stage(series: Iterable[Series]) -> Mapping[str, int]:
+    """Return the bytes of each stage: of all its processes on one server, and of several servers the most."""
+    servers: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
+    for one in series:
+        servers[one.labels["stage"]][one.labels.get("instance", "")] += one.samples[0][1]
+    return {stage: round(max(sums.values())) for stage, sums in servers.items()}
+
+
+def _sum(stages: Collection[str], by_stage: Mapping[str, int]) -> int:
+    """Return the bytes of a release; 0, which is unknown, when one of its stages is."""
+    return sum(by_stage[stage] for stage in stages) if all(stage in by_stage for stage in stages) else 0
+
+
+def _by_gpu(series: Iterable[Series]) -> Mapping[frozenset[tuple[str, str]], float]:
+    return {_gpu(one): one.samples[0][1] for one in series}
+
+
+def _gpu(series: Series) -> frozenset[tuple[str, str]]:
+    return frozenset(pair for pair in series.labels.items() if pair[0] != "__name__")

@@ -1,0 +1,69 @@
+"""
+Golden prompts, spoken by both releases: the candidate must speak each of them soundly, and about as long as stable.
+
+Its audio is checked as the gateway checks it (see controller/quality/audio). What is not its own fault says nothing: a
+Triton that does not answer, a release that is being loaded again, a prompt that stable cannot speak either.
+"""
+
+from typing import Final
+
+from controller.core.errors import Broken, SegueError, Unavailable
+from controller.core.gate import Figure, Outcome
+from controller.core.names import Release
+from controller.core.readings import Reading
+from controller.outside.triton import Triton
+from controller.quality.prompts import PROMPTS
+
+LONGEST: Final = 1.5
+"""By how much one release may take longer over a text than the other; pace differs from voice to voice."""
+
+
+async def listen(
+    triton: Triton, gate: str, candidate: Release, stable: Release, prompts: int, timeout_s: float
+) -> Reading:
+    """
+    Return what came of the first `prompts` golden prompts, one after another, so that users are not held up.
+
+    timeout_s: of one utterance. Never raises SegueError.
+    """
+    farthest = 1.0
+    for number, text in enumerate(PROMPTS[:prompts], start=1):
+        try:
+            theirs = await _length_s(triton, stable, text, timeout_s)
+        except SegueError as error:
+            return Reading(
+                gate, reason=f"stable does not speak prompt {number}, so nothing is compared: {error}"[:1000]
+            )
+        try:
+            ours = await _spoken_s(triton, candidate, text, timeout_s)
+        except Unavailable as error:
+            return Reading(gate, reason=f"prompt {number} was not answered: {error}"[:1000])
+        except Broken as error:
+            return Reading(gate, outcome=Outcome.FAIL, reason=f"prompt {number} is not spoken: {error}"[:1000])
+        ratio = max(ours / theirs, theirs / ours)
+        farthest = max(farthest, ratio)
+        if ratio > LONGEST:
+            reason = f"prompt {number} takes {ours:.2f} s, {theirs:.2f} s on stable"
+            return Reading(gate, outcome=Outcome.FAIL, reason=reason, figures=(_figure(farthest, number),))
+    spoken = min(prompts, len(PROMPTS))
+    reason = f"{spoken} prompts are spoken, each about as long as by stable"
+    return Reading(gate, outcome=Outcome.PASS, reason=reason, figures=(_figure(farthest, spoken),))
+
+
+async def _spoken_s(triton: Triton, candidate: Release, text: str, timeout_s: float) -> float:
+    try:
+        return await _length_s(triton, candidate, text, timeout_s)
+    except Broken as error:
+        if not await triton.ready(candidate.ensemble):
+            raise Unavailable(f"{candidate.ensemble} is not loaded just now ({error})") from error
+    # Once is no proof: it may have been loaded anew between the two questions.
+    return await _length_s(triton, candidate, text, timeout_s)
+
+
+async def _length_s(triton: Triton, release: Release, text: str, timeout_s: float) -> float:
+    probe = await triton.probe(release.ensemble, text, timeout_s=timeout_s, sample_rate_hz=release.sample_rate_hz)
+    return probe.sound.audio_s
+
+
+def _figure(ratio: float, samples: int) -> Figure:
+    return Figure("longer of two utterances over the shorter", ratio, LONGEST, samples)
