@@ -6,7 +6,7 @@ from typing import Annotated, Final
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from controller.core.commands import AnyCommand
-from controller.core.names import SERVICE_PATTERN
+from controller.core.names import ROLE_PATTERN, SERVICE_PATTERN
 
 _YEAR_S: Final = 366 * 86_400
 _LAST_MS: Final = 253_402_300_799_999  # the end of the year 9999
@@ -27,6 +27,7 @@ Service = Annotated[str, StringConstraints(pattern=SERVICE_PATTERN)]
 Actor = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"\S")]
 Reason = Annotated[str, StringConstraints(min_length=1, max_length=2000, pattern=r"\S")]
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,127}$")]
+Role = Annotated[str, StringConstraints(pattern=ROLE_PATTERN)]
 Ensemble = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
 Digest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
 Text = Annotated[str, StringConstraints(max_length=1000)]

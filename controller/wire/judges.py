@@ -12,7 +12,7 @@ from controller.core.gates import Gate, GateKind, NoData
 from controller.core.plan import MEASURED, AlertAction, AlertPolicy, AlertRule
 from controller.wire.amounts import Portion, Span
 from controller.wire.bodies import Body
-from controller.wire.fields import Count, Name, Seconds, Text
+from controller.wire.fields import Count, Name, Role, Seconds, Text
 
 _FOR_ALL: Final = frozenset({"name", "kind", "dry_run"})
 _READ: Final = frozenset({"persist", "no_data", "timeout", "timeout_s"})
@@ -44,7 +44,7 @@ class GateBody(Body):
     below: float | None = None
     persist: Annotated[int, Field(ge=1, le=1000)] | None = None
     no_data: Literal["hold", "rollback"] | None = None
-    role: Name | None = None
+    role: Role | None = None
     prompts: Annotated[int, Field(ge=1, le=100)] | None = None
     timeout_s: Annotated[float, Field(gt=0, le=60)] | None = None
     timeout: Span | None = None

@@ -22,7 +22,8 @@ from controller.wire.fields import Digest, Name
 
 _MOST_AT_ONCE_S = 7 * 86_400
 
-Role = Annotated[str, StringConstraints(pattern=f"^$|{ROLE_PATTERN}")]
+MaybeRole = Annotated[str, StringConstraints(pattern=f"^$|{ROLE_PATTERN}")]
+"""The role in which somebody speaks, "" for that of an operator."""
 
 
 class Order(Asked):
@@ -81,7 +82,7 @@ class ApproveOrdered(Order):
     """Let a gate of kind approval pass in the current step; role: in which this is said, none for an operator."""
 
     gate: Name
-    role: Role = ""
+    role: MaybeRole = ""
 
     def command(self) -> ApproveGate:
         """Return the order."""
@@ -92,7 +93,7 @@ class RejectOrdered(Order):
     """Take the candidate back at a gate of kind approval; role: in which this is said, none for an operator."""
 
     gate: Name
-    role: Role = ""
+    role: MaybeRole = ""
 
     def command(self) -> RejectGate:
         """Return the order."""

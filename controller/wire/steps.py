@@ -6,6 +6,7 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
 from controller.core.gates import Gate, GateKind
+from controller.core.names import ROLE_PATTERN
 from controller.core.plan import Step, Until
 from controller.core.routing import Segment
 from controller.wire.amounts import BasisPoints, Percent, Span
@@ -15,13 +16,10 @@ from controller.wire.fields import Name, Seconds, Text
 _SHARES: Final = ("weight", "weight_bp", "internal")
 
 
-_ROLE: Final = r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,63}$"
-
-
 def _role(approve: object) -> str | None:
     if isinstance(approve, bool):
         return "" if approve else None
-    if isinstance(approve, str) and re.fullmatch(_ROLE, approve):
+    if isinstance(approve, str) and re.fullmatch(ROLE_PATTERN, approve):
         return approve
     raise ValueError("true, or a role such as voice-lead")
 
@@ -29,7 +27,7 @@ def _role(approve: object) -> str | None:
 Approver = Annotated[
     str | None,
     BeforeValidator(_role),
-    WithJsonSchema({"anyOf": [{"type": "boolean"}, {"type": "string", "pattern": _ROLE}]}),
+    WithJsonSchema({"anyOf": [{"type": "boolean"}, {"type": "string", "pattern": ROLE_PATTERN}]}),
 ]
 """Who lets a step go on: somebody ("" as read), somebody of a role, or nobody has to (None)."""
 
