@@ -34,6 +34,9 @@ def picture(service: Service, facts: Sequence[Recorded], now_ms: int) -> Rendera
     if state.quarantined:
         names = ", ".join(f"{release.version} ({release.digest[:15]})" for release in state.quarantined)
         parts.append(Text.assemble(("quarantined  ", "dim"), (names, "red")))
+    if kept := [one for one in state.formers if not state.is_quarantined(one.release.digest)]:
+        names = ", ".join(f"{one.release.version} (until {iso(one.until_ms / 1000)[:16]})" for one in kept)
+        parts.append(Text.assemble(("was stable   ", "dim"), names))
     return Group(*parts, Text(), fact_table(facts))
 
 
@@ -68,6 +71,17 @@ def values(service: Service, now_ms: int) -> dict[str, object]:
             "due_at": iso(guard.timer.due_ms / 1000),
         },
         "quarantined": [release.digest for release in state.quarantined],
+        "formers": [
+            {"version": one.release.version, "digest": one.release.digest, "until": iso(one.until_ms / 1000)}
+            for one in state.formers
+        ],
+        "last": state.last
+        and {
+            "rollout": state.last.rollout,
+            "how": state.last.how,
+            "by": state.last.actor,
+            "at": iso(state.last.at_ms / 1000),
+        },
         "waiting_for": awaited(state, now_ms),
     }
 

@@ -27,14 +27,15 @@ def approve(draft: Draft, order: ApproveGate) -> None:
 
 
 def reject(draft: Draft, order: RejectGate) -> None:
-    """Take the candidate back because somebody heard, or knows, that it should not go on."""
+    """Take the candidate back because somebody heard that it should not go on; a gate on trial only notes it."""
     rollout = meant(draft, order, "to reject")
     gate = _asked(draft, rollout, order) if rollout else None
     if rollout is None or gate is None:
         return
     said = draft.said()
     draft.add(GateRejected(**said, gate=gate.name, step=rollout.step, role=order.role))
-    draft.abort(Trigger.GATE, f"{said['actor']} rejected {gate.name}: {order.reason}", (gate.name,))
+    if not gate.dry_run:
+        draft.abort(Trigger.GATE, f"{said['actor']} rejected {gate.name}: {order.reason}", (gate.name,))
 
 
 def _asked(draft: Draft, rollout: Rollout, order: ApproveGate | RejectGate) -> Gate | None:

@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from controller.cli.picture import awaited, clock, picture, values
-from controller.core.commands import ElapseTimer, PauseRollout, ReportReleaseReady, RollBack, TimerKind
+from controller.core.commands import ElapseTimer, PauseRollout, PromoteRollout, ReportReleaseReady, RollBack, TimerKind
 from controller.core.decide import decide
 from controller.core.state import State, evolve
 from controller.journal.views import Service
@@ -22,7 +22,7 @@ def after(*commands: object, at_ms: int = NOW_MS) -> State:
         state = evolve(state, event)
     for command in commands:
         for event in decide(state, command, at_ms):  # type: ignore[arg-type]  # a test hands in commands only
-            state = evolve(state, event)
+            state = evolve(state, event, at_ms)
     return state
 
 
@@ -99,6 +99,25 @@ def test_programs_get_the_same_as_values() -> None:
         "blind": "",
         "measured_at": None,
     }
+
+
+def test_what_can_be_gone_back_to_is_shown() -> None:
+    """Whoever wants to go back sees which releases were stable lately, and how the last rollout ended."""
+    state = after(ASKED, READY, PromoteRollout(service=SERVICE, **SAID))
+    service = Service(SERVICE, 9, NOW_MS, GENESIS_HASH, state)
+    told = values(service, NOW_MS)
+    assert told["formers"] == [
+        {"version": "1.4.0", "digest": release("1.4.0").digest, "until": "1970-01-01T00:16:40.000Z"}
+    ]
+    assert told["last"] == {
+        "rollout": "hibari-2",
+        "how": "was promoted",
+        "by": "ci",
+        "at": "1970-01-01T00:16:40.000Z",
+    }
+    out = io.StringIO()
+    Console(file=out, width=100).print(picture(service, [], NOW_MS))
+    assert "was stable   1.4.0 (until 1970-01-01T00:16)" in out.getvalue()
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """What people may order of a running rollout, and what they are told when it makes no sense now."""
 
+from dataclasses import replace
+
 import pytest
 
 from controller.core.commands import (
@@ -230,6 +232,13 @@ class TestApproval:
             ReleaseQuarantined(**SAID, release=NEW),
         )
         assert end.events[1].reason == "ben rejected ear: blurred consonants"
+
+    def test_rejection_at_a_gate_on_trial_is_recorded_alone(self) -> None:
+        """A gate that decides nothing takes nobody back, whatever is said to it."""
+        trial = Plan("trial", (Step(500, 10, gates=("ear",)),), gates=(replace(EAR, dry_run=True),))
+        end = walking(trial).when(RejectGate(service=SERVICE, **ANN, gate="ear"))
+        end.then(GateRejected(**SAID, gate="ear", step=0, role=""))
+        assert end.state.rollout is not None
 
     def test_approval_of_a_paused_rollout_does_not_move_it(self) -> None:
         """A pause stands above an approval: the rollout goes on when it is resumed."""

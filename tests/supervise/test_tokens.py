@@ -3,6 +3,10 @@
 import stat
 from pathlib import Path
 
+import pytest
+
+from controller.core.errors import Malformed
+from controller.settings import read_settings
 from controller.supervise.tokens import keep_tokens
 
 GIVEN = {"0123456789abcdef": "operator"}
@@ -35,6 +39,18 @@ def test_given_tokens_are_taken_and_the_missing_alertmanager_gets_one(tmp_path: 
     assert tokens.of("operator") == "0123456789abcdef"
     assert tokens.of("alertmanager") != "0123456789abcdef"
     assert not tokens.made
+
+
+def test_roles_that_gates_ask_for_are_roles(tmp_path: Path) -> None:
+    """A token may have any role in lower case; what is no name of a role is refused without quoting the token."""
+    given = {"SEGUE_TOKENS": "voice-quality:0123456789abcdef"}
+    tokens = keep_tokens(tmp_path, read_settings(given).tokens)
+    assert tokens.of("voice-quality") == "0123456789abcdef"
+    assert read_settings({"SEGUE_TOKENS_FILE": str(tokens.file)}).tokens == tokens.by_token
+    for pair in ("Voice:0123456789abcdef", "voice lead:0123456789abcdef", ":0123456789abcdef", "voice-quality:short"):
+        with pytest.raises(Malformed, match="pair 1: write role:token") as refused:
+            read_settings({"SEGUE_TOKENS": pair})
+        assert "0123456789abcdef" not in str(refused.value)
 
 
 def test_given_tokens_do_not_outlive_their_setting(tmp_path: Path) -> None:
