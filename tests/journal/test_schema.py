@@ -16,9 +16,11 @@ from controller.handle import handle
 from controller.journal import Store, open_store, schema
 from controller.journal.database import database
 from controller.journal.schema import upgrade
-from controller.journal.tables import journal, metadata, steps
+from controller.journal.tables import journal, metadata, steps, verdicts
 from controller.parts.postgres import Postgres
 from tests.journal.messages import installed
+from tests.journal.sight import rows
+from tests.journal.test_measured import measured, watched
 
 
 async def test_the_migrations_make_the_tables_that_the_code_uses(store: Store) -> None:
@@ -92,15 +94,36 @@ async def test_steps_survive_their_new_key(tmp_path: Path, cluster: Postgres) ->
     cluster.drop("steps")
 
 
+async def test_verdicts_of_before_are_filled_in(store: Store, kind: str, tmp_path: Path, cluster: Postgres) -> None:
+    """A store that is upgraded holds the verdicts that its journal has, exactly as one that wrote them itself."""
+    await handle(store, [*watched(), *(measured(number, failures=25) for number in range(1, 8))])
+    facts = [dict(row._mapping) for row in await store.rows(select(journal), {})]
+    url = cluster.create("verdicts") if kind == "postgresql" else f"sqlite:///{tmp_path}/verdicts.db"
+    older = database(url)
+    await older.write(lambda connection: _schema_at("0002", connection))
+    await older.write(lambda connection: connection.execute(insert(journal), facts))
+    await older.close()
+    upgrade(url)
+    upgraded = await open_store(url)
+    assert await rows(upgraded, verdicts) == await rows(store, verdicts) != []
+    await upgraded.close()
+    if kind == "postgresql":
+        cluster.drop("verdicts")
+
+
 _FORMER = text(
     "INSERT INTO steps (rollout, step, weight_bp, started_at, due_at) VALUES ('hibari-2', :step, :weight_bp, :at, :at)"
 ).bindparams(bindparam("at", type_=steps.c.started_at.type))
 
 
-def _first_schema(connection: Connection) -> None:
+def _schema_at(revision: str, connection: Connection) -> None:
     config = Config(attributes={"connection": connection})
     config.set_main_option("script_location", str(Path(schema.__file__).parents[2] / "migrations"))
-    command.upgrade(config, "0001")
+    command.upgrade(config, revision)
+
+
+def _first_schema(connection: Connection) -> None:
+    _schema_at("0001", connection)
     said = {"actor": "a", "reason": "r", "cause": "c", "rollout": "hibari-2", "body": "{}", "prev_hash": "", "hash": ""}
     times = {"at_ms": 1, "occurred_at": 1, "recorded_at": 1}
     fact = {"stream": "hibari", "type": "StepStarted", "schema": 1, **said, **times}
