@@ -4,6 +4,8 @@ from controller.core.events import (
     AlertMatched,
     AlertNoted,
     AnyEvent,
+    EndpointEjected,
+    EndpointReadmitted,
     GateApproved,
     GateJudged,
     GateRejected,
@@ -123,6 +125,12 @@ def _sentence(service: str, event: AnyEvent) -> str | None:
             return f"{service}: the order {event.order} was refused."
         case ReleaseFailed():
             return f"{service}: release {event.ensemble} failed."
+        case EndpointEjected(probed=False, all_gone=True):
+            return f"{service}: no endpoint of {event.ensemble} is left to {event.router}."
+        case EndpointEjected(probed=False):
+            return f"{service}: {event.router} leaves {event.endpoint} alone for {event.ensemble}."
+        case EndpointReadmitted():
+            return f"{service}: {event.endpoint} speaks again for {event.ensemble}."
         case GuardWindowEnded():
             return f"{service}: the guard window is over; {event.release.version} is no longer kept loaded."
         case MessageRejected():

@@ -13,6 +13,7 @@ from controller.core.evidence.window import Window
 from controller.core.names import Release
 from controller.core.plan import Plan
 from controller.core.readings import Footprint, Reading
+from controller.core.routing import EndpointFault
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,6 +160,30 @@ class ReportRouteApplied(Command):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReportEndpointEjected(Command):
+    """A router leaves an endpoint alone for a release; see `EndpointEjected`."""
+
+    ensemble: str
+    endpoint: str
+    router: str
+    consecutive: int
+    fault: EndpointFault
+    probed: bool
+    all_gone: bool
+    others_speak: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportEndpointReadmitted(Command):
+    """A router asks an endpoint for a release again; see `EndpointReadmitted`."""
+
+    ensemble: str
+    endpoint: str
+    router: str
+    consecutive: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReportWindow(Command):
     """The observer measured both arms of a rollout; see `WindowMeasured`."""
 
@@ -218,6 +243,8 @@ AnyCommand = (
     | ReportReleaseFailed
     | ReportReleaseUnloaded
     | ReportRouteApplied
+    | ReportEndpointEjected
+    | ReportEndpointReadmitted
     | ReportWindow
     | ElapseTimer
     | RejectMessage

@@ -14,6 +14,8 @@ from controller.core.commands import (
     Order,
     RejectMessage,
     ReportAlert,
+    ReportEndpointEjected,
+    ReportEndpointReadmitted,
     ReportReleaseFailed,
     ReportReleaseReady,
     ReportReleaseUnloaded,
@@ -24,6 +26,7 @@ from controller.core.commands import (
     TimerKind,
 )
 from controller.core.draft import Draft, Said
+from controller.core.endpoints import ejected, readmitted
 from controller.core.events import (
     AnyEvent,
     GuardWindowEnded,
@@ -61,6 +64,10 @@ def decide(state: State, command: AnyCommand, now_ms: int) -> tuple[AnyEvent, ..
             draft.add(ReleaseUnloaded(**draft.said(), ensemble=command.ensemble))
         case ReportRouteApplied():
             _route_applied(draft, command)
+        case ReportEndpointEjected():
+            ejected(draft, command)
+        case ReportEndpointReadmitted():
+            readmitted(draft, command)
         case ReportWindow():
             measure(draft, command)
         case ElapseTimer():

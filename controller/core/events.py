@@ -14,7 +14,7 @@ from controller.core.gate import Figure, Outcome
 from controller.core.names import Release
 from controller.core.plan import AlertAction, Plan
 from controller.core.readings import Footprint, Reading
-from controller.core.routing import Arm, Segment
+from controller.core.routing import Arm, EndpointFault, Segment
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,6 +189,35 @@ class RouteApplied(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EndpointEjected(Event):
+    """
+    A router sends an endpoint no more requests of a release, or found by a probe that this must stay so.
+
+    consecutive: failures in a row. probed: a probe of the router's own is among them. all_gone: none of the release's
+    endpoints is left to it. others_speak: another release of the service answered it well last.
+    """
+
+    ensemble: str
+    endpoint: str
+    router: str
+    consecutive: int
+    fault: EndpointFault
+    probed: bool
+    all_gone: bool
+    others_speak: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndpointReadmitted(Event):
+    """An endpoint answered a router's probe of a release well after `consecutive` failures, and gets requests again."""
+
+    ensemble: str
+    endpoint: str
+    router: str
+    consecutive: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RolloutPaused(Event):
     """The walk stands still; `hold_left_ms` of the running hold remain."""
 
@@ -329,6 +358,8 @@ AnyEvent = (
     | GateJudged
     | RolloutWaiting
     | RouteApplied
+    | EndpointEjected
+    | EndpointReadmitted
     | RolloutPaused
     | RolloutResumed
     | HoldExtended

@@ -46,6 +46,15 @@ class Arm:
             raise ValueError(f"{self.release.ensemble} lives twice at one endpoint; give each once")
 
 
+class EndpointFault(StrEnum):
+    """How one of a release's endpoints failed it."""
+
+    AWAY = "away"
+    TIMED_OUT = "timed_out"
+    NOT_LOADED = "not_loaded"
+    FAILED = "failed"
+
+
 @dataclass(frozen=True, slots=True)
 class Segment:
     """

@@ -12,6 +12,8 @@ from controller.core.events import (
     AlertMatched,
     AlertNoted,
     AnyEvent,
+    EndpointEjected,
+    EndpointReadmitted,
     GateApproved,
     GateJudged,
     GateRejected,
@@ -219,6 +221,8 @@ def evolve(state: State, event: AnyEvent, at_ms: int = 0) -> State:
             | ReleaseFailed()
             | ReleaseUnloaded()
             | RouteApplied()
+            | EndpointEjected()
+            | EndpointReadmitted()
             | AlertMatched()
             | AlertNoted()
             | MessageRejected()

@@ -32,6 +32,8 @@ from controller.wire.ordered import (
 from controller.wire.refusal import refusal
 from controller.wire.reported import (
     AlertReceived,
+    EndpointIsEjected,
+    EndpointIsReadmitted,
     ReleaseHasFailed,
     ReleaseIsReady,
     ReleaseIsUnloaded,
@@ -63,6 +65,8 @@ class MessageType(StrEnum):
     UNLOADED = "io.segue.release.unloaded"
     APPLIED = "io.segue.route.applied"
     WINDOW = "io.segue.window.measured"
+    EJECTED = "io.segue.endpoint.ejected"
+    READMITTED = "io.segue.endpoint.readmitted"
     ELAPSED = "io.segue.timer.elapsed"
 
 
@@ -88,6 +92,8 @@ MESSAGES: Final[Mapping[Topic, Mapping[MessageType, type[Message]]]] = {
         MessageType.UNLOADED: ReleaseIsUnloaded,
         MessageType.APPLIED: RouteIsApplied,
         MessageType.WINDOW: WindowIsMeasured,
+        MessageType.EJECTED: EndpointIsEjected,
+        MessageType.READMITTED: EndpointIsReadmitted,
         MessageType.ELAPSED: TimerElapsed,
     },
 }

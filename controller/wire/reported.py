@@ -7,12 +7,15 @@ from pydantic import Field, StringConstraints
 from controller.core.commands import (
     ElapseTimer,
     ReportAlert,
+    ReportEndpointEjected,
+    ReportEndpointReadmitted,
     ReportReleaseFailed,
     ReportReleaseReady,
     ReportReleaseUnloaded,
     ReportRouteApplied,
     TimerKind,
 )
+from controller.core.routing import EndpointFault
 from controller.wire.fields import Actor, Count, Ensemble, Message, Reason, Seconds, Text, TimeMs
 
 
@@ -115,6 +118,62 @@ class RouteIsApplied(Reported):
             router=self.router,
             epoch=self.epoch,
             applied_at_ms=self.applied_at_ms,
+        )
+
+
+class EndpointReported(Reported):
+    """What a router says of one endpoint and one release. consecutive: failures in a row."""
+
+    ensemble: Ensemble
+    endpoint: Annotated[str, StringConstraints(min_length=1, max_length=300)]
+    router: Annotated[str, StringConstraints(min_length=1, max_length=200)]
+    consecutive: Count
+    reason: Reason
+
+
+class EndpointIsEjected(EndpointReported):
+    """
+    A router leaves an endpoint alone for a release.
+
+    fault: the latest failure. probed: a probe of the router's own has failed, too. all_gone: none of the release's
+    endpoints is left to the router. others_speak: another release of the service answered it well last.
+    """
+
+    fault: Literal["away", "timed_out", "not_loaded", "failed"]
+    probed: bool
+    all_gone: bool
+    others_speak: bool
+
+    def command(self) -> ReportEndpointEjected:
+        """Return the report."""
+        return ReportEndpointEjected(
+            service=self.service,
+            actor=self.actor,
+            reason=self.reason,
+            ensemble=self.ensemble,
+            endpoint=self.endpoint,
+            router=self.router,
+            consecutive=self.consecutive,
+            fault=EndpointFault(self.fault),
+            probed=self.probed,
+            all_gone=self.all_gone,
+            others_speak=self.others_speak,
+        )
+
+
+class EndpointIsReadmitted(EndpointReported):
+    """A router asks an endpoint for a release again, after a probe that was answered well."""
+
+    def command(self) -> ReportEndpointReadmitted:
+        """Return the report."""
+        return ReportEndpointReadmitted(
+            service=self.service,
+            actor=self.actor,
+            reason=self.reason,
+            ensemble=self.ensemble,
+            endpoint=self.endpoint,
+            router=self.router,
+            consecutive=self.consecutive,
         )
 
 

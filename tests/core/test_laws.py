@@ -17,6 +17,8 @@ from controller.core.commands import (
     PromoteRollout,
     RejectGate,
     RejectMessage,
+    ReportEndpointEjected,
+    ReportEndpointReadmitted,
     ReportReleaseFailed,
     ReportReleaseReady,
     ReportReleaseUnloaded,
@@ -32,7 +34,7 @@ from controller.core.events import ReleaseQuarantined, RouteSet, ServiceRetired
 from controller.core.gates import Gate, GateKind
 from controller.core.names import FULL_BP
 from controller.core.plan import Plan, Step
-from controller.core.routing import Role
+from controller.core.routing import EndpointFault, Role
 from controller.core.state import table, timers, wanted
 from controller.core.stream import Fact, History, begin, fold, react
 from tests.spec import SAID, SERVICE, alert, release, request
@@ -58,6 +60,30 @@ COMMANDS: st.SearchStrategy[AnyCommand] = st.one_of(
         st.booleans(),
     ),
     ENSEMBLES.map(lambda ensemble: ReportReleaseUnloaded(service=SERVICE, **SAID, ensemble=ensemble)),
+    st.builds(
+        lambda ensemble, fault, probed, all_gone, others_speak: ReportEndpointEjected(
+            service=SERVICE,
+            **SAID,
+            ensemble=ensemble,
+            endpoint="triton:8000",
+            router="gateway@a",
+            consecutive=5,
+            fault=fault,
+            probed=probed,
+            all_gone=all_gone,
+            others_speak=others_speak,
+        ),
+        ENSEMBLES,
+        st.sampled_from(EndpointFault),
+        st.booleans(),
+        st.booleans(),
+        st.booleans(),
+    ),
+    ENSEMBLES.map(
+        lambda ensemble: ReportEndpointReadmitted(
+            service=SERVICE, **SAID, ensemble=ensemble, endpoint="triton:8000", router="gateway@a", consecutive=6
+        )
+    ),
     st.builds(lambda rollout: PauseRollout(service=SERVICE, **SAID, rollout=rollout), ROLLOUTS),
     st.builds(lambda rollout: ResumeRollout(service=SERVICE, **SAID, rollout=rollout), ROLLOUTS),
     st.builds(lambda rollout: PromoteRollout(service=SERVICE, **SAID, rollout=rollout), ROLLOUTS),

@@ -6,6 +6,8 @@ from controller.core.events import (
     AlertMatched,
     AlertNoted,
     AnyEvent,
+    EndpointEjected,
+    EndpointReadmitted,
     GateApproved,
     GateJudged,
     GateRejected,
@@ -76,6 +78,11 @@ def sentence(event: AnyEvent) -> str:
             return f"{name} {event.step}{' closed' if event.closed else ''}"
         case GateApproved() | GateRejected():
             return f"{name} {event.gate} at {event.step}{f' as {event.role}' if event.role else ''}"
+        case EndpointEjected():
+            left = "nothing" if event.all_gone else "others"
+            return f"{name} {event.ensemble.split('__')[1].replace('_', '.')} {event.fault} leaves {left}"
+        case EndpointReadmitted():
+            return f"{name} {event.ensemble.split('__')[1].replace('_', '.')}"
         case ServiceRetired():
             return f"{name} {_version(event.release)}"
         case PlanSet():

@@ -30,6 +30,14 @@ WINDOW: dict[str, object] = {
     "readings": [{"gate": "queue", "value": 2.5}, {"gate": "lab", "outcome": "pass", "reason": "it sounds well"}],
 }
 
+ENDPOINT: dict[str, object] = {
+    "ensemble": "hibari__1_6_0",
+    "endpoint": "triton-7:8000",
+    "router": "gateway@a",
+    "consecutive": 5,
+    "reason": "it did not answer",
+}
+EJECTED = ENDPOINT | {"fault": "away", "probed": False, "all_gone": True, "others_speak": True}
 EXAMPLES: dict[str, tuple[Topic, dict[str, object]]] = {
     "io.segue.rollout.requested": (Topic.REQUESTED, REQUEST),
     "io.segue.rollout.pause": (Topic.ORDERED, ORDER),
@@ -49,6 +57,8 @@ EXAMPLES: dict[str, tuple[Topic, dict[str, object]]] = {
     "io.segue.release.unloaded": (Topic.SIGNALS, {"ensemble": "x", "reason": "drained"}),
     "io.segue.route.applied": (Topic.SIGNALS, {"router": "gateway@a", "epoch": 7, "applied_at_ms": 5}),
     "io.segue.window.measured": (Topic.SIGNALS, WINDOW),
+    "io.segue.endpoint.ejected": (Topic.SIGNALS, EJECTED),
+    "io.segue.endpoint.readmitted": (Topic.SIGNALS, ENDPOINT),
     "io.segue.timer.elapsed": (Topic.SIGNALS, {"kind": "hold", "epoch": 4}),
 }
 """One good message of every type: its topic and its data."""

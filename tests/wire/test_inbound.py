@@ -17,6 +17,7 @@ from controller.core.commands import (
     PauseRollout,
     RejectMessage,
     ReportAlert,
+    ReportEndpointEjected,
     ReportReleaseReady,
     ReportRouteApplied,
     RequestRollout,
@@ -27,6 +28,7 @@ from controller.core.commands import (
 from controller.core.errors import Malformed
 from controller.core.names import UNADDRESSED
 from controller.core.plan import AlertAction, Plan, Step
+from controller.core.routing import EndpointFault
 from controller.wire.envelope import HEADERS, STRUCTURED
 from controller.wire.inbound import Input, Received, read, rejected
 from controller.wire.topics import INBOUND, Topic
@@ -147,6 +149,9 @@ def test_reports_name_their_source_unless_they_name_an_actor() -> None:
     applied = read(structured("io.segue.route.applied", actor="gateway")).command
     assert isinstance(applied, ReportRouteApplied)
     assert applied.actor == "gateway"
+    ejected = read(structured("io.segue.endpoint.ejected")).command
+    assert isinstance(ejected, ReportEndpointEjected)
+    assert (ejected.fault, ejected.all_gone, ejected.reason) == (EndpointFault.AWAY, True, "it did not answer")
     ready = read(structured("io.segue.release.ready")).command
     assert isinstance(ready, ReportReleaseReady)
     assert ready.probe_audio_s == 2.0
@@ -205,6 +210,9 @@ def test_reports_may_grow_and_requests_may_not() -> None:
         ("io.segue.alert.received", {"labels": {"a": 1}}, "data.labels.a is 1; allowed: text"),
         ("io.segue.route.applied", {"epoch": -1}, "data.epoch is -1"),
         ("io.segue.route.applied", {"applied_at_ms": True}, "data.applied_at_ms is True; allowed: a whole number"),
+        ("io.segue.endpoint.ejected", {"fault": "tired"}, "data.fault is 'tired'; allowed: 'away', 'timed_out'"),
+        ("io.segue.endpoint.ejected", {"all_gone": "yes"}, "data.all_gone is 'yes'; allowed: true or false"),
+        ("io.segue.endpoint.readmitted", {"endpoint": ""}, "data.endpoint is ''; allowed: text that is not empty"),
         ("io.segue.timer.elapsed", {"kind": "egg"}, "data.kind is 'egg'; allowed: 'readiness', 'hold',"),
     ],
 )

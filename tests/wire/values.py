@@ -15,6 +15,8 @@ from controller.core.events import (
     AlertMatched,
     AlertNoted,
     AnyEvent,
+    EndpointEjected,
+    EndpointReadmitted,
     GateApproved,
     GateJudged,
     GateRejected,
@@ -50,7 +52,7 @@ from controller.core.names import FULL_BP, Release
 from controller.core.plan import MEASURED, WATCHED, AlertAction, AlertPolicy, AlertRule, Plan, Step
 from controller.core.readings import Footprint, MemorySource, Reading
 from controller.core.rollout import Phase, Rollout, Timer
-from controller.core.routing import Arm, Role, RoutingTable, Segment
+from controller.core.routing import Arm, EndpointFault, Role, RoutingTable, Segment
 from controller.core.sequential import ArmCounts, Window, begin
 from controller.core.state import Guard, State
 from controller.core.stream import Fact
@@ -211,6 +213,18 @@ SAMPLES: tuple[AnyEvent, ...] = (
     MessageRejected(
         **_SAID, topic="alerts.received", partition=3, offset=2**40, letter="alerts.received/3/1099511627776"
     ),
+    EndpointEjected(
+        **_SAID,
+        ensemble="hibari__1_6_0",
+        endpoint="10.0.0.7:8000",
+        router="gateway@a",
+        consecutive=5,
+        fault=EndpointFault.TIMED_OUT,
+        probed=False,
+        all_gone=True,
+        others_speak=True,
+    ),
+    EndpointReadmitted(**_SAID, ensemble="hibari__1_6_0", endpoint="10.0.0.7:8000", router="gateway@a", consecutive=6),
 )
 
 STATE = State(
