@@ -3,7 +3,7 @@
 from typing import ClassVar, NamedTuple, Protocol
 
 from controller.core.errors import SegueError, Unavailable
-from controller.core.routing import Arm
+from controller.core.routing import Arm, EndpointFault
 from controller.gateway.encode import Samples
 
 
@@ -11,10 +11,12 @@ class ReleaseFault(SegueError):
     """
     A release did not speak.
 
-    outcome: how segue_requests_total counts it. endpoint: host:port of the Triton that was asked last.
+    outcome: how segue_requests_total counts it. kind: how the journal calls it. endpoint: host:port of the Triton that
+    was asked last.
     """
 
     outcome: ClassVar[str] = "error"
+    kind: ClassVar[EndpointFault] = EndpointFault.FAILED
     endpoint: str = ""
 
 
@@ -26,14 +28,19 @@ class ModelTimedOut(ReleaseFault):
     """It did not answer in time."""
 
     outcome = "timeout"
+    kind = EndpointFault.TIMED_OUT
 
 
 class EngineAway(ReleaseFault, Unavailable):
     """Nobody answers at its address."""
 
+    kind = EndpointFault.AWAY
+
 
 class NotLoaded(ReleaseFault, Unavailable):
     """The server is there and has not loaded this release (yet), as in the first seconds after a restart."""
+
+    kind = EndpointFault.NOT_LOADED
 
 
 class NoneLeft(EngineAway):

@@ -86,6 +86,18 @@ class Metrics:
             ("service", "release"),
             registry=registry,
         )
+        self.endpoint_ejections = Counter(
+            "segue_endpoint_ejections_total",
+            "Endpoints that were left alone for a release because it failed there too often in a row.",
+            ("endpoint", "ensemble"),
+            registry=registry,
+        )
+        self.endpoints_ejected = Gauge(
+            "segue_endpoint_ejected",
+            "1 while an endpoint is left alone for a release.",
+            ("endpoint", "ensemble"),
+            registry=registry,
+        )
         self.routing_epoch = Gauge(
             "segue_routing_epoch", "Epoch of the routing table in use.", ("service",), registry=registry
         )

@@ -1,8 +1,13 @@
-"""Telling the journal which epoch this gateway serves: one `io.segue.route.applied` per swap, in the background."""
+"""
+Telling the journal what only this gateway knows: which epoch it serves, which endpoints it leaves alone.
+
+In the background, in order, until Kafka has it; a message's id says what it is about, so that telling twice is quiet.
+"""
 
 import asyncio
 import logging
 from collections import deque
+from collections.abc import Mapping
 from typing import Final
 
 from aiokafka import AIOKafkaProducer
@@ -15,25 +20,31 @@ from controller.wire.topics import Topic, topic_name
 log = logging.getLogger(__name__)
 
 _SOURCE: Final = "segue/gateway"
-_TYPE: Final = "io.segue.route.applied"
+_APPLIED: Final = "io.segue.route.applied"
 _AGAIN_S: Final = 0.3
 
 
 class Reporter:
-    """Sends what `applied` was told, in order, until Kafka has it; (router, service, epoch) makes the message's id."""
+    """Sends what it is told."""
 
     def __init__(self, kafka: str, prefix: str, router: str) -> None:
         self._kafka = kafka
         self._topic = topic_name(Topic.SIGNALS, prefix)
         self._router = router
-        # While Kafka is away no table comes, so this does not grow.
-        self._waiting: deque[tuple[str, int, int]] = deque()
+        # Stays short: while Kafka is away no table comes, and what keeps failing is probed ever more rarely.
+        self._waiting: deque[tuple[str, bytes]] = deque()
         self._told = asyncio.Event()
         self._level = logging.WARNING
 
     def applied(self, table: RoutingTable, at_ms: int) -> None:
         """Note that a table is in use since at_ms."""
-        self._waiting.append((table.service, table.epoch, at_ms))
+        data = {"epoch": table.epoch, "applied_at_ms": at_ms}
+        self.tell(_APPLIED, f"{table.service}/{table.epoch}", table.service, data, at_ms)
+
+    def tell(self, kind: str, id: str, service: str, data: Mapping[str, object], at_ms: int) -> None:
+        """Send a message of this type about a service, in this router's name; id: one of its own within this router."""
+        data = {"actor": self._router, "router": self._router, **data}
+        self._waiting.append((service, encode(kind, _SOURCE, f"{self._router}/{id}", service, data, at_ms)))
         self._told.set()
 
     async def run(self) -> None:
@@ -42,12 +53,12 @@ class Reporter:
             try:
                 await self._send()
             except (KafkaError, OSError) as error:
-                log.log(self._level, "cannot report the epoch in use now; trying again", extra={"fault": repr(error)})
+                log.log(self._level, "cannot report to Kafka now; trying again", extra={"fault": repr(error)})
                 # Said once per absence: it is tried three times a second, and the table's age is a metric.
                 self._level = logging.DEBUG
             except Exception:
                 # A fault of our own must not cost the gateway its ears for good.
-                log.exception("reporting the epoch in use failed; trying again")
+                log.exception("reporting failed; trying again")
             await asyncio.sleep(_AGAIN_S)
 
     async def _send(self) -> None:
@@ -57,15 +68,10 @@ class Reporter:
             self._level = logging.WARNING
             while True:
                 while self._waiting:
-                    service, epoch, at_ms = self._waiting[0]
-                    value = self._message(service, epoch, at_ms)
+                    service, value = self._waiting[0]
                     await producer.send_and_wait(self._topic, value, key=service.encode(), headers=list(HEADERS))
                     self._waiting.popleft()
                 self._told.clear()
                 await self._told.wait()
         finally:
             await producer.stop()
-
-    def _message(self, service: str, epoch: int, at_ms: int) -> bytes:
-        data = {"actor": self._router, "router": self._router, "epoch": epoch, "applied_at_ms": at_ms}
-        return encode(_TYPE, _SOURCE, f"{self._router}/{service}/{epoch}", service, data, at_ms)

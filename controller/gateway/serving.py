@@ -12,6 +12,7 @@ import uvicorn
 from controller.core.errors import Broken, Malformed
 from controller.core.routing import RoutingTable
 from controller.gateway.app import Parts, make_app
+from controller.gateway.ejections import Ejections
 from controller.gateway.encode import Encoders
 from controller.gateway.follow import Follower
 from controller.gateway.health import EjectRules
@@ -46,6 +47,8 @@ async def serve(settings: Settings) -> None:
     tables = Tables(metrics, file.load())
     keeper = Keeper(tables, file)
     reporter = Reporter(settings.kafka, settings.topic_prefix, settings.router)
+
+    engine.watch(Ejections(engine, tables, metrics, reporter))
 
     def applied(table: RoutingTable, at_ms: int) -> None:
         reporter.applied(table, at_ms)
