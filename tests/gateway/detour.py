@@ -77,4 +77,5 @@ async def detours(triton: str, number: int) -> AsyncIterator[list[Detour]]:
         yield ways
     finally:
         for way in ways:
+            way.flow()
             await way.cut()

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import aiohttp
 import uvicorn
+from prometheus_client.parser import text_string_to_metric_families
 
 from controller.core.names import Release
 from controller.core.routing import Arm, Role, RoutingTable, Segment
@@ -73,8 +74,13 @@ class Gateway:
             return answer, await answer.read()
 
     def count(self, name: str, **labels: str) -> float:
-        """Return a series' value, 0 when nothing was counted yet."""
-        return self.metrics.registry.get_sample_value(name, {"service": SERVICE, **labels}) or 0
+        """Return a series' value as Prometheus would read it, 0 when nothing was counted yet."""
+        wanted = {"service": SERVICE, **labels}
+        for family in text_string_to_metric_families(self.metrics.text().decode()):
+            for sample in family.samples:
+                if sample.name == name and sample.labels == wanted:
+                    return sample.value
+        return 0
 
 
 @asynccontextmanager

@@ -172,7 +172,7 @@ async def test_users_of_a_candidate_that_is_gone_hear_stable_at_once(triton: Tri
         own.stall()
         dead = table(1, stable=tones["good"], candidate=tones["other"], weight_bp=10_000)
         dead = replace(dead, arms=(dead.arms[0], replace(dead.arms[1], endpoints=(own.address,))))
-        async with gateway(engine, dead, timeout_s=0.2) as gate:
+        async with gateway(engine, dead, timeout_s=1) as gate:
             for _ in range(3):
                 await gate.say()
             assert engine.gone(dead.arms[1])
