@@ -1,6 +1,6 @@
 """A Segue whose parts may be killed: one for all scenarios, each with a service of its own."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import pytest
 
@@ -18,6 +18,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.filterwarnings(FORGIVEN))
 
 
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_teardown() -> Generator[None, object, object]:
+    """Leave no leaked socket to the next test, or to pytest's own end, once the log has let go of them too."""
+    result = yield
+    collect()
+    return result
+
+
 @pytest.fixture(scope="package")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
     """The database that the world stands on."""
@@ -32,13 +40,6 @@ def world(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Itera
     folder = tmp_path_factory.mktemp("chaos-world")
     with running_world(folder, "postgresql", postgres.create("segue"), [Part.KAFKA, Part.TRITON]) as world:
         yield world
-
-
-@pytest.fixture(autouse=True)
-def _sockets() -> Iterator[None]:
-    """Leave no leaked socket to the next test."""
-    yield
-    collect()
 
 
 @pytest.fixture

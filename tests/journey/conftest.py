@@ -1,6 +1,6 @@
 """The world of the journeys: started once for each store, used by all scenarios, each with services of its own."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -19,6 +19,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.filterwarnings(FORGIVEN))
 
 
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_teardown() -> Generator[None, object, object]:
+    """Leave no leaked socket to the next test, or to pytest's own end, once the log has let go of them too."""
+    result = yield
+    collect()
+    return result
+
+
 @pytest.fixture(scope="session", params=["sqlite", "postgresql"])
 def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """Segue on one store, with all outside parts."""
@@ -30,13 +38,6 @@ def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
             stack.callback(postgres.erase)
             database_url = postgres.create("segue")
         yield stack.enter_context(running_world(folder, request.param, database_url))
-
-
-@pytest.fixture(autouse=True)
-def _sockets() -> Iterator[None]:
-    """Leave no leaked socket to the next test."""
-    yield
-    collect()
 
 
 @pytest.fixture
