@@ -23,10 +23,11 @@ async def rebuild(store: Store) -> int:
 
     A timer that had fired and is not decided yet fires again, which is harmless: the inbox knows its message.
     """
-    return await store.write(_rebuild)
+    return await store.write(make_anew)
 
 
-def _rebuild(connection: Connection) -> int:
+def make_anew(connection: Connection) -> int:
+    """Do it within a transaction, whoever began it."""
     if connection.dialect.name == "postgresql":
         # Every decider locks its service's row first, and so waits here. SQLite lets only one write anyway.
         connection.execute(text("LOCK TABLE services IN EXCLUSIVE MODE"))

@@ -29,6 +29,7 @@ def upgrade(database_url: str) -> None:
     """
     Bring a database to the newest schema, creating what is missing; nothing happens when it is there already.
 
+    An older one has its read tables made anew from the journal, in the same transaction.
     May be called from anywhere, also from inside an event loop, which it then blocks.
     Raises Unavailable when the database is away, Broken when its schema is newer than ours.
     """
@@ -71,6 +72,12 @@ def _migrate(connection: Connection, name: str) -> None:
     config = Config(attributes={"connection": connection})
     config.set_main_option("script_location", str(Path(__file__).parents[2] / "migrations"))
     command.upgrade(config, NEWEST)
+    if revision not in (None, NEWEST):
+        # What an older Segue derived from the facts lacks whatever it did not know of yet. Imported here, for whoever
+        # opens a store reads this module first.
+        from controller.journal.rebuild import make_anew
+
+        make_anew(connection)
     known = set(connection.scalars(select(schema_history.c.revision)))
     rows = [
         {"revision": revision, "segue_version": version, "upgraded_at": time.time_ns() // 1_000_000}

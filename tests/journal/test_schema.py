@@ -9,15 +9,18 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, bindparam, insert, select, text
+from sqlalchemy import Connection, insert, select
 
 from controller.core.errors import Broken, Malformed, Unavailable
 from controller.handle import handle
 from controller.journal import Store, open_store, schema
 from controller.journal.database import database
 from controller.journal.schema import upgrade
-from controller.journal.tables import journal, metadata, steps, verdicts
+from controller.journal.tables import journal, metadata, services, steps, verdicts
 from controller.parts.postgres import Postgres
+from controller.replay import differing, replay_sql
+from controller.wire.strict import canonical
+from tests.histories import journal_rows, states
 from tests.journal.messages import installed
 from tests.journal.sight import rows
 from tests.journal.test_measured import measured, watched
@@ -80,18 +83,19 @@ async def test_upgrading_again_changes_nothing(store: Store, url: str) -> None:
     assert len(done.facts) == 4
 
 
-async def test_steps_survive_their_new_key(tmp_path: Path, cluster: Postgres) -> None:
-    """A store that holds a running rollout is upgraded with the steps it entered, each under the fact that made it."""
-    for url in (f"sqlite:///{tmp_path}/steps.db", cluster.create("steps")):
+async def test_an_older_store_is_upgraded_to_what_its_facts_amount_to(tmp_path: Path, cluster: Postgres) -> None:
+    """What 0.1.0 had derived is made anew: each step under the fact that made it, and states with all they hold now."""
+    for url in (f"sqlite:///{tmp_path}/former.db", cluster.create("former")):
         made = database(url)
         await made.write(_first_schema)
         await made.close()
         upgrade(url)
         store = await open_store(url)
-        entered = select(steps.c.position, steps.c.step, steps.c.weight_bp).order_by(steps.c.position)
-        assert [tuple(row) for row in await store.rows(entered, {})] == [(6, 0, 500), (9, 1, 5000)]
+        assert await differing(store, await replay_sql(store)) == []
+        entered = select(steps.c.rollout, steps.c.position, steps.c.step, steps.c.weight_bp).order_by(steps.c.position)
+        assert ("late-voice-2", 7, 0, 500) in [tuple(row) for row in await store.rows(entered, {})]
         await store.close()
-    cluster.drop("steps")
+    cluster.drop("former")
 
 
 async def test_verdicts_of_before_are_filled_in(store: Store, kind: str, tmp_path: Path, cluster: Postgres) -> None:
@@ -111,11 +115,6 @@ async def test_verdicts_of_before_are_filled_in(store: Store, kind: str, tmp_pat
         cluster.drop("verdicts")
 
 
-_FORMER = text(
-    "INSERT INTO steps (rollout, step, weight_bp, started_at, due_at) VALUES ('hibari-2', :step, :weight_bp, :at, :at)"
-).bindparams(bindparam("at", type_=steps.c.started_at.type))
-
-
 def _schema_at(revision: str, connection: Connection) -> None:
     config = Config(attributes={"connection": connection})
     config.set_main_option("script_location", str(Path(schema.__file__).parents[2] / "migrations"))
@@ -124,12 +123,23 @@ def _schema_at(revision: str, connection: Connection) -> None:
 
 def _first_schema(connection: Connection) -> None:
     _schema_at("0001", connection)
-    said = {"actor": "a", "reason": "r", "cause": "c", "rollout": "hibari-2", "body": "{}", "prev_hash": "", "hash": ""}
-    times = {"at_ms": 1, "occurred_at": 1, "recorded_at": 1}
-    fact = {"stream": "hibari", "type": "StepStarted", "schema": 1, **said, **times}
-    connection.execute(insert(journal), [{**fact, "position": at, "id": f"hibari/{at}"} for at in (6, 9)])
-    for step, weight_bp in ((0, 500), (1, 5000)):
-        connection.execute(_FORMER, {"step": step, "weight_bp": weight_bp, "at": 1})
+    connection.execute(insert(journal), journal_rows())
+    heads = {row["stream"]: row for row in journal_rows()}
+    known = {"epoch": 1, "candidate_bp": 0}
+    connection.execute(
+        insert(services),
+        [
+            {
+                "service": name,
+                "position": heads[name]["position"],
+                "at_ms": heads[name]["at_ms"],
+                "head_hash": heads[name]["hash"],
+                "state": canonical(state),
+                **known,
+            }
+            for name, state in states().items()
+        ],
+    )
 
 
 def test_two_upgrades_at_once_are_one(tmp_path: Path, cluster: Postgres) -> None:
