@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from controller.core.gate import Figure, Outcome, Verdict
-from controller.core.judging import answers, proof, stale
+from controller.core.judging import answers, missing, proof, stale
 from controller.core.plan import PROMOTION, Until
 from controller.core.rollout import Phase, Rollout
 from controller.log import iso
@@ -38,14 +38,6 @@ def asked(rollout: Rollout) -> tuple[Asked, ...]:
     if rollout.at is not None and rollout.at.until is Until.EVIDENCE:
         found.append(Asked(PROMOTION, "proof", inline=True, dry_run=False, verdict=proof(rollout)))
     return tuple(found)
-
-
-def missing(rollout: Rollout, now_ms: int) -> tuple[str, ...]:
-    """Say in sentences what keeps the rollout from its next step, the clock aside."""
-    said = [one.verdict.reason for one in asked(rollout) if one.verdict.outcome is not Outcome.PASS and not one.dry_run]
-    if rollout.phase is not Phase.PREPARING and (old := stale(rollout, now_ms)):
-        said.append(old)
-    return tuple(dict.fromkeys(said))
 
 
 def evidence_table(rollout: Rollout, now_ms: int) -> Table | None:
@@ -91,7 +83,7 @@ def evidence_values(rollout: Rollout, now_ms: int) -> dict[str, object]:
             }
             for one in asked(rollout)
         ],
-        "missing": list(missing(rollout, now_ms)),
+        "missing": [] if rollout.phase is Phase.PREPARING else list(missing(rollout, now_ms)),
         "waiting": rollout.waiting,
         "blind": rollout.blind,
         "measured_at": iso(rollout.seen_ms / 1000) if rollout.seen_ms >= 0 else None,

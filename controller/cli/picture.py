@@ -6,8 +6,9 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from controller.cli.evidence import asked, evidence_table, evidence_values, missing
+from controller.cli.evidence import asked, evidence_table, evidence_values
 from controller.cli.words import percent, written
+from controller.core.judging import missing
 from controller.core.names import FULL_BP
 from controller.core.plan import Step
 from controller.core.rollout import Phase, Rollout

@@ -56,6 +56,21 @@ def proof(rollout: Rollout) -> Verdict:
     return judge_promotion(rollout.evidence, rollout.plan.rules, ladder_step, rollout.expected)
 
 
+def missing(rollout: Rollout, now_ms: int) -> tuple[str, ...]:
+    """Say in sentences what keeps a rollout in its step, its hold and hours aside; nothing when nothing does."""
+    found = [
+        answer.verdict.reason
+        for answer in answers(rollout, rollout.plan.gates_at(rollout.step))
+        if answer.verdict.outcome is not Outcome.PASS and not answer.gate.dry_run
+    ]
+    if rollout.at is not None and rollout.at.until is Until.EVIDENCE:
+        verdict = proof(rollout)
+        found += [verdict.reason] if verdict.outcome is not Outcome.PASS else []
+    if old := stale(rollout, now_ms):
+        found.append(old)
+    return tuple(dict.fromkeys(found))
+
+
 def stale(rollout: Rollout, now_ms: int) -> str:
     """Say why what was measured is too old to take a step on; "" when it is not."""
     if not rollout.plan.by_evidence:

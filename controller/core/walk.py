@@ -10,7 +10,7 @@ from controller.core.draft import Draft
 from controller.core.events import GateJudged, RolloutWaiting, Trigger, WindowMeasured
 from controller.core.gate import Outcome, Verdict
 from controller.core.gates import Gate, GateKind
-from controller.core.judging import answers, proof, stale
+from controller.core.judging import answers, missing, proof
 from controller.core.plan import PROMOTION, OnBlind, OnInconclusive, Until
 from controller.core.rollout import Rollout, is_news
 
@@ -54,8 +54,8 @@ def deadline(draft: Draft) -> None:
     """End a rollout that waited too long for a step."""
     rollout = draft.state.rollout
     assert rollout is not None
-    missing = _missing(draft, rollout) or rollout.waiting
-    draft.abort(Trigger.PROGRESS_DEADLINE, f"step {rollout.step} did not end in time: {missing}")
+    lacking = "; ".join(missing(rollout, draft.now_ms)) or rollout.waiting
+    draft.abort(Trigger.PROGRESS_DEADLINE, f"step {rollout.step} did not end in time: {lacking}")
 
 
 def blind(draft: Draft) -> None:
@@ -86,8 +86,8 @@ def _judge(draft: Draft, gates: tuple[Gate, ...]) -> bool:
 def _go_on(draft: Draft, why: str) -> None:
     rollout = draft.state.rollout
     assert rollout is not None
-    if missing := _missing(draft, rollout):
-        return _wait(draft, rollout, missing)
+    if lacking := missing(rollout, draft.now_ms):
+        return _wait(draft, rollout, "; ".join(lacking))
     opens = opens_ms(rollout.plan.hours, draft.now_ms)
     if opens > draft.now_ms:
         return _wait_for_hour(draft, rollout, opens)
@@ -98,27 +98,12 @@ def _go_on(draft: Draft, why: str) -> None:
     return draft.enter_next_step(why)
 
 
-def _missing(draft: Draft, rollout: Rollout) -> str:
-    """Say what keeps the rollout in its step; "" when nothing does."""
-    found = [
-        answer.verdict.reason
-        for answer in answers(rollout, rollout.plan.gates_at(rollout.step))
-        if answer.verdict.outcome is not Outcome.PASS and not answer.gate.dry_run
-    ]
-    if rollout.at is not None and rollout.at.until is Until.EVIDENCE:
-        verdict = proof(rollout)
-        found += [verdict.reason] if verdict.outcome is not Outcome.PASS else []
-    if old := stale(rollout, draft.now_ms):
-        found.append(old)
-    return "; ".join(dict.fromkeys(found))
-
-
-def _wait(draft: Draft, rollout: Rollout, missing: str) -> None:
+def _wait(draft: Draft, rollout: Rollout, why: str) -> None:
     if rollout.plan.on_inconclusive is OnInconclusive.ROLLBACK:
-        return draft.abort(Trigger.PROGRESS_DEADLINE, f"the hold ended and its plan does not wait: {missing}")
+        return draft.abort(Trigger.PROGRESS_DEADLINE, f"the hold ended and its plan does not wait: {why}")
     if rollout.waiting and not rollout.closed:
         return None
-    draft.add(RolloutWaiting(**draft.said(missing), step=rollout.step, due_ms=_deadline_ms(draft, rollout)))
+    draft.add(RolloutWaiting(**draft.said(why), step=rollout.step, due_ms=_deadline_ms(draft, rollout)))
     return None
 
 
