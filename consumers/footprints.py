@@ -16,14 +16,18 @@ class Footprints:
         self._store = store
         self._prometheus = prometheus
         self._triton = triton
+        self._loads: dict[tuple[str, str], Load] = {}
+
+    async def look(self) -> None:
+        """Read from the journal what was loaded when, once for all that is read after it."""
+        self._loads = {(one.service, one.digest): _load(one) for one in await views.loads(self._store)}
 
     async def read(self, case: Case, *, timeout_s: float) -> Footprint | None:
         """Return it at the end of the case's window; None when nobody knows. Raises SegueError when asking fails."""
         rollout = case.rollout
         if self._prometheus is None or rollout.from_release is None:
             return None
-        found = await views.loads(self._store)
-        loads = {(one.service, one.digest): _load(one) for one in found}
+        loads = self._loads
 
         async def loaded(release: Release) -> Loaded:
             stages = await self._triton.stages(release.ensemble)

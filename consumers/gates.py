@@ -1,12 +1,13 @@
 """
 The questions that a plan's gates ask outside, each for itself: a slow answer delays neither a window nor another gate.
 
-What is answered goes with the next window that sees something. A gate has one question open at a time; what is answered
-about a step that has ended is thrown away.
+What is answered goes with the next window that sees something. A gate has one question open at a time; an answer about
+a step that has ended is thrown away, and so is one that became old because no window saw anything.
 """
 
 import asyncio
 import logging
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from types import TracebackType
@@ -54,12 +55,20 @@ class Case:
     """Rollouts that serve users now, of all services."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """What is asked, or answered and not yet told. old_ms: end of the window from which on it is worth nothing."""
+
+    answer: asyncio.Task[Reading]
+    old_ms: float
+
+
 class Gates:
     """Asks in the background; `async with` calls off what is still open at the end."""
 
     def __init__(self, means: Means) -> None:
         self._means = means
-        self._open: dict[_Key, asyncio.Task[Reading]] = {}
+        self._open: dict[_Key, _Question] = {}
         self._probed_ms: dict[_Key, int] = {}
 
     async def __aenter__(self) -> Self:
@@ -68,42 +77,46 @@ class Gates:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
     ) -> None:
-        for question in self._open.values():
-            question.cancel()
-        await asyncio.gather(*self._open.values(), return_exceptions=True)
+        answers = [question.answer for question in self._open.values()]
+        for answer in answers:
+            answer.cancel()
+        await asyncio.gather(*answers, return_exceptions=True)
 
     def ask(self, case: Case) -> None:
         """Ask every gate of the rollout's step that is due and has no question open."""
         rollout = case.rollout
-        self._forget(rollout)
+        self._forget(case)
         if case.end_ms <= rollout.step_began_ms:
             # What comes with this window would be about the step before.
             return
         for gate in rollout.plan.gates_at(rollout.step):
             key = (rollout.id, rollout.step, gate.name)
             if gate.is_read and key not in self._open and self._is_due(key, gate, case):
-                self._open[key] = asyncio.create_task(self._asked(gate, case))
+                self._open[key] = _Question(asyncio.create_task(self._asked(gate, case)), _old_ms(gate, case))
 
     async def answered(self, rollout: Rollout, patience_s: float) -> tuple[Reading, ...]:
         """Return what is answered within patience_s seconds and was not returned before, in the plan's order."""
         asked = [(rollout.id, rollout.step, gate.name) for gate in rollout.plan.gates_at(rollout.step)]
-        waiting = [self._open[key] for key in asked if key in self._open]
+        waiting = [self._open[key].answer for key in asked if key in self._open]
         if not waiting:
             return ()
         await asyncio.wait(waiting, timeout=patience_s)
-        done = [key for key in asked if key in self._open and self._open[key].done()]
-        return tuple(self._open.pop(key).result() for key in done)
+        done = [key for key in asked if key in self._open and self._open[key].answer.done()]
+        return tuple(self._open.pop(key).answer.result() for key in done)
 
     def keep_only(self, rollouts: Sequence[Rollout]) -> None:
         """Call off whatever is asked about other rollouts: they are over."""
         running = {rollout.id for rollout in rollouts}
         for key in [key for key in self._open if key[0] not in running]:
-            self._open.pop(key).cancel()
+            self._open.pop(key).answer.cancel()
         self._probed_ms = {key: at_ms for key, at_ms in self._probed_ms.items() if key[0] in running}
 
-    def _forget(self, rollout: Rollout) -> None:
-        for key in [key for key in self._open if key[0] == rollout.id and key[1] != rollout.step]:
-            self._open.pop(key).cancel()
+    def _forget(self, case: Case) -> None:
+        now = (case.rollout.id, case.rollout.step)
+        for key, question in list(self._open.items()):
+            if key[0] == case.rollout.id and (key[:2] != now or case.end_ms >= question.old_ms):
+                del self._open[key]
+                question.answer.cancel()
 
     def _is_due(self, key: _Key, gate: Gate, case: Case) -> bool:
         """Say whether to ask now: golden prompts once a step, until the journal has what came of them."""
@@ -182,3 +195,10 @@ class Gates:
             one.service != case.service and (one.rollout in case.serving or (one.started_at, one.service) < mine)
             for one in running
         )
+
+
+def _old_ms(gate: Gate, case: Case) -> float:
+    """Say from which window on an answer is too old to be told: golden prompts are spoken once and stay true."""
+    if gate.kind is GateKind.PROBE:
+        return math.inf
+    return case.end_ms + gate.timeout_s * 1000 + 2 * (case.end_ms - case.start_ms)

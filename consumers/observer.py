@@ -102,27 +102,31 @@ class _Observer:
                 end_ms = ((_now_ms() - self._settle_ms) // self._every_ms + 1) * self._every_ms
                 if await pause(self._worker.stopping, (end_ms + self._settle_ms - _now_ms()) / 1000):
                     return
-                tick = asyncio.create_task(self._tick(end_ms))
+                tick = asyncio.create_task(self._tick_safely(end_ms))
                 ticks.add(tick)
                 tick.add_done_callback(ticks.discard)
         finally:
             for tick in ticks:
                 tick.cancel()
 
+    async def _tick_safely(self, end_ms: int) -> None:
+        try:
+            with TICK_SECONDS.time():
+                await self._tick(end_ms)
+        except Unavailable as error:
+            _log.warning("no window was measured: %s", error)
+        except Exception:
+            _log.exception("no window was measured")
+
     async def _tick(self, end_ms: int) -> None:
-        with TICK_SECONDS.time():
-            try:
-                services = await views.holding(self._worker.store)
-            except Unavailable as error:
-                _log.warning("no window was measured: %s", error)
-                return
-            watched = [(one.service, rollout) for one in services if (rollout := observed(one.state))]
-            serving = frozenset(
-                one.state.rollout.id for one in services if one.state.rollout and one.state.rollout.serves
-            )
-            self._gates.keep_only([rollout for _, rollout in watched])
-            cases = [Case(*one, end_ms - self._every_ms, end_ms, serving) for one in watched]
-            done = await asyncio.gather(*map(self._observe, cases), return_exceptions=True)
+        services = await views.holding(self._worker.store)
+        watched = [(one.service, rollout) for one in services if (rollout := observed(one.state))]
+        if any(_weighs(rollout) for _, rollout in watched):
+            await self._footprints.look()
+        serving = frozenset(one.state.rollout.id for one in services if one.state.rollout and one.state.rollout.serves)
+        self._gates.keep_only([rollout for _, rollout in watched])
+        cases = [Case(*one, end_ms - self._every_ms, end_ms, serving) for one in watched]
+        done = await asyncio.gather(*map(self._observe, cases), return_exceptions=True)
         for (service, _), came in zip(watched, done, strict=True):
             if isinstance(came, SegueError):
                 _log.warning("a window of %s is lost: %s", service, came, extra={"service": service})
@@ -164,7 +168,7 @@ class _Observer:
             return Seen(nothing, f"Prometheus does not answer within {self._answer_s:g} s")
 
     async def _memory(self, case: Case) -> Footprint | None:
-        if not any(gate.kind is GateKind.MEMORY for gate in case.rollout.plan.gates):
+        if not _weighs(case.rollout):
             return None
         try:
             async with asyncio.timeout(self._answer_s), self._asking:
@@ -192,6 +196,11 @@ def _compares(rollout: Rollout) -> bool:
     """Say whether the arms are compared at all; a plan may have gates of other kinds alone."""
     plan = rollout.plan
     return plan.by_evidence or any(gate.kind is GateKind.EVIDENCE for gate in plan.gates)
+
+
+def _weighs(rollout: Rollout) -> bool:
+    """Say whether memory is asked for."""
+    return any(gate.kind is GateKind.MEMORY for gate in rollout.plan.gates)
 
 
 def _now_ms() -> int:

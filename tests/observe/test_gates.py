@@ -200,6 +200,28 @@ async def test_answer_about_a_step_that_ended_is_thrown_away(means: Means) -> No
     assert found.outcome is Outcome.PASS
 
 
+async def test_old_answer_is_thrown_away(means: Means) -> None:
+    """An answer that no window could take, for nothing was seen, is asked for anew before it is told."""
+    asked: list[int] = []
+    first = threading.Event()
+
+    def opinion(handler: BaseHTTPRequestHandler, _: threading.Event) -> None:
+        asked.append(len(asked))
+        reply(handler, {"outcome": "pass" if len(asked) == 1 else "fail"})
+        first.set()
+
+    with neighbour(opinion) as url:
+        rollout = standing(Gate("ears", GateKind.HTTP, url, timeout_s=5))
+        async with Gates(means) as gates:
+            gates.ask(case(rollout, 20_000))
+            await asyncio.to_thread(first.wait)
+            gates.ask(case(rollout, 30_000))
+            gates.ask(case(rollout, 60_000))
+            (found,) = await gates.answered(rollout, 20)
+    assert found.outcome is Outcome.FAIL
+    assert len(asked) == 2
+
+
 async def test_only_what_the_step_asks_outside_is_asked(means: Means) -> None:
     """Evidence, memory and approval are nobody else's to answer; what another step names waits for that step."""
     away = f"http://{LOOPBACK}:{free_port()}"
