@@ -2,8 +2,8 @@
 What would have happened under another plan: recorded messages decided again, with no effect on anything.
 
 Messages come in the order in which they were decided, each at its own time. Timers that the record has come due when
-they did; those that another plan sets come due between the messages, to the millisecond. The walk ends with the last
-message.
+they did; those that another plan sets come due between the messages, to the millisecond, and no sooner.
+The walk ends with the last message.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,41 +11,16 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from controller.core.commands import AnyCommand, ElapseTimer, Order, ReportWindow, RequestRollout, TimerKind
-from controller.core.events import (
-    AnyEvent,
-    PromotionReverted,
-    RolloutAborted,
-    RolloutPromoted,
-    RolloutStarted,
-    RolloutSuperseded,
-    StepStarted,
-)
+from controller.core.events import RolloutStarted
 from controller.core.plan import Plan
 from controller.core.rollout import Timer
 from controller.core.state import timers
 from controller.core.stream import Fact, History, begin, fold, react
+from controller.courses import Course, courses, unknown
 from controller.wire.inbound import Input
 
 _ACTOR: Final = "segue/backtest"
 _LATE_MS: Final = 60_000
-
-
-@dataclass(frozen=True, slots=True)
-class Course:
-    """
-    How one rollout went. request: id of the message that asked for it; it names the rollout in any course of events.
-
-    outcome: promoted, aborted, superseded, reverted or running. ended_ms: -1 while it runs. most_bp: the candidate's
-    largest weight before promotion.
-    """
-
-    request: str
-    version: str
-    outcome: str
-    reason: str
-    began_ms: int
-    ended_ms: int
-    most_bp: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +40,7 @@ def backtest(inputs: Sequence[Input], recorded: Sequence[Fact], plan: Plan) -> t
     """
     happened, would_have = courses(recorded), courses(decide_again(inputs, recorded, plan))
     return tuple(
-        Compared(course, other := would_have.get(request), _unknown(course, other))
+        Compared(course, other := would_have.get(request), unknown(course, other, plan, recorded))
         for request, course in happened.items()
     )
 
@@ -80,33 +55,17 @@ def decide_again(inputs: Sequence[Input], recorded: Iterable[Fact], plan: Plan |
     kept = {(c.kind, c.epoch): one.sent_ms for one in inputs if isinstance(c := one.command, ElapseTimer)}
     for one in inputs:
         history, fired = _until(history, one.sent_ms, kept)
+        facts += fired
+        if plan is not None and _is_early(history, one):
+            continue
         command = _translated(one.command, requests, now_named)
         if plan is not None and isinstance(command, RequestRollout):
             command = replace(command, plan=plan)
         new = react(history, command, one.id, one.sent_ms)
         history = fold(history, new)
         now_named |= {fact.cause: fact.event.rollout for fact in new if isinstance(fact.event, RolloutStarted)}
-        facts += [*fired, *new]
+        facts += new
     return tuple(facts)
-
-
-def courses(facts: Iterable[Fact]) -> dict[str, Course]:
-    """Return how each rollout went, by the id of the message that asked for it, in order."""
-    found: dict[str, Course] = {}
-    requests: dict[str, str] = {}
-    for fact in facts:
-        event = fact.event
-        if isinstance(event, RolloutStarted):
-            requests[event.rollout] = fact.cause
-            found[fact.cause] = Course(fact.cause, event.release.version, "running", event.reason, fact.at_ms, -1, 0)
-        request = requests.get(event.rollout)
-        if request is None:
-            continue
-        if isinstance(event, StepStarted):
-            found[request] = replace(found[request], most_bp=max(found[request].most_bp, event.weight_bp))
-        elif (outcome := _outcome(event)) is not None:
-            found[request] = replace(found[request], outcome=outcome, reason=event.reason, ended_ms=fact.at_ms)
-    return found
 
 
 def _until(history: History, now_ms: int, kept: Mapping[tuple[TimerKind, int], int]) -> tuple[History, list[Fact]]:
@@ -131,6 +90,15 @@ def _is_kept(timer: Timer, kept: Mapping[tuple[TimerKind, int], int]) -> bool:
     return 0 <= late_ms < _LATE_MS
 
 
+def _is_early(history: History, one: Input) -> bool:
+    """Say whether a timer on record bears the number of one that is not due here yet: another plan set that one."""
+    command = one.command
+    if not isinstance(command, ElapseTimer):
+        return False
+    waiting = {(timer.kind, timer.epoch): timer.due_ms for timer in timers(history.state)}
+    return waiting.get((command.kind, command.epoch), 0) > one.sent_ms
+
+
 def _translated(command: AnyCommand, requests: Mapping[str, str], named: Mapping[str, str]) -> AnyCommand:
     """Let a message about a rollout mean the same rollout here, where it may have another number."""
     if not isinstance(command, Order | ReportWindow) or not command.rollout:
@@ -138,26 +106,3 @@ def _translated(command: AnyCommand, requests: Mapping[str, str], named: Mapping
     # Of one that was never begun here nothing may be believed.
     now = named.get(requests.get(command.rollout, ""), f"{command.rollout}, which never began")
     return replace(command, rollout=now)
-
-
-def _outcome(event: AnyEvent) -> str | None:
-    match event:
-        case RolloutPromoted():
-            return "promoted"
-        case RolloutAborted():
-            return "aborted"
-        case RolloutSuperseded():
-            return "superseded"
-        case PromotionReverted():
-            return "reverted"
-    return None
-
-
-def _unknown(happened: Course, would_have: Course | None) -> str:
-    if would_have is None:
-        return "the request would have been refused, or its messages are not all there"
-    if would_have.most_bp > happened.most_bp:
-        return "it would have had more traffic than it had: what that would have shown is not on record"
-    if would_have.outcome == "running":
-        return "it would still run where the record ends"
-    return ""

@@ -4,7 +4,9 @@ from dataclasses import replace
 
 from controller.backtest import backtest, decide_again
 from controller.core.commands import TimerKind
-from controller.core.plan import Plan, Step
+from controller.core.events import WindowMeasured
+from controller.core.gates import Gate, GateKind
+from controller.core.plan import Plan, Step, Until
 from controller.core.stream import Fact
 from controller.handle import handle
 from controller.journal import Store
@@ -52,7 +54,7 @@ async def test_blind_plan_would_have_gone_on(store: Store) -> None:
     assert compared.would_have is not None
     # The alert that came afterwards found it promoted, and reverted that.
     assert compared.would_have.outcome == "reverted"
-    assert compared.unknown == ""
+    assert "it would have had all traffic" in compared.unknown
 
 
 async def test_more_traffic_than_recorded_is_said_to_be_unknown(store: Store) -> None:
@@ -60,3 +62,32 @@ async def test_more_traffic_than_recorded_is_said_to_be_unknown(store: Store) ->
     messages, recorded = await record(store)
     _, compared = backtest(messages, recorded, Plan("bold", (Step(9000, 3600),), gates=PLAN.gates))
     assert "not on record" in compared.unknown
+
+
+async def test_same_plan_leaves_nothing_unknown(store: Store) -> None:
+    """Under the plan that it was walked by, a rollout goes as it went, by the same names."""
+    messages, recorded = await record(store)
+    for compared in backtest(messages, recorded, PLAN):
+        assert compared.would_have == compared.happened
+        assert compared.unknown == ""
+
+
+async def test_answers_that_nobody_gave_are_said_to_be_unknown(store: Store) -> None:
+    """A gate that was not asked then, or proof where nothing was measured, cannot be made up."""
+    messages, recorded = await record(store)
+    lab = Gate("lab", GateKind.HTTP, "http://lab/check")
+    _, compared = backtest(messages, recorded, Plan("lab", (Step(500, 10),), gates=(lab, *PLAN.gates)))
+    assert compared.unknown == "no answer of lab is on record"
+    unmeasured = [fact for fact in recorded if not isinstance(fact.event, WindowMeasured)]
+    _, compared = backtest(messages, unmeasured, Plan("proof", (Step(500, 10, Until.EVIDENCE),), gates=(lab,)))
+    assert compared.unknown == "no answer of lab or evidence is on record"
+
+
+async def test_what_comes_after_the_end_is_said_to_be_unknown(store: Store) -> None:
+    """Nobody can say how a candidate would have done at a time at which it was gone already."""
+    messages, recorded = await record(store)
+    _, compared = backtest(messages, recorded, Plan("slow", (Step(500, 3600),)))
+    assert compared.would_have is not None
+    # The alert came when it was gone.
+    assert (compared.would_have.outcome, compared.would_have.ended_ms) == ("aborted", 100_000)
+    assert compared.unknown == "it was over before (aborted): what it would have shown later is not on record"
