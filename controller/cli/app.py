@@ -3,6 +3,7 @@
 import typer
 
 from controller.cli import (
+    backtesting,
     bench,
     database,
     explaining,
@@ -36,6 +37,7 @@ app.command()(history.history)
 app.command()(explaining.explain)
 app.add_typer(letters.app, name="dead-letters")
 app.command()(replaying.replay)
+app.command()(backtesting.backtest)
 app.command()(database.topics)
 app.add_typer(database.app, name="db")
 app.add_typer(bench.app, name="bench")
