@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from controller.api.tokens import allow
+from controller.core.named import NamedPlan
 from controller.core.state import table, timers
 from controller.journal import views
 from controller.wire.envelope import time_text
@@ -35,6 +36,13 @@ async def service(request: Request) -> Response:
     found = await _found(request)
     running = await views.rollout(store, found.state.rollout.id) if found.state.rollout else None
     return _json({**_service(found), "rollout": plain(running) if running else None})
+
+
+async def plans(request: Request) -> Response:
+    """Tell the plans that a service calls by name, each with its version, who set it, why and when."""
+    allow(request, "viewer")
+    found = await _found(request)
+    return _json({"service": found.service, "plans": [_plan(one) for one in found.state.plans]})
 
 
 async def history(request: Request) -> Response:
@@ -96,6 +104,17 @@ def _service(one: views.Service) -> dict[str, object]:
         "timers": [
             {"kind": timer.kind, "epoch": timer.epoch, "due": time_text(timer.due_ms)} for timer in timers(one.state)
         ],
+    }
+
+
+def _plan(one: NamedPlan) -> dict[str, object]:
+    return {
+        "name": one.name,
+        "version": one.version,
+        "at": time_text(one.at_ms),
+        "actor": one.actor,
+        "reason": one.reason,
+        "plan": plain(one.plan),
     }
 
 

@@ -19,7 +19,7 @@ def start(
     service: Service,
     release: Annotated[str, typer.Option(help="Version, ensemble or digest of a release that was built.")],
     reason: Reason,
-    plan: Annotated[str, typer.Option(help="A plan's name, or a file with one as YAML or JSON.")] = "careful",
+    plan: Annotated[str, typer.Option(help="A plan's name, or a file with one: .yaml or .json.")] = "careful",
     actor: Actor = None,
     wait: Wait = 5,
     as_json: AsJson = False,
@@ -90,6 +90,6 @@ def status(service: Service, as_json: AsJson = False) -> None:
 
 
 def _plan(plan: str) -> object:
-    from controller.core.plan import NAMED_PLANS
-
-    return plan if plan in NAMED_PLANS else read_plan(plan)
+    """Return what a message says of the plan; a name is left to the service, which may have a plan of its own so."""
+    is_file = "/" in plan or plan.endswith((".yaml", ".yml", ".json"))
+    return read_plan(plan) if is_file else plan

@@ -15,7 +15,9 @@ from controller.core.commands import (
     ResumeRollout,
     RetireService,
     RollBack,
+    SetPlan,
 )
+from controller.core.plan import Plan, Step
 from controller.wire.topics import Topic
 from tests.api.world import ALERTMANAGER, LISTENER, VIEWER, Api
 from tests.wire.records import RELEASE
@@ -93,6 +95,18 @@ async def test_rollout_is_requested(api: Api) -> None:
     assert answer.status_code == 202
     (said,) = await api.taken(Topic.REQUESTED, "asked")
     assert said.command == RequestRollout(service="asked", **SAID, release=NEW, plan="quick")
+
+
+async def test_plan_is_set_by_name(api: Api) -> None:
+    """A service's plan goes over HTTP in the language of plans; a bad one is refused at once, place and all."""
+    body = {**SAID, "name": "evening", "plan": {"steps": [{"weight": "5 %", "hold": "1h"}], "gates": []}}
+    assert (await api.post("/v1/services/planned/plans", body)).status_code == 202
+    (said,) = await api.taken(Topic.ORDERED, "planned")
+    plan = Plan("custom", (Step(500, 3600),))
+    assert said.command == SetPlan(service="planned", **SAID, name="evening", plan=plan)
+    bad = await api.post("/v1/services/planned/plans", {**body, "plan": {"steps": [{"weight": 5, "hold": "1h"}]}})
+    assert bad.status_code == 400
+    assert "data.plan.steps.0.weight is 5; allowed: text such as" in bad.json()["error"]
 
 
 async def test_order_sent_again_under_its_own_key_is_the_same_order(api: Api) -> None:

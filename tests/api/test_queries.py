@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from controller.core.commands import ReportReleaseReady, RequestRollout
+from controller.core.commands import ReportReleaseReady, RequestRollout, SetPlan
 from controller.core.errors import Malformed
 from controller.core.plan import Plan, Step
 from controller.handle import handle
@@ -63,6 +63,20 @@ async def test_services_lists_them(told: Api) -> None:
     assert [(one["service"], one["table"]["epoch"], one["state"]["stable"]["version"]) for one in said] == [
         ("hibari", 2, "1.5.0")
     ]
+
+
+async def test_plans_are_told_with_who_and_why(told: Api) -> None:
+    """A service's own plans come with version, author, reason and time; they stand in its state from one fact."""
+    assert (await told.get("/v1/services/hibari/plans")).json() == {"service": "hibari", "plans": []}
+    store = await open_store(told.settings.database)
+    setting = SetPlan(service="hibari", **SAID, name="evening", plan=PLAN)
+    await handle(store, [Input("test", "set", setting, 5_000, received(Topic.ORDERED, b"{}"))])
+    await store.close()
+    (said,) = (await told.get("/v1/services/hibari/plans")).json()["plans"]
+    assert (said["name"], said["version"], said["at"]) == ("evening", 1, "1970-01-01T00:00:05.000Z")
+    assert (said["actor"], said["reason"]) == ("ci", "a test says so")
+    assert [(step["weight_bp"], step["hold_s"]) for step in said["plan"]["steps"]] == [(500, 600.0)]
+    assert (await told.get("/v1/services/nobody/plans")).status_code == 404
 
 
 async def test_history_is_told_page_by_page(told: Api) -> None:

@@ -67,7 +67,8 @@ def test_a_version_of_two_voices_must_be_named_by_its_ensemble(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("more", "sentence"),
     [
-        (("--plan", "carefull"), "choose careful, quick, at-once"),
+        (("--plan", "carefull.yaml"), "choose careful, quick, at-once"),
+        (("--plan", "fast lane"), "data.plan is 'fast lane'"),
         (("--plan", "plan.json"), "data.plan"),
         (("--reason", " "), "data.reason"),
     ],

@@ -49,7 +49,7 @@ def test_all_promised_verbs_are_there() -> None:
     """No verb of the contract is missing."""
     promised = {
         *("up", "down", "status", "run", "history", "topics", "replay", "db upgrade"),
-        *("plan check", "plan explain"),
+        *("plan check", "plan explain", "plan set", "plan list"),
         *("release build", "release list", "dead-letters list", "dead-letters show", "dead-letters redrive"),
         *(
             f"rollout {verb}"

@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from pathlib import Path
 from typing import Any
 
 from controller.outside.kafka import publish
@@ -183,3 +184,19 @@ class Waiting:
             if any(one["letter"] == letter for one in self.segue.json("dead-letters", "list")):
                 return
         raise AssertionError(f"no dead letter {letter}")
+
+
+def test_a_plan_gets_a_name(deciding: Deciding, tmp_path: Path) -> None:
+    """A plan that was set is listed with who and why, explained, and walked by whoever names it; a typo is told so."""
+    segue, file = deciding.segue, tmp_path / "evening.yaml"
+    file.write_text("{steps: [{weight: 5 %, hold: 1h}], gates: []}")
+    (fact,) = segue.json("plan", "set", "planned", "evening", str(file), *WHY, "--actor", "ann")["facts"]
+    assert (fact["type"], fact["actor"]) == ("PlanSet", "ann")
+    assert segue.json("plan", "set", "planned", "evening", str(file), *WHY, "--wait", "1.5")["facts"] == []
+    own = segue.json("plan", "list", "planned")[0]
+    assert (own["name"], own["version"], own["actor"], own["reason"]) == ("evening", 1, "ann", "a test says so")
+    assert "5 %" in segue("plan", "explain", "evening", "--service", "planned").out
+    refused = start(segue, "planned", "1.0.0", "--plan", "evning", code=1)["refused"]
+    assert refused == "there is no plan evning; of planned there is: evening, careful, quick, at-once"
+    assert types(start(segue, "planned", "1.0.0", "--plan", "evening")) == ["RolloutStarted"]
+    assert "built in" in segue("plan", "list", "planned").out
