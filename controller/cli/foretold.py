@@ -144,7 +144,7 @@ def _what(plan: Plan, gate: Gate) -> str:
             who = f"somebody of the role {gate.role}" if gate.role else "somebody who may order"
             return f"it waits until {who} approves"
         case GateKind.FLEET:
-            return f"it waits while the count of other rollouts that serve users is {_bounds(gate)}"
+            return f"it waits while the count of other services' rollouts that come first is {_bounds(gate)}"
 
 
 def _evidence(rules: Rules) -> str:

@@ -22,7 +22,11 @@ class GateKind(StrEnum):
     APPROVAL = "approval"
     """A person, perhaps of one role."""
     FLEET = "fleet"
-    """How many other rollouts serve users, in all services; it never fails, but waits while they are beyond a bound."""
+    """
+    How many rollouts of other services come first: they serve users, or began earlier.
+
+    It never fails, but waits while they are beyond a bound.
+    """
 
 
 class NoData(StrEnum):

@@ -20,8 +20,8 @@ from controller.wire.fields import Name, Seconds
 from controller.wire.judges import AlertPolicyBody, EvidenceBody, GateBody, MemoryBody
 from controller.wire.steps import StepBody
 
-LADDER: Final = tuple(Step(weight_bp, 120, Until.EVIDENCE) for weight_bp in (100, 500, 2500, 5000))
-"""What `pace: evidence` stands for: as fast as proof comes in, and two minutes a rung at least."""
+LADDER: Final = tuple(Step(weight_bp, 60, Until.EVIDENCE) for weight_bp in (500, 1000, 2500, 5000))
+"""What `pace: evidence` stands for: as fast as proof comes in, a minute a rung at least; `segue bench` walks it."""
 
 
 class BakeBody(Body):

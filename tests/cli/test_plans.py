@@ -94,7 +94,7 @@ def test_every_thing_a_plan_says_is_explained() -> None:
         "On trial: it decides nothing.",
         "both releases speak 5 golden prompts",
         "somebody of the role voice-lead approves",
-        "other rollouts that serve users is above 2",
+        "other services' rollouts that come first is above 2",
         "mon, tue, wed, thu from 09:00 to 17:30, Europe/Berlin",
         "10 % over stable's footprint or over 8000000000 bytes for 2 min",
         "proven worse in errors and ttfa",

@@ -10,11 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
+from controller.bench.statistics.ladder import LEAST_HOLD, WEIGHTS
+from controller.bench.statistics.stream import WINDOW_S
 from controller.core.calendar import Hours
 from controller.core.errors import Malformed
 from controller.core.evidence.memory import MemoryRules
 from controller.core.evidence.rules import Metric, Rules
 from controller.core.gates import Gate, GateKind, NoData
+from controller.core.names import FULL_BP
 from controller.core.plan import (
     MEASURED,
     WATCHED,
@@ -30,7 +33,7 @@ from controller.core.plan import (
 from controller.core.routing import Segment
 from controller.wire.bodies import Body
 from controller.wire.judges import EvidenceBody, GateBody, MemoryBody
-from controller.wire.plans import PlanBody
+from controller.wire.plans import LADDER, PlanBody
 from controller.wire.schemas import FOLDER, PLAN
 from controller.wire.steps import SegmentBody, StepBody
 from controller.wire.written import plan_from, plan_object
@@ -182,15 +185,21 @@ def test_whoever_lists_gates_gets_those() -> None:
 def test_pace_is_a_ladder_that_waits_for_proof() -> None:
     """`pace: evidence` climbs by four rungs, each until every measure is proven, and is watched."""
     said = plan("pace: evidence")
-    assert [step.weight_bp for step in said.steps] == [100, 500, 2500, 5000]
+    assert [step.weight_bp for step in said.steps] == [500, 1000, 2500, 5000]
     assert {step.until for step in said.steps} == {Until.EVIDENCE}
     assert said.gates == WATCHED
+
+
+def test_pace_is_the_ladder_that_was_measured() -> None:
+    """What docs/statistics.md says of the ladder holds for `pace: evidence`: it is the same."""
+    assert [step.weight_bp / FULL_BP for step in LADDER] == list(WEIGHTS)
+    assert {step.hold_s for step in LADDER} == {LEAST_HOLD * WINDOW_S}
 
 
 def test_pace_follows_steps_and_bake_follows_pace() -> None:
     """Steps come first, then the ladder, then the holdback against which the whole is compared."""
     said = plan("{steps: [{internal: 5m}], pace: evidence, bake: {holdback: 5 %, hold: 24h}}")
-    assert [step.weight_bp for step in said.steps] == [0, 100, 500, 2500, 5000, 9500]
+    assert [step.weight_bp for step in said.steps] == [0, 500, 1000, 2500, 5000, 9500]
     assert said.steps[-1].hold_s == 86_400
 
 
