@@ -53,7 +53,7 @@ def test_segue_knows_every_verb_and_option(line: str) -> None:
     """Each verb that README names exists, with each option that it gives it."""
     words = shlex.split(line)[1:]
     verbs = [word for word in words[:2] if re.fullmatch(r"[a-z-]+", word)]
-    if verbs[0] not in {"rollout", "release", "dead-letters", "db"}:
+    if verbs[0] not in {"rollout", "plan", "service", "release", "dead-letters", "db"}:
         verbs = verbs[:1]
     shown = subprocess.run(
         [sys.executable, "-m", "controller.cli", *verbs, "--help"],
