@@ -184,7 +184,12 @@ class _Keeper:
             self._told.add((service, "ready", rollout, ensemble))
 
     async def _leave(self, key: _Key, held: _Held) -> None:
-        """Let the last requests end, then unload the release and report it."""
+        """
+        Let the last utterances end, then unload the release and report it.
+
+        The wait is by the clock: Triton cannot count them, since an utterance between two of its groups is no request
+        there. The unloading itself then waits for the inferences that are still at work, with a limit of its own.
+        """
         ensemble = held.kept.release.ensemble
         was_up = held.was_up
         if was_up:
