@@ -26,8 +26,8 @@ class Health:
     """
     What is known, all of it from real answers.
 
-    failures: in a row. ejected: no request is sent there while another endpoint is left. speaks: the latest answer was
-    good.
+    failures: in a row, and since an ejection all. ejected: no request is sent there while another endpoint is left.
+    speaks: the latest answer was good.
     """
 
     rules: EjectRules
@@ -39,7 +39,8 @@ class Health:
 
     def answered(self) -> None:
         """Note a good answer. It readmits nothing: what was asked before the ejection may answer after it."""
-        self.failures = 0
+        if not self.ejected:
+            self.failures = 0
         self.speaks = True
 
     def failed(self, now_s: float) -> bool:

@@ -30,7 +30,7 @@ def test_only_a_probe_readmits() -> None:
     health = Health(RULES)
     fail(health, 3)
     health.answered()
-    assert health.ejected
+    assert (health.ejected, health.failures, health.speaks) == (True, 3, True)
     health.readmitted(101.0)
     assert not health.ejected
     assert fail(health, 2) == [False, False]
