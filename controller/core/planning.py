@@ -7,7 +7,7 @@ from controller.core.commands import SetPlan
 from controller.core.draft import Draft
 from controller.core.events import OrderRefused, PlanSet
 
-MOST_PLANS: Final = 50
+MOST_PLANS: Final = 20
 """They stand in the service's state, which is written with every message."""
 
 

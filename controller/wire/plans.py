@@ -18,7 +18,12 @@ from controller.wire.amounts import BasisPoints, Clock, Percent, Span
 from controller.wire.bodies import Body
 from controller.wire.fields import Name, Seconds
 from controller.wire.judges import AlertPolicyBody, EvidenceBody, GateBody, MemoryBody
+from controller.wire.shape import plain
 from controller.wire.steps import StepBody
+from controller.wire.strict import canonical
+
+PLAN_LIMIT_BYTES: Final = 64 * 1024
+"""A plan stands in full in facts and in its service's state, and a fact must fit into a Kafka message."""
 
 LADDER: Final = tuple(Step(weight_bp, 60, Until.EVIDENCE) for weight_bp in (500, 1000, 2500, 5000))
 """What `pace: evidence` stands for: as fast as proof comes in, a minute a rung at least; `segue bench` walks it."""
@@ -112,7 +117,7 @@ class PlanBody(Body):
             for name, body in (("rules", self.evidence), ("memory", self.memory), ("alerts", self.alerts))
             if body is not None
         }
-        return Plan(
+        plan = Plan(
             name=self.name,
             steps=steps,
             gates=gates,
@@ -122,6 +127,9 @@ class PlanBody(Body):
             quarantine=self.quarantine,
             **given,
         )
+        if (size := len(canonical(plain(plan)).encode())) > PLAN_LIMIT_BYTES:
+            raise ValueError(f"it takes {size} bytes in full; allowed: up to {PLAN_LIMIT_BYTES} bytes")
+        return plan
 
     def _gates(self) -> tuple[Gate, ...]:
         listed = WATCHED if self.gates is None else tuple(gate.value() for gate in self.gates)

@@ -17,14 +17,14 @@ from controller.wire.plans import PlanBody
 from controller.wire.refusal import refusal
 from controller.wire.strict import canonical, parse_object
 
-PLAN_LIMIT_BYTES: Final = 128 * 1024
+FILE_LIMIT_BYTES: Final = 128 * 1024
 """Half of what an inbound message may have: a plan travels inside one."""
 
 
 def plan_object(text: bytes) -> dict[str, object]:
     """Return what a file says, as a message carries it; raises Malformed when it is no YAML or says no object."""
-    if len(text) > PLAN_LIMIT_BYTES:
-        raise Malformed(f"plan is {len(text)} bytes long; allowed: up to {PLAN_LIMIT_BYTES} bytes")
+    if len(text) > FILE_LIMIT_BYTES:
+        raise Malformed(f"plan is {len(text)} bytes long; allowed: up to {FILE_LIMIT_BYTES} bytes")
     try:
         value = yaml.load(text, _Loader)  # noqa: S506 - it makes plain values only, as the safe loader does
     except (yaml.YAMLError, ValueError) as error:
@@ -32,7 +32,7 @@ def plan_object(text: bytes) -> dict[str, object]:
     except RecursionError:
         raise Malformed("plan is nested too deep; allowed: 32 objects and lists inside one another") from None
     # Through JSON once: what holds for every message, of numbers, texts and depth, holds for a plan in a file.
-    return parse_object(_json(value).encode("utf-8", "surrogatepass"), "plan", 2 * PLAN_LIMIT_BYTES)
+    return parse_object(_json(value).encode("utf-8", "surrogatepass"), "plan", 2 * FILE_LIMIT_BYTES)
 
 
 def plan_from(value: object, path: str = "plan") -> Plan:

@@ -26,6 +26,7 @@ from controller.core.commands import (
     ResumeRollout,
     RetireService,
     RollBack,
+    SetPlan,
     TimerKind,
 )
 from controller.core.decide import decide
@@ -49,6 +50,8 @@ APPROVED = Plan(
 COMMANDS: st.SearchStrategy[AnyCommand] = st.one_of(
     VERSIONS.map(request),
     VERSIONS.map(lambda version: request(version, APPROVED)),
+    st.builds(request, VERSIONS, st.sampled_from(["evening", "quick"])),
+    st.sampled_from([Plan(), APPROVED]).map(lambda plan: SetPlan(service=SERVICE, **SAID, name="evening", plan=plan)),
     ENSEMBLES.map(
         lambda ensemble: ReportReleaseReady(
             service=SERVICE, **SAID, ensemble=ensemble, load_s=1.0, probe_latency_s=0.1, probe_audio_s=1.0

@@ -311,6 +311,14 @@ def test_a_bad_plan_is_told_where_what_and_what_is_allowed(text: str, sentence: 
     assert sentence in why(text)
 
 
+def test_a_plan_has_an_end() -> None:
+    """However short a plan is written, in full it must fit into a fact."""
+    where = {"name": "a", "where": {"tier": "x"}, "weight_bp": 0}
+    step = {"weight_bp": 1, "hold_s": 1, "segments": [{**where, "name": f"a{number}"} for number in range(100)]}
+    with pytest.raises(Malformed, match="bytes in full; allowed: up to 65536 bytes"):
+        plan_from({"steps": [step] * 20})
+
+
 def test_words_of_yaml_stay_words() -> None:
     """`no`, `on` and `17:00` are what they look like, not false, true and a number of seconds."""
     text = "steps: [{weight: 5 %, hold: 1h, segments: [{name: on, where: {language: no}, weight: 0 %}]}]"
