@@ -45,6 +45,10 @@ _log = logging.getLogger(__name__)
 
 async def run(worker: Worker) -> None:
     """Observe until the worker is asked to stop. Raises Unavailable when the database or Kafka is away at the start."""
+    if not worker.settings.observe_every_s:
+        worker.ready_when(lambda: "")
+        await worker.stopping.wait()
+        return
     worker.not_ready("it has not looked at its services yet")
     async with AsyncExitStack() as stack:
         kafka = await stack.enter_async_context(producer(worker.settings))

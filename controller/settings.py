@@ -27,6 +27,7 @@ class Settings:
     eject_after: failures in a row after which a gateway leaves an endpoint alone. eject_first_s, eject_most_s: until
     the first probe of such an endpoint, and at most between two.
     observe_every_s: length of a window of measurements; at least twice what Prometheus lets pass between two scrapes.
+    0 observes nothing: somebody else reports windows, or no plan has gates.
     """
 
     data: Path = Path(".local/segue")
@@ -100,6 +101,8 @@ _TEXT = (
 )
 _PATHS = ("data", "repository")
 _PORTS = ("gateway_port", "api_port", "worker_port")
+_MAY_BE_OFF = frozenset({"observe_every_s"})
+"""These may be 0 besides, which turns them off."""
 _SECONDS = {
     "drain_s": 0,
     "probe_every_s": 0,
@@ -122,8 +125,10 @@ def _number(
         value = kind(text)
     except ValueError:
         value = None
-    if value is None or not least <= value <= most:
-        raise Malformed(f"SEGUE_{name.upper()} is {text!r}; give a number from {least} to {most}")
+    off = value == 0 and name in _MAY_BE_OFF
+    if value is None or not (least <= value <= most or off):
+        besides = ", or 0 to turn it off" if name in _MAY_BE_OFF else ""
+        raise Malformed(f"SEGUE_{name.upper()} is {text!r}; give a number from {least} to {most}{besides}")
     return value
 
 

@@ -12,6 +12,7 @@ from threading import Event
 import pytest
 
 from consumers.observer import observed
+from consumers.worker import Readiness
 from controller.core.events import RolloutAborted, Trigger, WindowMeasured
 from controller.core.gate import Outcome
 from controller.core.gates import Gate, GateKind
@@ -194,8 +195,15 @@ async def test_no_prometheus_is_blind(world: World, store: Store) -> None:
 async def test_observer_says_whether_it_is_ready(observing: World, store: Store) -> None:
     """It is ready once it has looked at the services; that Prometheus is away is told service by service."""
     async with observing.hosting(store, "observer") as readiness:
+        await observing.until("ready", partial(_is_ready, readiness))
 
-        async def ready_now() -> bool:
-            return not await readiness.missing()
 
-        await observing.until("ready", ready_now)
+async def test_observing_may_be_turned_off(world: World, store: Store) -> None:
+    """With SEGUE_OBSERVE_EVERY_S=0 it is ready at once, measures nothing, and asks no neighbour."""
+    world.settings = replace(world.settings, observe_every_s=0, kafka="")
+    async with world.hosting(store, "observer") as readiness:
+        await world.until("ready", partial(_is_ready, readiness))
+
+
+async def _is_ready(readiness: Readiness) -> bool:
+    return not await readiness.missing()

@@ -21,8 +21,14 @@ LISTENING_ROOM = "listening-room-0123456789"
 
 
 @contextmanager
-def running_world(folder: Path, store: str, database_url: str, parts: Collection[Part] = PARTS) -> Iterator[World]:
-    """Run Segue on one store until the block ends; its data stands in folder, SQLite's too when no URL is given."""
+def running_world(
+    folder: Path, store: str, database_url: str, parts: Collection[Part] = PARTS, *, observe_every_s: float = 0
+) -> Iterator[World]:
+    """
+    Run Segue on one store until the block ends; its data stands in folder, SQLite's too when no URL is given.
+
+    observe_every_s: 0 leaves it to the scenarios to say what was measured.
+    """
     with ExitStack() as stack:
         people = stack.enter_context(pager())
         settings = Settings(
@@ -33,7 +39,7 @@ def running_world(folder: Path, store: str, database_url: str, parts: Collection
             tokens={LISTENING_ROOM: "voice-quality"},
             drain_s=2,
             probe_every_s=2,
-            observe_every_s=2,
+            observe_every_s=observe_every_s,
         )
         tree = stack.enter_context(start_tree(settings, parts=parts, free_ports=True, pace=FAST))
         reader = stack.enter_context(Reader(tree.kafka))

@@ -6,12 +6,24 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from threading import Event
 
+import pytest
+
 from controller.core.events import GateJudged, RolloutAborted, WindowMeasured
 from controller.core.gate import Outcome
-from tests.journey.world import Tale
+from controller.supervise.plan import Part
+from tests.journey.starting import running_world
+from tests.journey.world import Tale, World
 
+PARTS = (Part.KAFKA, Part.TRITON, Part.PROMETHEUS)
 SPEAKERS = 4
 EVIDENCE = {"gates": [{"kind": "evidence"}], "evidence": {"alpha": 0.05}}
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """A Segue that observes, with a Prometheus of its own; in all other worlds scenarios say what was measured."""
+    with running_world(tmp_path_factory.mktemp("observing"), "sqlite", "", PARTS, observe_every_s=2) as world:
+        yield world
 
 
 def test_slower_candidate_is_taken_back_by_evidence(tale: Tale) -> None:

@@ -82,3 +82,12 @@ def test_children_read_the_same_settings(settings: Settings, tmp_path: Path) -> 
     environment = environment_of(filled, tokens, 4711)
     assert read_settings(environment) == replace(filled, worker_port=4711)
     assert "0123456789abcdef" not in "".join(environment.values())
+
+
+def test_observing_may_be_turned_off() -> None:
+    """SEGUE_OBSERVE_EVERY_S is 0 or at least a second; anything between is told to be neither."""
+    assert read_settings({"SEGUE_OBSERVE_EVERY_S": "0"}).observe_every_s == 0
+    with pytest.raises(Malformed, match=r"'0\.5'; give a number from 1 to 86400, or 0 to turn it off"):
+        read_settings({"SEGUE_OBSERVE_EVERY_S": "0.5"})
+    with pytest.raises(Malformed, match=r"give a number from 1 to 1000$"):
+        read_settings({"SEGUE_EJECT_AFTER": "0"})
