@@ -87,9 +87,9 @@ def sentence(event: AnyEvent) -> str:
             return f"{name} {_version(event.release)}"
         case PlanSet():
             return f"{name} {event.name} {event.version}"
-        case (
-            HoldExtended() | QuarantineLifted() | RolloutPaused() | RolloutResumed() | RouteApplied() | WindowMeasured()
-        ):
+        case WindowMeasured():
+            return f"{name}{' blind' if event.blind else ''}"
+        case HoldExtended() | QuarantineLifted() | RolloutPaused() | RolloutResumed() | RouteApplied():
             return name
     assert_never(event)
 
