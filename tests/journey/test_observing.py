@@ -8,9 +8,10 @@ from threading import Event
 
 import pytest
 
-from controller.core.events import GateJudged, RolloutAborted, WindowMeasured
+from controller.core.events import GateJudged, RolloutAborted, RolloutWaiting, WindowMeasured
 from controller.core.gate import Outcome
 from controller.supervise.plan import Part
+from tests.journey.clock import elapse
 from tests.journey.starting import running_world
 from tests.journey.world import Tale, World
 
@@ -56,14 +57,58 @@ def test_slower_candidate_is_taken_back_by_evidence(tale: Tale) -> None:
     assert tale.table() == ["stable=1.4.0:10000"]
 
 
+def test_metrics_store_down_holds_then_deadline(tale: Tale) -> None:
+    """Given a candidate that all is well with, when Prometheus dies, it is neither widened nor condemned, but ended."""
+    tale.install(tale.world.release("1.4.0"))
+    tale.request(
+        tale.world.release("1.5.0", frequency_hz="660"),
+        steps=[{"weight_bp": 5000, "hold_s": 3600}, {"weight_bp": 9000, "hold_s": 3600}],
+        gates=[{"kind": "evidence"}],
+        progress_deadline_s=2,
+    )
+    with users(tale):
+        tale.world.until(f"{tale.service}: evidence passes", lambda: told(tale)[-1] == "GateJudged evidence pass", 60)
+        tale.world.tree["prometheus"].stop()
+        try:
+            tale.world.until(f"{tale.service}: it is blind", lambda: bool(blind(tale)))
+            elapse(tale)
+            tale.world.until(f"{tale.service}: the deadline", lambda: told(tale)[-1] == "RouteSet 3 stable=1.4.0:10000")
+        finally:
+            tale.world.tree["prometheus"].start()
+    assert told(tale)[4:] == [
+        f"RolloutStarted {tale.service}-2 1.5.0 from 1.4.0",
+        "ReleaseReady 1.5.0",
+        "StepStarted 0 5000",
+        "RouteSet 2 stable=1.4.0:5000 candidate=1.5.0:5000",
+        "GateJudged evidence pass",
+        "RolloutWaiting 0",
+        "RolloutAborted progress_deadline 1.5.0 back to 1.4.0",
+        "RouteSet 3 stable=1.4.0:10000",
+    ]
+    (waiting,) = [fact for fact in tale.facts() if isinstance(fact.event, RolloutWaiting)]
+    (aborted,) = [fact for fact in tale.facts() if isinstance(fact.event, RolloutAborted)]
+    assert waiting.event.reason.startswith("nothing is measured: Prometheus does not answer")
+    assert "nothing is measured: Prometheus does not answer" in aborted.event.reason
+    assert aborted.at_ms >= waiting.at_ms + 2000
+    tale.applied(3)
+    assert tale.table() == ["stable=1.4.0:10000"]
+    assert set(tale.served_by(["ann", "ben"]).values()) == {"1.4.0"}
+
+
 def told(tale: Tale) -> list[str]:
     """The facts so far, windows aside."""
-    return [sentence for sentence in tale.sentences() if sentence != "WindowMeasured"]
+    return [sentence for sentence in tale.sentences() if not sentence.startswith("WindowMeasured")]
+
+
+def blind(tale: Tale) -> list[WindowMeasured]:
+    """The windows in which nothing could be measured."""
+    return [fact.event for fact in tale.facts() if isinstance(fact.event, WindowMeasured) and fact.event.blind]
 
 
 @contextmanager
 def users(tale: Tale) -> Iterator[None]:
     """Let users speak, one after another, for as long as the block runs; each of them must be served."""
+    tale.applied(1)
     ended = Event()
 
     def speak(speaker: int) -> int:
@@ -80,5 +125,6 @@ def users(tale: Tale) -> Iterator[None]:
             yield
         finally:
             ended.set()
-    for one in speaking:
-        one.result()
+            # Also when the block failed: that may have been because nobody was served.
+            for one in speaking:
+                one.result()
