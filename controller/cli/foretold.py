@@ -79,34 +79,40 @@ def span(seconds: float) -> str:
 
 def _step(plan: Plan, number: int, leg: Leg) -> str:
     step = leg.step
-    told = [f"Step {number}: {_who(step)}{_how_long(plan, leg)}."]
+    told = [f"Step {number}: {_how_long(leg)}{_who(step)}."]
+    told += [_segment(segment) for segment in step.segments]
     if step.mirror_bp:
         told.append(f"The candidate speaks {percent(step.mirror_bp)} of stable's requests as well, unheard.")
-    told += [_segment(segment) for segment in step.segments]
     if step.warm_up_s:
         told.append(f"What is measured in the first {span(step.warm_up_s)} is not judged.")
     if step.gates:
         told.append(f"At its end {_listed(step.gates)} must pass.")
+    if leg.waits:
+        told.append(_end(plan, leg))
     return " ".join(told)
 
 
 def _who(step: Step) -> str:
-    return f"{percent(step.weight_bp)} of users hear the candidate" if step.weight_bp else "only who forces it hears it"
+    if step.weight_bp:
+        return f"{percent(step.weight_bp)} of users hear the candidate"
+    others = ", and the segments named here" if step.segments else ""
+    return f"nobody hears the candidate but those who force it{others}"
 
 
-def _how_long(plan: Plan, leg: Leg) -> str:
+def _how_long(leg: Leg) -> str:
     step = leg.step
-    proven = step.until is Until.EVIDENCE
-    said = f" for {'at least ' if leg.waits and step.hold_s else ''}{span(step.hold_s)}" if step.hold_s else ""
-    said += ", and until it is proven good enough" if proven else ""
-    if not leg.waits:
-        return said
+    said = [f"for {'at least ' if leg.waits else ''}{span(step.hold_s)}"] if step.hold_s else []
+    said += [f"{'and ' if said else ''}until it is proven good enough"] if step.until is Until.EVIDENCE else []
+    return "".join(f"{part}, " for part in said)
+
+
+def _end(plan: Plan, leg: Leg) -> str:
     if plan.on_inconclusive is OnInconclusive.ROLLBACK:
-        return f"{said}; if that is not clear then, the candidate is taken back"
+        return "If that is not clear by then, the candidate is taken back."
     if leg.longest_s is None:
-        return f"{said}, however long that takes"
-    end = span(step.ceiling_s or step.hold_s + plan.progress_deadline_s)
-    return f"{said}; if what it asks is not answered after {end}, the rollout ends"
+        return "It may wait for that for ever."
+    step = leg.step
+    return f"If it still waits after {span(step.ceiling_s or step.hold_s + plan.progress_deadline_s)}, it ends."
 
 
 def _segment(segment: Segment) -> str:
