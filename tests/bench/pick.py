@@ -44,8 +44,10 @@ def measure() -> list[Figures]:
         for own in (facts, facts | {"region": "r99"}, None)
     )
 
+    names = [f"tone-{number * 7919 % _SERVICES}" for number in range(_CALLS)]
+
     def among_thousands(number: int) -> None:
-        table = tables.get(f"tone-{number * 7919 % _SERVICES}")
+        table = tables.get(names[number])
         assert table is not None
         pick(table, nowhere[number])
 
