@@ -21,6 +21,8 @@ from controller.core.errors import Broken
 
 CONFIG = "config.pbtxt"
 _HOME = Path(__file__).parent
+_RESIDENT = _HOME / "resident.py"
+"""Goes with every Python stage."""
 _VOICE = "voice."
 
 
@@ -112,6 +114,8 @@ def _stage(folder: Path, config: Any) -> dict[str, bytes]:
             source = _find(parameter.string_value)
             files[f"1/{source.name}"] = source.read_bytes()
             parameter.string_value = source.name
+    if config.backend == "python":
+        files.setdefault(f"1/{_RESIDENT.name}", _RESIDENT.read_bytes())
     # A plain file where Python would make its cache folder: a cache written by the first load changes the stage's
     # times, and the next release that shares the stage would make Triton load it again under the feet of the first.
     files["1/__pycache__"] = b""

@@ -10,6 +10,7 @@ import pytest
 
 from controller.core.events import GateJudged, RolloutAborted, RolloutWaiting, WindowMeasured
 from controller.core.gate import Outcome
+from controller.core.readings import MemorySource
 from controller.supervise.plan import Part
 from tests.journey.clock import elapse
 from tests.journey.starting import running_world
@@ -93,6 +94,28 @@ def test_metrics_store_down_holds_then_deadline(tale: Tale) -> None:
     tale.applied(3)
     assert tale.table() == ["stable=1.4.0:10000"]
     assert set(tale.served_by(["ann", "ben"]).values()) == {"1.4.0"}
+
+
+def test_candidate_that_takes_more_memory_is_taken_back(tale: Tale) -> None:
+    """Given a candidate whose stage holds 96 MiB more than stable's, the memory of both processes decides."""
+    tale.install(tale.world.release("1.4.0"))
+    candidate = tale.world.release("1.5.0", frequency_hz="660", held_mib="96")
+    tale.request(candidate, gates=[{"kind": "memory"}], memory={"growth": 0.5, "persist_s": 4})
+    tale.world.until(f"{tale.service}: it is taken back", lambda: "ReleaseQuarantined 1.5.0" in told(tale), 60)
+    assert told(tale)[8:] == [
+        *[sentence for sentence in told(tale) if sentence == "GateJudged memory pass"],
+        "GateJudged memory fail",
+        "RolloutAborted gate 1.5.0 back to 1.4.0",
+        "RouteSet 3 stable=1.4.0:10000",
+        "ReleaseQuarantined 1.5.0",
+    ]
+    facts = [fact.event for fact in tale.facts()]
+    (aborted,) = [event for event in facts if isinstance(event, RolloutAborted)]
+    assert aborted.guilty == ("memory",)
+    assert "over stable's footprint; 50% is allowed" in aborted.reason
+    read = [event.memory for event in facts if isinstance(event, WindowMeasured) and event.memory]
+    assert read[-1].source is MemorySource.PROCESS
+    assert read[-1].candidate_bytes - read[-1].stable_bytes > 90 * 2**20 > read[-1].stable_bytes
 
 
 def told(tale: Tale) -> list[str]:

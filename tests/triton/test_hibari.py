@@ -4,10 +4,12 @@ import asyncio
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
+import httpx
 import numpy as np
 import pytest
 
 from controller.core.errors import Broken
+from controller.observe.footprint import STAGE
 from controller.outside.triton import Triton
 from controller.parts.triton import Triton as Server
 from controller.quality.audio import fault
@@ -51,6 +53,20 @@ async def test_sentence_is_spoken(server: Server, voice: str) -> None:
     assert (answer.status, fault(answer.sound)) == (200, "")
     assert 2 < answer.sound.audio_s < 5
     assert (await speak(server, voice, SENTENCE)).pcm == answer.pcm
+
+
+async def test_stages_show_their_memory(server: Server, triton: Triton, voice: str) -> None:
+    """Each of the three stages tells Triton what its process holds: tens of MiB at least, and no stage is left out."""
+    assert (await speak(server, voice, SENTENCE)).status == 200
+    async with httpx.AsyncClient() as client:
+        lines = (await client.get(server.metrics)).text.splitlines()
+    shown = {
+        line.split('stage="')[1].split('"')[0]: float(line.split()[-1]) for line in lines if line.startswith(STAGE)
+    }
+    stages = await triton.stages(voice)
+    assert len(stages) == 3
+    assert set(stages) <= set(shown)
+    assert all(shown[stage] > 30 * 2**20 for stage in stages)
 
 
 async def test_page_is_spoken_whole(server: Server, voice: str) -> None:

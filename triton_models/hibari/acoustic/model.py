@@ -19,6 +19,8 @@ import numpy as np
 import onnxruntime
 import triton_python_backend_utils as pb
 
+from .resident import Resident  # type: ignore[import-untyped]  # the build puts it there
+
 SLOWEST, FASTEST = 0.25, 4.0
 
 
@@ -38,10 +40,16 @@ class TritonPythonModel:
         options.enable_cpu_mem_arena = False
         self.session = onnxruntime.InferenceSession(str(net), options, providers=["CPUExecutionProvider"])
         self._speak([np.zeros(8, np.int64)], 1.0)
+        self.resident = Resident(args)
 
     def execute(self, requests: list[Any]) -> list[Any]:
         """Answer each request on its own: one that fails costs none of its neighbours."""
+        self.resident.tell()
         return [self._answer(request) for request in requests]
+
+    def finalize(self) -> None:
+        """Leave nothing behind in Triton."""
+        self.resident.end()
 
     def _answer(self, request: Any) -> Any:
         ids, lengths, speeds = (

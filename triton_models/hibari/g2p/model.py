@@ -19,6 +19,7 @@ import triton_python_backend_utils as pb
 from hibari.g2p import G2P
 from hibari.tts import ASSETS, Hibari
 
+from .resident import Resident  # type: ignore[import-untyped]  # the build puts it there
 from .text import Unspeakable, clean, sentences
 
 
@@ -40,10 +41,16 @@ class TritonPythonModel:
             self.vocabulary: dict[str, int] = json.load(vocabulary)
         # The first word unknown to the dictionary loads a net; better now than in somebody's request.
         self._ids(b"Warming up, Xyzzyqu.")
+        self.resident = Resident(args)
 
     def execute(self, requests: list[Any]) -> list[Any]:
         """Answer each request on its own: one that fails costs none of its neighbours."""
+        self.resident.tell()
         return [self._answer(request) for request in requests]
+
+    def finalize(self) -> None:
+        """Leave nothing behind in Triton."""
+        self.resident.end()
 
     def _answer(self, request: Any) -> Any:
         raw = pb.get_input_tensor_by_name(request, "text").as_numpy().reshape(-1)[0]

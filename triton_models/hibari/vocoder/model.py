@@ -17,6 +17,7 @@ from typing import Any
 import torch
 import triton_python_backend_utils as pb
 
+from .resident import Resident  # type: ignore[import-untyped]  # the build puts it there
 from .synth import gaussian, resample, synth, tilt, to_int16
 
 _RANGES = (
@@ -50,10 +51,16 @@ class TritonPythonModel:
         self.tilt = tilt(values["brightness_db"]).to(self.device) if values["brightness_db"] else None
         # FFT plans and kernels are made on first use; better now than in somebody's request.
         self._speak(torch.zeros(5, 601, 80), torch.full((80,), 200.0), [80])
+        self.resident = Resident(args)
 
     def execute(self, requests: list[Any]) -> list[Any]:
         """Answer each request on its own: one that fails costs none of its neighbours."""
+        self.resident.tell()
         return [self._answer(request) for request in requests]
+
+    def finalize(self) -> None:
+        """Leave nothing behind in Triton."""
+        self.resident.end()
 
     def _answer(self, request: Any) -> Any:
         spectra, f0_hz, frames = (

@@ -2,7 +2,7 @@
 One tone, as long as its text: 50 ms a character at speed 1.
 
 Each fault that a journey needs is a parameter of the release: slow (`delay_s`), failing on long texts
-(`max_characters`), silent or clipped (`level` 0 or above 1).
+(`max_characters`), silent or clipped (`level` 0 or above 1), drawling (`pace` above 1), hungry for memory (`held_mib`).
 """
 
 import os
@@ -17,6 +17,8 @@ from typing import Any
 
 import numpy as np
 import triton_python_backend_utils as pb
+
+from .resident import Resident  # type: ignore[import-untyped]  # the build puts it there
 
 SAMPLE_RATE_HZ = 44_100
 SECONDS_PER_CHARACTER = 0.05
@@ -34,12 +36,21 @@ class TritonPythonModel:
         self.delay_s = float(parameters["delay_s"])
         self.max_characters = int(parameters["max_characters"])
         self.level = float(parameters["level"])
+        self.pace = float(parameters["pace"])
+        # Written to, or the kernel would not give it.
+        self.held = np.ones(int(float(parameters["held_mib"]) * 2**20), np.uint8)
         if not 20 <= self.frequency_hz <= SAMPLE_RATE_HZ / 2:
             raise pb.TritonModelException(f"tone: voice.frequency_hz is {self.frequency_hz:g}; give 20 to 22050")
+        self.resident = Resident(args)
 
     def execute(self, requests: list[Any]) -> list[Any]:
         """Answer each request on its own: one that fails costs none of its neighbours."""
+        self.resident.tell()
         return [self._answer(request) for request in requests]
+
+    def finalize(self) -> None:
+        """Leave nothing behind in Triton."""
+        self.resident.end()
 
     def _answer(self, request: Any) -> Any:
         text = pb.get_input_tensor_by_name(request, "text").as_numpy().reshape(-1)[0].decode("utf-8", "replace")
@@ -52,7 +63,7 @@ class TritonPythonModel:
             return pb.InferenceResponse(
                 error=pb.TritonError(f"tone: {len(text)} characters is more than this release's {self.max_characters}")
             )
-        samples = np.arange(int(len(text) * SECONDS_PER_CHARACTER / speed * SAMPLE_RATE_HZ))
+        samples = np.arange(int(len(text) * SECONDS_PER_CHARACTER * self.pace / speed * SAMPLE_RATE_HZ))
         wave = self.level * np.sin(2 * np.pi * self.frequency_hz / SAMPLE_RATE_HZ * samples)
         audio = (np.clip(wave, -1, 1) * 32_767).astype(np.int16)
         return pb.InferenceResponse(output_tensors=[pb.Tensor("audio", audio)])
