@@ -12,7 +12,7 @@ from controller.outside.triton import Triton
 class Footprints:
     """Reads the memory that both releases of a rollout take."""
 
-    def __init__(self, store: Store, prometheus: Prometheus | None, triton: Triton) -> None:
+    def __init__(self, store: Store, prometheus: Prometheus | None, triton: Triton | None) -> None:
         self._store = store
         self._prometheus = prometheus
         self._triton = triton
@@ -30,7 +30,7 @@ class Footprints:
         loads = self._loads
 
         async def loaded(release: Release) -> Loaded:
-            stages = await self._triton.stages(release.ensemble)
+            stages = await self._triton.stages(release.ensemble) if self._triton else ()
             return Loaded(stages, loads.get((case.service, release.digest)))
 
         return await footprint(

@@ -35,11 +35,11 @@ _Key = tuple[str, int, str]
 
 @dataclass(frozen=True, slots=True)
 class Means:
-    """Who is asked. prometheus: None when nobody says where it is."""
+    """Who is asked. prometheus, triton: None when nobody says where they are."""
 
     store: Store
     prometheus: Prometheus | None
-    triton: Triton
+    triton: Triton | None
     opinions: Opinions
 
 
@@ -180,6 +180,8 @@ class Gates:
     async def _probe(self, gate: Gate, case: Case) -> Reading:
         rollout = case.rollout
         assert rollout.from_release is not None, f"{rollout.id} has nothing to be compared with"
+        if self._means.triton is None:
+            return Reading(gate.name, reason="SEGUE_TRITON_GRPC is empty: nobody says whom to ask")
         return await listen(
             self._means.triton, gate.name, rollout.release, rollout.from_release, gate.prompts, gate.timeout_s
         )

@@ -54,7 +54,8 @@ async def run(worker: Worker) -> None:
         kafka = await stack.enter_async_context(producer(worker.settings))
         url = worker.settings.prometheus
         prometheus = await stack.enter_async_context(Prometheus(url)) if url else None
-        triton = await stack.enter_async_context(Triton(worker.settings.triton_grpc))
+        address = worker.settings.triton_grpc
+        triton = await stack.enter_async_context(Triton(address)) if address else None
         opinions = await stack.enter_async_context(Opinions())
         gates = await stack.enter_async_context(Gates(Means(worker.store, prometheus, triton, opinions)))
         signals = Signals(kafka, worker.topic(Topic.SIGNALS), "segue/observer")

@@ -13,16 +13,17 @@ import pytest
 
 from consumers.observer import observed
 from consumers.worker import Readiness
-from controller.core.events import RolloutAborted, Trigger, WindowMeasured
+from controller.core.events import AnyEvent, RolloutAborted, Trigger, WindowMeasured
 from controller.core.gate import Outcome
 from controller.core.gates import Gate, GateKind
 from controller.core.plan import Plan, Step, Until
 from controller.core.state import State
-from controller.journal import Store
+from controller.handle import handle
+from controller.journal import Store, views
 from controller.parts.prometheus import Prometheus, start_prometheus
 from controller.wire.messages import MessageType
 from tests.consumers.world import World
-from tests.journal.messages import SERVICE, ready, record, release
+from tests.journal.messages import SERVICE, installed, message, ready, record, release
 from tests.observe.exporter import Exporter
 from tests.observe.neighbour import neighbour
 from tests.spec import after, request
@@ -76,7 +77,12 @@ async def _serves(world: World, service: str, version: str) -> bool:
 
 async def windows(world: World) -> list[WindowMeasured]:
     """The windows that the journal has."""
-    return [fact.event for fact in await world.facts(SERVICE) if isinstance(fact.event, WindowMeasured)]
+    return [event for event in await events(world) if isinstance(event, WindowMeasured)]
+
+
+async def events(world: World) -> list[AnyEvent]:
+    """The service's facts, each once: they are published at least once."""
+    return list({fact.position: fact.event for fact in await world.facts(SERVICE)}.values())
 
 
 async def clear(world: World, after: int = 0) -> list[WindowMeasured]:
@@ -172,7 +178,7 @@ async def test_outside_service_takes_a_candidate_back(observing: World, store: S
         async with observing.hosting(store, *CONTROL, "observer"):
             await roll_out(observing, plan)
             await observing.until_told(SERVICE, "RolloutAborted", "RouteSet", "ReleaseQuarantined")
-    facts = [fact.event for fact in await observing.facts(SERVICE)]
+    facts = await events(observing)
     (aborted,) = [event for event in facts if isinstance(event, RolloutAborted)]
     assert (aborted.trigger, aborted.reason, aborted.guilty) == (Trigger.GATE, "ears: it sounds flat", ("ears",))
     (measured,) = [event for event in facts if isinstance(event, WindowMeasured)]
@@ -180,6 +186,26 @@ async def test_outside_service_takes_a_candidate_back(observing: World, store: S
         ("ears", Outcome.FAIL, None),
         ("fleet", None, 0.0),
     ]
+
+
+async def test_hanging_prometheus_holds_up_no_service(world: World, store: Store) -> None:
+    """Of twenty services, more than are asked at once, each is told that Prometheus does not answer."""
+    names = [f"voice-{number}" for number in range(20)]
+    data = {"actor": "ci", "reason": "nightly", "release": asdict(release("1.5.0")), "plan": "quick"}
+    for name in names:
+        asked_for = message(MessageType.REQUESTED, "request-1.5.0", 10_000, data, name)
+        await handle(store, [*installed(name), asked_for, ready("1.5.0", 11_000, name)])
+    with neighbour(lambda _, ended: ended.wait()) as url:
+        world.settings = replace(world.settings, prometheus=url, observe_every_s=2)
+        async with world.hosting(store, "signals", "observer"):
+
+            async def told() -> bool:
+                return all(one.state.rollout and one.state.rollout.blind for one in await views.holding(store))
+
+            await world.until("every service is told", told)
+    rollouts = [one.state.rollout for one in await views.holding(store)]
+    assert len(rollouts) == 20
+    assert {rollout.blind for rollout in rollouts if rollout} == {"Prometheus does not answer within 1 s"}
 
 
 async def test_no_prometheus_is_blind(world: World, store: Store) -> None:
