@@ -61,6 +61,11 @@ class Show:
             f"webhook to gateway {measured.alert_received_to_applied_ms:.0f} ms; "
             f"first fault to gateway {measured.fault_to_applied_s:.2f} s\n"
         )
+        lines.append(
+            f"by evidence: promoted in {measured.promotion_s:.0f} s after {measured.mirrored} unheard copies; "
+            f"slow found in {measured.evidence_detection_s:.0f} s ({measured.guilty_metric}), "
+            f"leak in {measured.leak_detection_s:.0f} s ({measured.leak_guilty_metric})\n"
+        )
         equal = measured.replay_kafka_equal and measured.replay_sql_equal
         lines.append(f"{measured.facts} facts; replays from Kafka and SQL {'equal' if equal else 'DIFFER'}\n")
         lines.append(f"listen: {short(folder)}/*.wav; measured: {short(folder)}/report.json")
