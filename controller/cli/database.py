@@ -17,7 +17,7 @@ def upgrade(as_json: AsJson = False) -> None:
 
     Example: SEGUE_DATABASE_URL=postgresql+asyncpg://segue@db/segue segue db upgrade
     """
-    from controller.journal.schema import NEWEST
+    from controller.journal.revision import NEWEST
     from controller.journal.schema import upgrade as upgrade_schema
 
     upgrade_schema(settings_here().database)

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Executable, Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from controller.core.errors import Broken, Conflict
-from controller.journal import outbox, schema, timers
+from controller.journal import outbox, revision, timers
 from controller.journal.database import Database, database
 from controller.journal.heads import Folded
 from controller.journal.outbox import OutboxRow
@@ -34,7 +34,7 @@ async def open_store(database_url: str) -> "Store":
     store = Store(database_url)
     try:
         store.check_file()
-        await store.read(lambda connection: schema.check(connection, store.name))
+        await store.read(lambda connection: revision.check(connection, store.name))
     except BaseException:
         await store.close()
         raise

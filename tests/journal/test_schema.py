@@ -15,6 +15,7 @@ from controller.core.errors import Broken, Malformed, Unavailable
 from controller.handle import handle
 from controller.journal import Store, open_store, schema
 from controller.journal.database import database
+from controller.journal.revision import REVISIONS
 from controller.journal.schema import upgrade
 from controller.journal.tables import journal, metadata, services, steps, verdicts
 from controller.parts.postgres import Postgres
@@ -41,7 +42,7 @@ def test_the_newest_revision_is_alembics_head() -> None:
     config = Config()
     config.set_main_option("script_location", str(Path(schema.__file__).parents[2] / "migrations"))
     scripts = ScriptDirectory.from_config(config)
-    assert [script.revision for script in scripts.walk_revisions()][::-1] == list(schema.REVISIONS)
+    assert [script.revision for script in scripts.walk_revisions()][::-1] == list(REVISIONS)
 
 
 async def test_a_store_without_schema_says_what_to_do(tmp_path: Path, cluster: Postgres) -> None:

@@ -1,0 +1,36 @@
+"""Which schema a store has, and whether this version of Segue was made for it; see `schema` for upgrades."""
+
+from typing import Final
+
+from sqlalchemy import Connection, bindparam, inspect, select, text
+
+from controller.core.errors import Broken
+from controller.journal.tables import schema_history
+
+REVISIONS: Final = {"0001": "0.1.0", "0002": "0.1.0", "0003": "0.1.0"}
+"""Every revision in order, and the first version of Segue that reads it."""
+
+NEWEST: Final = tuple(REVISIONS)[-1]
+
+
+def check(connection: Connection, name: str) -> None:
+    """Raise Broken unless the schema is exactly the one that this version of Segue was made for."""
+    revision = found(connection, name)
+    if revision != NEWEST:
+        has = f"has schema {revision}" if revision else "has no schema yet"
+        raise Broken(f"{name} {has}; this Segue needs {NEWEST}: run `segue db upgrade`")
+
+
+def found(connection: Connection, name: str) -> str | None:
+    """Return the schema's revision, None when there is no schema. Raises Broken when it is newer than ours."""
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    revision: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
+    if revision is not None and revision not in REVISIONS:
+        by = connection.scalar(
+            select(schema_history.c.segue_version).where(schema_history.c.revision == bindparam("revision")),
+            {"revision": revision},
+        )
+        install = f"Segue {by} or later" if by else "the Segue that made it, or a later one"
+        raise Broken(f"{name} has schema {revision}; this Segue knows schemas up to {NEWEST}: install {install}")
+    return revision
