@@ -14,7 +14,7 @@ help: ## show this list
 setup: ## find what is missing and install it
 	@deploy/setup
 
-demo: setup ## watch a bad voice release take itself back, on real parts
+demo: setup ## watch a good release climb by evidence and bad ones be taken back, on real parts
 	@$(PYTHON) -m controller.demo
 
 test: setup ## run every test

@@ -1,6 +1,7 @@
 """
-`make demo`: a good release walks in, a bad one takes itself back, on real parts, with a timeline to prove it.
+`make demo`: a good release climbs by evidence, three bad ones are taken back, on real parts, with a timeline as proof.
 
-Read `story` first. `load` is the users, `hops` finds when the rollback passed each part, `report` holds the promises
-and says whether they were kept, `show` draws the timeline. What never lives here: anything the product needs.
+Read `story` first, then `acts`: what becomes of each release. `voices` builds them, `load` is the users, `hops` finds
+when the rollback passed each part, `report` holds the promises and says whether they were kept, `show` draws the
+timeline. What never lives here: anything the product needs.
 """
