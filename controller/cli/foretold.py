@@ -1,7 +1,7 @@
 """What a plan will do, in plain sentences; pure, so that documents and tests can read them too."""
 
 from controller.cli.words import percent
-from controller.core.evidence.rules import Rules
+from controller.core.evidence.rules import Metric, Rules
 from controller.core.foresight import Foresight, Leg
 from controller.core.gates import Gate, GateKind, NoData
 from controller.core.plan import OnBlind, OnInconclusive, Plan, Step, Until
@@ -12,6 +12,12 @@ _BLIND = {
     OnBlind.STEP_BACK: "it takes a step back, or ends before the first",
     OnBlind.HOLD: "it holds",
     OnBlind.ROLLBACK: "the candidate is taken back",
+}
+_IN_FULL = {
+    Metric.TTFA: "time to first audio (ttfa)",
+    Metric.RTF: "real-time factor (rtf)",
+    Metric.MOS: "predicted opinion score (mos)",
+    Metric.RATINGS: "human ratings",
 }
 
 
@@ -154,7 +160,7 @@ def _what(plan: Plan, gate: Gate) -> str:
 
 
 def _evidence(rules: Rules) -> str:
-    metrics = _listed([metric.value for metric in rules.metrics])
+    metrics = _listed([_IN_FULL.get(metric, metric.value) for metric in rules.metrics])
     return f"a candidate that is proven worse in {metrics} is taken back; silence holds it"
 
 

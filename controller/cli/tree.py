@@ -34,8 +34,8 @@ def up(
     """
     Start all of Segue on this machine, and watch over it until Ctrl-C.
 
-    Kafka, Triton, Prometheus and Alertmanager come along unless settings give their addresses
-    (SEGUE_KAFKA, SEGUE_TRITON_GRPC, SEGUE_PROMETHEUS, SEGUE_ALERTMANAGER).
+    Kafka, Triton, Prometheus and Alertmanager come along unless settings give their addresses (SEGUE_KAFKA,
+    SEGUE_TRITON_GRPC with SEGUE_TRITON_HTTP, SEGUE_PROMETHEUS, SEGUE_ALERTMANAGER).
 
     Example: segue up --pace fast
     """

@@ -15,7 +15,7 @@ from controller.core.errors import Malformed
 from controller.core.plan import Plan
 from controller.wire.plans import PlanBody
 from controller.wire.refusal import refusal
-from controller.wire.strict import canonical, parse_object
+from controller.wire.strict import MISSING, canonical, parse_object, refused
 
 FILE_LIMIT_BYTES: Final = 128 * 1024
 """Half of what an inbound message may have: a plan travels inside one."""
@@ -31,6 +31,9 @@ def plan_object(text: bytes) -> dict[str, object]:
         raise Malformed(f"plan cannot be read as YAML or JSON: {_sentence(error)}") from None
     except RecursionError:
         raise Malformed("plan is nested too deep; allowed: 32 objects and lists inside one another") from None
+    if not isinstance(value, dict):
+        found = MISSING if value is None else value
+        raise refused("plan", found, "an object such as {steps: [{weight: 5 %, hold: 1h}]}")
     # Through JSON once: what holds for every message, of numbers, texts and depth, holds for a plan in a file.
     return parse_object(_json(value).encode("utf-8", "surrogatepass"), "plan", 2 * FILE_LIMIT_BYTES)
 

@@ -76,6 +76,7 @@ def test_explain_tells_the_careful_plan(segue: Segue) -> None:
         "within 3 d 20 min of the request",
         "At most 0.2 % (one healthy release in 500) in 48 h of watching",
         "the former one stays loaded",
+        "proven worse in errors, latency, time to first audio (ttfa) and real-time factor (rtf) is taken back",
     ):
         assert words in said
 
@@ -98,7 +99,7 @@ def test_every_thing_a_plan_says_is_explained() -> None:
         "other services' rollouts that come first is above 2",
         "mon, tue, wed, thu from 09:00 to 17:30, Europe/Berlin",
         "10 % over stable's footprint or over 8000000000 bytes for 2 min",
-        "proven worse in errors and ttfa",
+        "proven worse in errors and time to first audio (ttfa)",
         "for 48 h the former one stays loaded",
         "not barred from returning",
     ):
