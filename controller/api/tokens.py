@@ -20,17 +20,17 @@ _ANY_OTHER: Final = frozenset({"viewer", APPROVER})
 
 def allow(request: Request, role: str) -> str:
     """Return the token's own role when it may do what `role` may; raises HTTPException 401 or 403 with a sentence."""
+    wanted = "operator, or of the one that the gate asks for" if role == APPROVER else role
     tokens: Mapping[str, str] = request.app.state.tokens
     if not tokens:
         raise _unknown("no token is set here, so nobody is let in: set SEGUE_TOKENS=role:token and start again")
     scheme, _, given = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not given:
-        raise _unknown(f"a token is needed: send 'Authorization: Bearer TOKEN' with one of role {role}")
+        raise _unknown(f"a token is needed: send 'Authorization: Bearer TOKEN' with one of role {wanted}")
     found = _role(tokens, given.strip())
     if not found:
         raise _unknown("this token is not known here; see SEGUE_TOKENS or SEGUE_TOKENS_FILE")
     if role not in _MAY.get(found, _ANY_OTHER):
-        wanted = "operator, or of the one that the gate asks for" if role == APPROVER else role
         raise HTTPException(403, f"a token of role {found} may not do this; use one of role {wanted}")
     return found
 
