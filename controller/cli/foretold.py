@@ -16,7 +16,7 @@ _BLIND = {
 _IN_FULL = {
     Metric.TTFA: "time to first audio (ttfa)",
     Metric.RTF: "real-time factor (rtf)",
-    Metric.MOS: "predicted opinion score (mos)",
+    Metric.MOS: "predicted MOS",
     Metric.RATINGS: "human ratings",
 }
 

@@ -187,7 +187,7 @@ def _added(so_far: tuple[int, int], counts: ArmCounts) -> tuple[int, int]:
 
 def _served(counts: tuple[int, int]) -> str:
     requests, failures = counts
-    share = f"{failures / requests:.2%}" if failures else "none"
+    share = f"{100 * failures / requests:.2f} %" if failures else "none"
     return f"{requests} requests, of which {share} failed"
 
 

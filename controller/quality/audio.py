@@ -52,5 +52,5 @@ def fault(sound: Sound) -> str:
     if sound.peak < SILENT_BELOW:
         return f"the audio is silent (peak {sound.peak:.4f} of full scale)"
     if sound.clipped > CLIPPED_ABOVE:
-        return f"the audio is clipped ({sound.clipped:.1%} of its samples at full scale)"
+        return f"the audio is clipped ({100 * sound.clipped:.1f} % of its samples at full scale)"
     return ""

@@ -53,7 +53,7 @@ def test_a_rollout_that_is_taken_back_is_told_from_request_to_quarantine() -> No
     assert "all together" in verdict
     assert " of 1000 (" in verdict
     assert measured.startswith("In ")
-    assert "of which 80.00% failed, stable" in measured
+    assert "of which 80.00 % failed, stable" in measured
     assert measured.endswith("of which none failed.")
     assert taken.startswith("It was taken back from 5 % after 0:")
     assert "(evidence, by observer), and all traffic went to 1.4.0: the candidate is worse in errors" in taken

@@ -34,7 +34,7 @@ def test_a_fifth_more_than_stable_goes_back() -> None:
     verdict = watched(lambda second: 12.1, minutes=2)
     assert verdict.outcome is Outcome.FAIL
     assert verdict.guilty == ("memory",)
-    assert "21%" in verdict.reason
+    assert "21.0 % over stable's footprint; 20 % is allowed" in verdict.reason
 
 
 def test_short_peak_is_forgiven() -> None:

@@ -112,7 +112,7 @@ def test_candidate_that_takes_more_memory_is_taken_back(tale: Tale) -> None:
     facts = [fact.event for fact in tale.facts()]
     (aborted,) = [event for event in facts if isinstance(event, RolloutAborted)]
     assert aborted.guilty == ("memory",)
-    assert "over stable's footprint; 50% is allowed" in aborted.reason
+    assert "over stable's footprint; 50 % is allowed" in aborted.reason
     read = [event.memory for event in facts if isinstance(event, WindowMeasured) and event.memory]
     assert read[-1].source is MemorySource.PROCESS
     assert read[-1].candidate_bytes - read[-1].stable_bytes > 90 * 2**20 > read[-1].stable_bytes

@@ -112,7 +112,8 @@ def judge_memory(memory: Memory, rules: MemoryRules) -> Verdict:
         return Verdict(Outcome.FAIL, reason, figures, ("memory",))
     if _lasted(memory.over_growth_ms, memory.seen_ms, rules):
         grown = memory.bytes / memory.stable_bytes - 1
-        reason = f"memory is {grown:.0%} over stable's footprint; {rules.growth:.0%} is allowed"
+        # A digit after the point, or what is just too much would read as what is allowed.
+        reason = f"memory is {100 * grown:.1f} % over stable's footprint; {100 * rules.growth:g} % is allowed"
         return Verdict(Outcome.FAIL, reason, figures, ("memory",))
     if slope > _tolerated(memory, rules):
         reason = f"memory grows by {slope * 3600 / 2**20:.1f} MiB an hour and would reach its limit"

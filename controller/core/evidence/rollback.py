@@ -62,7 +62,7 @@ def _failing(evidence: Evidence, rules: Rules) -> str:
     ours, theirs = failure_rates(evidence)
     if ours - theirs < rules.least_gap:
         return ""
-    return f" (failed in five minutes: {ours:.1%} of its requests, {theirs:.1%} of stable's)"
+    return f" (failed in five minutes: {100 * ours:.1f} % of its requests, {100 * theirs:.1f} % of stable's)"
 
 
 def _value(track: Track, evidence: Evidence, rules: Rules) -> float:
