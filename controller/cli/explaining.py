@@ -30,9 +30,12 @@ def explain(
         async with opened(settings_here()) as store:
             found = await views.rollout(store, rollout)
             if found is None:
-                service = rollout.rpartition("-")[0]
-                known = ", ".join(one.rollout for one in await views.rollouts(store, service, 10)) or "none"
-                raise Broken(f"there is no rollout {rollout}; the latest of {service or 'this service'}: {known}")
+                # Whoever names the service alone wants to know of its rollouts, too.
+                for service in (rollout.rpartition("-")[0], rollout):
+                    if known := ", ".join(one.rollout for one in await views.rollouts(store, service, 10)):
+                        raise Broken(f"there is no rollout {rollout}; the latest of {service}: {known}")
+                none = f"there is no rollout {rollout}, and none of a service by that name"
+                raise Broken(f"{none}; name one such as hibari-3, or see `segue rollout status SERVICE`")
             facts: list[Fact] = [one async for one in of_rollout(store, found.service, rollout)]
             return story(facts)
 
