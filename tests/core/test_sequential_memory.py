@@ -37,6 +37,14 @@ def test_a_fifth_more_than_stable_goes_back() -> None:
     assert "21.0 % over stable's footprint; 20 % is allowed" in verdict.reason
 
 
+def test_a_bound_that_nobody_knows_is_no_figure() -> None:
+    """Without a limit, or without stable's footprint, no figure says that nothing is allowed."""
+    names = [one.name for one in watched(lambda second: 10, rules=MemoryRules()).evidence]
+    assert names == ["memory bytes against stable's", "memory growth, bytes a second"]
+    names = [one.name for one in watched(lambda second: 10, stable=0).evidence]
+    assert names == ["memory bytes", "memory growth, bytes a second"]
+
+
 def test_short_peak_is_forgiven() -> None:
     """Half a minute over every limit is no reason to go back."""
     assert watched(lambda second: 25 if 600 <= second < 630 else 10).outcome is Outcome.PASS

@@ -102,9 +102,10 @@ def judge_memory(memory: Memory, rules: MemoryRules) -> Verdict:
         return Verdict(Outcome.INCONCLUSIVE, "no reading of the candidate's memory")
     allowed = memory.stable_bytes * (1 + rules.growth)
     slope = leak_bytes_per_s(memory)
+    bounds = (("memory bytes", rules.limit_bytes), ("memory bytes against stable's", allowed))
     figures = (
-        Figure("memory bytes", float(memory.bytes), float(rules.limit_bytes), len(memory.cells)),
-        Figure("memory bytes against stable's", float(memory.bytes), allowed, len(memory.cells)),
+        # A bound of 0 is not known; told as a figure it would read as "nothing is allowed".
+        *(Figure(name, float(memory.bytes), float(bound), len(memory.cells)) for name, bound in bounds if bound > 0),
         Figure("memory growth, bytes a second", slope, _tolerated(memory, rules), len(memory.cells)),
     )
     if _lasted(memory.over_limit_ms, memory.seen_ms, rules):
