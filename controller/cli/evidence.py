@@ -92,7 +92,22 @@ def evidence_values(rollout: Rollout, now_ms: int) -> dict[str, object]:
 
 def figures_line(figures: Iterable[Figure]) -> str:
     """Return figures in a line: "errors 12.5 of 1000 (480)"."""
-    return ", ".join(f"{one.name} {one.value:.3g} of {one.limit:.4g} ({one.samples})" for one in figures)
+    return ", ".join(f"{one.name} {_read(one.value)} of {_read(one.limit)} ({one.samples})" for one in figures)
+
+
+def _read(value: float) -> str:
+    """Return a number without powers of ten: "0.989", "16500", "937 M"; only what is beyond every unit has one."""
+    size = abs(value)
+    if size < 0.001:
+        return "0" if size == 0 else "about 0"
+    if size < 1_000:
+        return f"{round(value, 3):g}"
+    if size < 1_000_000:
+        return f"{value:.0f}"
+    for unit, name in ((1e6, "M"), (1e9, "G"), (1e12, "T")):
+        if size < 1000 * unit:
+            return f"{value / unit:.4g} {name}"
+    return f"{value:.3g}"
 
 
 def _why(verdict: Verdict) -> str:

@@ -93,7 +93,9 @@ class _Seen:
         if self.windows:
             windows = "one window" if self.windows == 1 else f"{self.windows} windows"
             arms = f"the candidate served {_served(self.candidate)}, stable {_served(self.stable)}"
-            yield f"In {windows} until then {arms}."
+            # Requests are counted for those gates only that compare them.
+            counted = self.candidate[0] or self.stable[0]
+            yield f"In {windows} until then {arms if counted else 'no requests were compared'}."
         for why, times in self.blind.items():
             yield f"Nothing could be measured{f', {times} times' if times > 1 else ''}: {_plain(why)}."
 

@@ -4,10 +4,12 @@ import io
 import json
 from dataclasses import replace
 
+import pytest
 from rich.console import Console
 
-from controller.cli.evidence import evidence_table, evidence_values
+from controller.cli.evidence import evidence_table, evidence_values, figures_line
 from controller.cli.picture import awaited, picture, values
+from controller.core.gate import Figure
 from controller.core.gates import Gate, GateKind
 from controller.core.plan import Plan, Step, Until
 from controller.core.readings import Reading
@@ -96,3 +98,19 @@ def test_without_gates_there_is_no_table() -> None:
     assert preparing.rollout is not None
     told = values(Service(SERVICE, 1, 0, GENESIS_HASH, State(SERVICE)), 0)
     assert told["rollout"] is None
+
+
+@pytest.mark.parametrize(
+    ("value", "limit", "line"),
+    [
+        (0.98931, 1000.0, "latency 0.989 of 1000 (5)"),
+        (16_532.1, 1000.0, "latency 16532 of 1000 (5)"),
+        (0.0000004, 5.0, "latency about 0 of 5 (5)"),
+        (0.0, 20.0, "latency 0 of 20 (5)"),
+        (-0.15, 0.1, "latency -0.15 of 0.1 (5)"),
+        (1_203_000_000.0, 937_400_000.0, "latency 1.203 G of 937.4 M (5)"),
+    ],
+)
+def test_figures_are_read_without_powers_of_ten(value: float, limit: float, line: str) -> None:
+    """Small and large figures stand in the digits that people read."""
+    assert figures_line([Figure("latency", value, limit, 5)]) == line

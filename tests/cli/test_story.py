@@ -101,3 +101,9 @@ def test_a_rollout_that_still_runs_ends_with_what_was_measured() -> None:
     """The story of a running rollout is told as far as it goes."""
     told = lived(*BEGINNING, (window(1, arm(25), arm(475)), at(1)))
     assert told[-1].startswith("In one window until then the candidate served 25 requests")
+
+
+def test_windows_that_compare_no_requests_say_so() -> None:
+    """Where only memory is judged nobody counts requests, and the story does not say that there were none."""
+    told = lived(*BEGINNING, (window(1), at(1)))
+    assert told[-1] == "In one window until then no requests were compared."

@@ -33,11 +33,11 @@ def judge_rollback(evidence: Evidence, rules: Rules, expected: Collection[Metric
         named = tuple(metrics[place].value for place in guilty(values, shares, threshold))
         blamed = " and ".join(named) if named else "several measures together"
         failing = _failing(evidence, rules)
-        reason = f"the candidate is worse in {blamed}{failing}: e-value {together:.3g}, {threshold:g} is proof"
+        reason = f"the candidate is worse in {blamed}{failing}: e-value {_plain(together)}, {threshold:g} is proof"
         return Verdict(Outcome.FAIL, reason, figures, named)
     if absent := missing(evidence, rules, expected):
         return Verdict(Outcome.INCONCLUSIVE, f"nothing to compare for {', '.join(absent)}", figures)
-    reason = f"nothing proves the candidate worse: e-value {together:.3g}, {threshold:g} would be proof"
+    reason = f"nothing proves the candidate worse: e-value {_plain(together)}, {threshold:g} would be proof"
     return Verdict(Outcome.PASS, reason, figures)
 
 
@@ -55,6 +55,13 @@ def missing(evidence: Evidence, rules: Rules, expected: Collection[Metric] | Non
         if track.metric in asked
         and (track.seen_ms < 0 or (track.metric is not Metric.RATINGS and track.seen_ms <= since_ms))
     )
+
+
+def _plain(value: float) -> str:
+    """Return an e-value as people read it: no powers of ten, and no digits that say nothing."""
+    if value >= 1_000_000:
+        return "above a million"
+    return f"{value:.0f}" if value >= 100 else f"{value:.2f}"
 
 
 def _failing(evidence: Evidence, rules: Rules) -> str:
