@@ -100,8 +100,8 @@ def _read(value: float) -> str:
     size = abs(value)
     if size < 0.001:
         return "0" if size == 0 else "about 0"
-    if size < 1_000:
-        return f"{round(value, 3):g}"
+    if size < 999.5:
+        return f"{value:.3g}"
     if size < 1_000_000:
         return f"{value:.0f}"
     for unit, name in ((1e6, "M"), (1e9, "G"), (1e12, "T")):

@@ -92,7 +92,7 @@ class _Seen:
     def told(self) -> Iterator[str]:
         if self.windows:
             windows = "one window" if self.windows == 1 else f"{self.windows} windows"
-            arms = f"the candidate served {_served(self.candidate)}, stable {_served(self.stable)}"
+            arms = f"the candidate answered {_answered(self.candidate)}, stable {_answered(self.stable)}"
             # Requests are counted for those gates only that compare them.
             counted = self.candidate[0] or self.stable[0]
             yield f"In {windows} until then {arms if counted else 'no requests were compared'}."
@@ -187,7 +187,7 @@ def _added(so_far: tuple[int, int], counts: ArmCounts) -> tuple[int, int]:
     return so_far[0] + counts.requests, so_far[1] + counts.failures
 
 
-def _served(counts: tuple[int, int]) -> str:
+def _answered(counts: tuple[int, int]) -> str:
     requests, failures = counts
     share = f"{100 * failures / requests:.2f} %" if failures else "none"
     return f"{requests} requests, of which {share} failed"

@@ -83,7 +83,7 @@ def test_what_people_did_is_told_with_their_names() -> None:
         "The hold of step 0 was over, and it waited: ear waits for somebody with the role voice-quality to approve it.",
         "ann approved ear at step 0 in the role voice-quality: it sounds well.",
         "Gate ear said pass: ann approved ear.",
-        "In 8 windows until then the candidate served 200 requests, of which none failed, "
+        "In 8 windows until then the candidate answered 200 requests, of which none failed, "
         "stable 3800 requests, of which none failed.",
         "Step 1 gave it 50 % for 1:00 at least: what it waited for is there.",
         "It was promoted over 1.4.0 after 1:32: it sounds well.",
@@ -100,7 +100,7 @@ def test_blindness_is_told() -> None:
 def test_a_rollout_that_still_runs_ends_with_what_was_measured() -> None:
     """The story of a running rollout is told as far as it goes."""
     told = lived(*BEGINNING, (window(1, arm(25), arm(475)), at(1)))
-    assert told[-1].startswith("In one window until then the candidate served 25 requests")
+    assert told[-1].startswith("In one window until then the candidate answered 25 requests")
 
 
 def test_windows_that_compare_no_requests_say_so() -> None:
