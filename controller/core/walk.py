@@ -4,15 +4,22 @@ How a rollout walks: its gates are asked at every window, and at the end of a ho
 A gate that fails takes the candidate back at once, whatever else is so. A gate that cannot say holds.
 """
 
+from dataclasses import replace
+from typing import Final
+
 from controller.core.calendar import opens_ms
 from controller.core.commands import ReportWindow
 from controller.core.draft import Draft
 from controller.core.events import GateJudged, RolloutWaiting, Trigger, WindowMeasured
+from controller.core.evidence.sight import FROZEN_AFTER_MS
+from controller.core.evidence.window import Window
 from controller.core.gate import Outcome, Verdict
 from controller.core.gates import Gate, GateKind
 from controller.core.judging import answers, missing, proof
 from controller.core.plan import PROMOTION, OnBlind, OnInconclusive, Until
 from controller.core.rollout import Rollout, is_news
+
+_AHEAD: Final = "the window ends in the future, so the clock of whoever measures is wrong"
 
 
 def measure(draft: Draft, command: ReportWindow) -> None:
@@ -20,6 +27,10 @@ def measure(draft: Draft, command: ReportWindow) -> None:
     rollout, window = draft.state.rollout, command.window
     if rollout is None or rollout.id != command.rollout:
         return
+    if window.end_ms > draft.now_ms + FROZEN_AFTER_MS:
+        # Taken as it is, it would make all windows after it late, and itself look fresh for as long.
+        window = Window(window.start_ms, window.end_ms)
+        command = replace(command, window=window, memory=None, readings=(), blind=_AHEAD)
     if not is_news(rollout, window.start_ms, window.end_ms, command.blind):
         return
     draft.add(

@@ -168,8 +168,9 @@ class TestEvidence:
         """A window that is late, doubled, or of another rollout changes nothing."""
         given, _ = live(holding(self.PLAN), window(3, arm(25), arm(475)))
         for stale in (window(3, arm(25), arm(475)), window(2, arm(25), arm(475))):
-            given.when(stale).then_nothing()
-        given.when(replace(window(4, arm(25), arm(475)), rollout="hibari-1")).then_nothing()
+            given.when(stale, BEGAN_MS + 41 * SECOND).then_nothing()
+        other = replace(window(4, arm(25), arm(475)), rollout="hibari-1")
+        given.when(other, BEGAN_MS + 41 * SECOND).then_nothing()
 
     def test_paused_rollout_is_still_watched(self) -> None:
         """A pause stops the walk, never the way back."""
@@ -249,6 +250,19 @@ class TestBlindness:
         _, facts = at_end(given, 6)
         assert kinds(facts) == ["RolloutWaiting"]
         assert "old" in facts[0].reason
+
+    def test_window_of_the_future_blinds_nobody_for_long(self) -> None:
+        """A window that has not ended yet is none: it passes nothing, and those after it count as they would."""
+        given = holding(self.PLAN)
+        facts = decide(given.state, window(1000, arm(25), arm(475)), BEGAN_MS + 60 * SECOND)
+        (told,) = [fact for fact in facts if isinstance(fact, WindowMeasured)]
+        assert "clock" in told.blind
+        assert told.window.candidate == ArmCounts()
+        state = evolve(given.state, told)
+        _, waits = at_end(Given(state), 6)
+        assert kinds(waits) == ["RolloutWaiting"]
+        _, facts = live(Given(state), *(window(number, arm(25, 20), arm(475)) for number in range(1, 12)))
+        assert kinds(facts)[-3:] == ["RolloutAborted", "RouteSet", "ReleaseQuarantined"]
 
     def test_a_plan_may_bear_blindness(self) -> None:
         """With on_blind hold nothing comes due."""
