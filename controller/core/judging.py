@@ -59,9 +59,9 @@ def proof(rollout: Rollout) -> Verdict:
 def missing(rollout: Rollout, now_ms: int) -> tuple[str, ...]:
     """Say in sentences what keeps a rollout in its step, its hold and hours aside; nothing when nothing does."""
     found = [
-        answer.verdict.reason
+        said
         for answer in answers(rollout, rollout.plan.gates_at(rollout.step))
-        if answer.verdict.outcome is not Outcome.PASS and not answer.gate.dry_run
+        if not answer.gate.dry_run and (said := _lacking(rollout, answer, now_ms))
     ]
     if rollout.at is not None and rollout.at.until is Until.EVIDENCE:
         verdict = proof(rollout)
@@ -82,6 +82,25 @@ def stale(rollout: Rollout, now_ms: int) -> str:
     if sight(rollout.seen_ms, now_ms, traffic=True) is Sight.CLEAR:
         return ""
     return f"the last measurement is {(now_ms - rollout.seen_ms) / 1000:.0f} s old"
+
+
+def _lacking(rollout: Rollout, answer: Answer, now_ms: int) -> str:
+    """Say why a gate does not let the rollout go on; "" when it does. What was good long ago passes nothing now."""
+    gate, verdict = answer.gate, answer.verdict
+    if verdict.outcome is not Outcome.PASS:
+        return verdict.reason
+    age_s = (now_ms - _read_ms(rollout, gate, now_ms)) / 1000
+    return f"the last reading of {gate.name} is {age_s:.0f} s old" if age_s > rollout.plan.rules.missing_after_s else ""
+
+
+def _read_ms(rollout: Rollout, gate: Gate, now_ms: int) -> int:
+    """Return when a gate that passes was last read; now_ms when its answer does not grow old."""
+    if gate.kind is GateKind.MEMORY:
+        return rollout.memory.seen_ms
+    standing = rollout.standing(gate)
+    # Golden prompts are spoken once a step, and what a release says of them stays true.
+    ages = gate.is_read and gate.kind is not GateKind.PROBE
+    return standing.at_ms if ages and standing is not None else now_ms
 
 
 def _approved(rollout: Rollout, gate: Gate) -> Verdict:

@@ -294,6 +294,15 @@ class TestReadings:
         assert kinds(facts) == ["RolloutWaiting"]
         assert "no series" in facts[0].reason
 
+    def test_old_answer_passes_nothing(self) -> None:
+        """What a gate said long ago holds the rollout when nobody has said anything since, until somebody does."""
+        given, _ = live(holding(self.PLAN), window(1, None, None, Reading("queue", 5.0)))
+        given, facts = at_end(given, 60)
+        assert kinds(facts) == ["RolloutWaiting"]
+        assert "the last reading of queue is 591 s old" in facts[0].reason
+        _, facts = live(given, window(61, None, None, Reading("queue", 5.0)))
+        assert kinds(facts) == ["StepStarted", "RouteSet"]
+
     def test_silence_may_be_made_to_count(self) -> None:
         """With no_data rollback, silence that lasts takes the candidate back."""
         plan = replace(self.PLAN, gates=(replace(QUEUE, no_data=NoData.ROLLBACK),))
@@ -358,6 +367,15 @@ class TestMemory:
         assert kinds(facts)[-4:] == ["GateJudged", "RolloutAborted", "RouteSet", "ReleaseQuarantined"]
         (aborted,) = [fact for fact in facts if isinstance(fact, RolloutAborted)]
         assert (aborted.trigger, aborted.guilty) == (Trigger.GATE, ("memory",))
+
+    def test_old_footprint_passes_nothing(self) -> None:
+        """Memory that was within its limits before it was no longer read holds the rollout."""
+        plan = Plan("memory", (Step(500, 60), Step(5000, 60)), gates=(Gate("memory", GateKind.MEMORY),))
+        well = Footprint(500_000_000, 500_000_000, MemorySource.PROCESS)
+        given, _ = live(holding(plan), window(1, memory=well), *(window(number) for number in range(2, 61)))
+        _, facts = at_end(given, 60)
+        assert kinds(facts) == ["RolloutWaiting"]
+        assert "memory" in facts[0].reason
 
 
 class TestHours:
