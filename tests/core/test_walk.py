@@ -390,6 +390,13 @@ class TestHours:
         _, facts = Given(given.state), decide(given.state, elapsed(given, TimerKind.HOLD), timer.due_ms)
         assert kinds(facts) == ["StepStarted", "RouteSet"]
 
+    def test_the_hour_comes_even_if_clocks_disagree(self) -> None:
+        """A timer that fires by a clock a little ahead of the message's still ends the wait for its hour."""
+        plan = Plan("office", (Step(500, 60), Step(5000, 60)), hours=(Hours(("thu",), 9 * 60, 17 * 60),))
+        given, _ = at_end(holding(plan), 6)
+        early_ms = 9 * 3600 * SECOND - 50
+        assert kinds(decide(given.state, elapsed(given, TimerKind.HOLD), early_ms)) == ["StepStarted", "RouteSet"]
+
 
 class TestRoute:
     def test_step_brings_its_segments_and_mirror(self) -> None:
