@@ -16,15 +16,21 @@ def take_alert(draft: Draft, alert: ReportAlert) -> None:
     if not state.known:
         return _note(draft, alert, f"nothing was ever rolled out for a service named {state.service}")
     rollout, guard = state.rollout, state.guard
-    policy = rollout.plan.alerts if rollout else guard.alerts if guard else AlertPolicy()
-    action = policy.action_for(alert.labels)
     # While somebody goes back, an alert that names nobody is about what they leave, not about where they go.
     about_candidate = rollout is not None and (
         rollout.release.answers_to(alert.release) if alert.release else not rollout.back
     )
     about_stable = state.stable is not None and (alert.release == "" or state.stable.answers_to(alert.release))
+    ours = rollout.plan.alerts.action_for(alert.labels) if rollout and about_candidate else AlertAction.NOTIFY
+    theirs = (guard.alerts if guard else AlertPolicy()).action_for(alert.labels) if about_stable else AlertAction.NOTIFY
+    # Nobody is hurt by a candidate that serves nobody: then it is what was promoted just before.
+    taken_back = ours is AlertAction.ROLLBACK and rollout is not None and (rollout.serves or bool(alert.release))
+    if guard is not None and theirs is AlertAction.ROLLBACK and not taken_back:
+        draft.add(_matched(alert, theirs, draft.said(f"alert {alert.alertname} fired", guard.rollout)))
+        return draft.revert(Trigger.ALERT, f"alert {alert.alertname} fired inside the guard window")
     if not about_candidate and not about_stable:
         return _note(draft, alert, f"release {alert.release} carries no traffic of {state.service}")
+    action = ours if about_candidate else theirs
     if action is AlertAction.NOTIFY:
         return _note(draft, alert, f"alert {alert.alertname} is to be told, not acted on")
     if rollout is not None and about_candidate:
@@ -36,9 +42,6 @@ def take_alert(draft: Draft, alert: ReportAlert) -> None:
             return _note(draft, alert, "the rollout is paused already")
         draft.add(matched)
         return pause(draft, rollout, f"alert {alert.alertname} asks to hold")
-    if guard is not None and action is AlertAction.ROLLBACK:
-        draft.add(_matched(alert, action, draft.said(f"alert {alert.alertname} fired", guard.rollout)))
-        return draft.revert(Trigger.ALERT, f"alert {alert.alertname} fired inside the guard window")
     return _note(draft, alert, "it concerns the stable release, and there is no former one to go back to")
 
 

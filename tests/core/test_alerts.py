@@ -10,7 +10,7 @@ from controller.core.events import (
     RolloutPaused,
     Trigger,
 )
-from controller.core.plan import AlertAction, AlertPolicy, AlertRule, Plan
+from controller.core.plan import AlertAction, AlertPolicy, AlertRule, Plan, Step
 from tests.core.test_rollout import NEW, NEWER, OLD, promoted, walking
 from tests.spec import (
     NOW_MS,
@@ -136,6 +136,27 @@ def test_guard_window_holds_during_the_next_rollout() -> None:
         route(5, stable(OLD), salt="hibari-3"),
         ReleaseQuarantined(**SAID, release=NEW),
     )
+
+
+def test_guard_window_keeps_its_own_policy() -> None:
+    """What the next candidate's plan makes of alerts does not disarm the plan of the release on guard."""
+    deaf = Plan("deaf", (Step(500, 10),), alerts=AlertPolicy((), AlertAction.NOTIFY))
+    story = promoted()
+    for command in (request("1.6.0", deaf), ready("1.6.0")):
+        story = Given(story.when(command).state)
+    for named in ("1.5.0", ""):
+        assert story.when(alert(named)).state.arms == (stable(OLD),)
+    story.when(alert("1.6.0")).then(noted("1.6.0"))
+
+
+def test_alert_without_release_concerns_who_serves() -> None:
+    """While the next candidate serves nobody, an alert that names no release takes back what was just promoted."""
+    story = promoted()
+    story = Given(story.when(request("1.6.0")).state)
+    after_all = story.when(alert()).state
+    assert after_all.arms == (stable(OLD),)
+    assert after_all.is_quarantined(NEW.digest)
+    assert not after_all.is_quarantined(NEWER.digest)
 
 
 def test_late_alert_for_a_rolled_back_release_is_noted() -> None:
