@@ -150,9 +150,11 @@ class Draft:
                 )
             )
         said = self.said(why, guard.rollout)
+        plan = self.state.stable_plan
         self.add(PromotionReverted(**said, trigger=trigger, release=condemned, back_to=guard.previous))
         self.set_route(why, guard.rollout)
-        self.add(ReleaseQuarantined(**said, release=condemned))
+        if plan is None or plan.quarantine:
+            self.add(ReleaseQuarantined(**said, release=condemned))
 
     def set_route(self, why: str, rollout: str | None = None) -> None:
         """Write the arms that follow from the state, under a new epoch, unless they are as before."""

@@ -184,6 +184,15 @@ def test_a_condemned_release_is_refused() -> None:
     assert isinstance(fact, RolloutStarted)
 
 
+def test_a_plan_without_quarantine_condemns_nobody_in_the_guard_window() -> None:
+    """What was promoted by a plan that bars nobody may return after it was taken back, as before its promotion."""
+    story = after(request("1.5.0", replace(LADDER, quarantine=False)), ready("1.5.0"), past=installed())
+    story = Given(story.when(PromoteRollout(service=SERVICE, **SAID)).state)
+    end = story.when(RollBack(service=SERVICE, **SAID))
+    assert end.state.arms == (stable(release("1.4.0")),)
+    assert not end.state.quarantined
+
+
 def test_rollback_without_a_name_says_what_could_be_named() -> None:
     """When nothing runs and nobody stands on guard, a rollback must say where to."""
     why = refusal(promoted("1.5.0", "1.6.0"), RollBack(service=SERVICE, **SAID))
