@@ -18,9 +18,14 @@ from controller.core.evidence.engine import (
     SCORE_WEIGHTS,
     TIMING_ODDS,
     TIMING_WEIGHTS,
+    begin,
+    fold,
 )
 from controller.core.evidence.likelihood import Counts, ratios, ratios_of_rare
+from controller.core.evidence.promotion import judge_promotion
+from controller.core.evidence.rollback import judge_rollback
 from controller.core.evidence.rules import Metric, Rules
+from controller.core.evidence.window import ArmCounts, Window
 
 DAY_MS = 86_400_000
 METRIC_SETS = st.lists(st.sampled_from(Metric), min_size=1, unique=True).map(tuple)
@@ -204,3 +209,29 @@ def test_merging_is_monotone(values: list[float], place: int, more: float) -> No
     assert merge.merged(raised, shares) >= merge.merged(values, shares)
     if place in merge.guilty(values, shares, 1000):
         assert place in merge.guilty(raised, shares, 1000)
+
+
+MANY = st.integers(0, 2**53 - 1)
+
+
+@st.composite
+def crowds(draw: st.DrawFn) -> ArmCounts:
+    """One arm's counts, as many as a message may say."""
+    requests, blocks = draw(MANY), draw(MANY)
+    buckets = draw(st.dictionaries(st.integers(-1000, 2**31), st.integers(1, 2**53 - 1), max_size=4))
+    times = tuple(sorted(buckets.items()))
+    failures, failed_blocks = draw(st.integers(0, requests)), draw(st.integers(0, blocks))
+    return ArmCounts(requests, failures, blocks, failed_blocks, times, times, times)
+
+
+@given(
+    st.lists(st.tuples(crowds(), crowds()), min_size=1, max_size=4),
+    st.sampled_from([Rules(), Rules(rare_failures=0.5, error_odds=(100.0, 1.01))]),
+)
+def test_no_counts_are_too_many(windows: list[tuple[ArmCounts, ArmCounts]], rules: Rules) -> None:
+    """Whatever a message may say can be folded and judged, and every figure stays a finite number."""
+    evidence = begin(rules)
+    for number, (ours, theirs) in enumerate(windows):
+        evidence = fold(evidence, Window(number * 60_000, number * 60_000 + 60_000, ours, theirs, (1.0,) * 9), rules)
+    for verdict in (judge_rollback(evidence, rules), judge_promotion(evidence, rules)):
+        assert all(math.isfinite(figure.value) for figure in verdict.evidence)

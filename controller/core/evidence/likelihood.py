@@ -147,5 +147,6 @@ def ratios_of_rare(blocks: int, failed: int, share: float, parts: tuple[float, .
     share: of failed blocks, the least that is not rare. The mean is <= 1 for every candidate that fails at least so
     often, for it is linear in the true share, 1 at `share`, and falls. Source: Wald 1945, the likelihood ratio.
     """
-    good = blocks - failed
+    # Never so many that the ratio is infinite; fewer only make it smaller, which is on the safe side.
+    good = min(blocks - failed, math.floor(LARGEST_LOG / -math.log1p(-share)))
     return tuple([part**failed * ((1 - part * share) / (1 - share)) ** good for part in parts])
