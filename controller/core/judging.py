@@ -79,6 +79,9 @@ def stale(rollout: Rollout, now_ms: int) -> str:
         return f"nothing is measured: {rollout.blind}"
     if rollout.seen_ms < 0:
         return "nothing was measured yet"
+    judged_ms = rollout.evidence.seen_ms if rollout.evidence else -1
+    if rollout.at is not None and rollout.at.warm_up_s and judged_ms <= rollout.warm_ms:
+        return f"nothing of step {rollout.step} was judged yet, which warms up for {rollout.at.warm_up_s:g} s"
     if sight(rollout.seen_ms, now_ms, traffic=True) is Sight.CLEAR:
         return ""
     return f"the last measurement is {(now_ms - rollout.seen_ms) / 1000:.0f} s old"

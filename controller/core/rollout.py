@@ -93,6 +93,11 @@ class Rollout:
         return self.plan.steps[self.step] if self.step >= 0 else None
 
     @property
+    def warm_ms(self) -> int:
+        """From when on windows of this step are judged, milliseconds since 1970; 0 before the first."""
+        return self.step_began_ms + round(self.at.warm_up_s * 1000) if self.at else 0
+
+    @property
     def closed(self) -> bool:
         """Say whether it waits for nothing but the hour from which it may widen."""
         return bool(self.waiting) and self.timer is not None and self.timer.kind is TimerKind.HOLD
@@ -146,13 +151,12 @@ def measured(rollout: Rollout, event: WindowMeasured) -> Rollout:
     """Fold one window into what is known of the candidate. What falls into a step's warm-up is not judged."""
     if event.blind:
         return replace(rollout, blind=event.blind)
-    window, step = event.window, rollout.at
+    window = event.window
     standings = rollout.standings
     for reading in event.readings:
         standings = note(standings, rollout.plan.gates, reading, window.end_ms)
-    warm_ms = rollout.step_began_ms + round(step.warm_up_s * 1000) if step else 0
     evidence = rollout.evidence
-    if _compares(rollout.plan) and window.start_ms >= warm_ms:
+    if _compares(rollout.plan) and window.start_ms >= rollout.warm_ms:
         evidence = fold(evidence or begin(rollout.plan.rules), window, rollout.plan.rules)
     memory, source = rollout.memory, rollout.memory_source
     if event.memory is not None:

@@ -186,6 +186,18 @@ class TestEvidence:
         assert kinds(facts) == []
         assert running(given).evidence is None
 
+    def test_warm_up_passes_nothing(self) -> None:
+        """A hold that ends within its step's warm-up waits: nothing of this step was judged yet."""
+        plan = Plan("warm", (Step(500, 60), Step(5000, 60, warm_up_s=120)), gates=(EVIDENCE,))
+        given, _ = live(holding(plan), *(window(number, arm(25), arm(475)) for number in range(1, 7)))
+        given, _ = at_end(given, 6)
+        given, _ = live(given, *(window(number, arm(250), arm(250)) for number in range(7, 13)))
+        given, facts = at_end(given, 12)
+        assert kinds(facts) == ["RolloutWaiting"]
+        assert "warm" in facts[0].reason
+        given, facts = live(given, *(window(number, arm(250), arm(250)) for number in range(13, 22)))
+        assert kinds(facts) == ["RolloutPromoted", "RouteSet"]
+
 
 class TestLadder:
     PLAN = Plan(
