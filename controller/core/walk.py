@@ -131,7 +131,9 @@ def _deadline_ms(draft: Draft, rollout: Rollout) -> int:
     """Return when waiting ends, 0 for never."""
     step = rollout.at
     if step is not None and step.ceiling_s:
-        return rollout.step_began_ms + round(step.ceiling_s * 1000)
+        ceiling_ms = rollout.step_began_ms + round(step.ceiling_s * 1000)
+        # A pause or a closed hour may have outlasted it; whoever lets the rollout go on gives it a time to wait.
+        return ceiling_ms if ceiling_ms > draft.now_ms else draft.in_s(step.ceiling_s - step.hold_s)
     return draft.in_s(rollout.plan.progress_deadline_s) if rollout.plan.progress_deadline_s else 0
 
 

@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import replace
 
 from controller.core.calendar import Hours
-from controller.core.commands import PauseRollout, ReportWindow, TimerKind
+from controller.core.commands import PauseRollout, ReportWindow, ResumeRollout, TimerKind
 from controller.core.decide import decide
 from controller.core.events import (
     AnyEvent,
@@ -420,6 +420,18 @@ class TestRoute:
         _, facts = at_end(given, 6)
         (routed,) = [fact for fact in facts if isinstance(fact, RouteSet)]
         assert (routed.segments, routed.mirror_bp) == ((), 0)
+
+
+def test_a_long_pause_uses_up_no_ceiling() -> None:
+    """Who resumes a rollout gives it the time that its plan gives for waiting, however long the pause was."""
+    plan = Plan("ceiling", (Step(500, 60, ceiling_s=600), Step(5000, 60)), gates=(QUEUE,))
+    paused = holding(plan).when(PauseRollout(service=SERVICE, **SAID), BEGAN_MS + 30 * SECOND)
+    later_ms = BEGAN_MS + 3600 * SECOND
+    given = Given(Given(paused.state).when(ResumeRollout(service=SERVICE, **SAID), later_ms).state)
+    waits = given.when(elapsed(given, TimerKind.HOLD), later_ms + 30 * SECOND)
+    (timer,) = timers(waits.state)
+    assert timer.kind is TimerKind.DEADLINE
+    assert timer.due_ms == later_ms + 570 * SECOND
 
 
 def test_pause_of_a_rollout_that_waits_has_nothing_left() -> None:
