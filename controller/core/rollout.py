@@ -144,7 +144,9 @@ def is_news(rollout: Rollout, start_ms: int, end_ms: int, blind: str) -> bool:
     """Say whether a window changes anything: each counts once and in order; being blind is noted when it begins."""
     if rollout.phase is Phase.PREPARING:
         return False
-    return blind != rollout.blind if blind else rollout.seen_ms <= start_ms < end_ms
+    if blind:
+        return blind != rollout.blind and end_ms > rollout.seen_ms
+    return rollout.seen_ms <= start_ms < end_ms
 
 
 def measured(rollout: Rollout, event: WindowMeasured) -> Rollout:

@@ -263,6 +263,12 @@ class TestBlindness:
         assert kinds(facts) == ["RolloutWaiting"]
         assert "old" in facts[0].reason
 
+    def test_late_word_of_blindness_is_old(self) -> None:
+        """That nothing was seen before what has been seen since is no news, and holds nobody up."""
+        given, _ = live(holding(self.PLAN), *(window(number, arm(25), arm(475)) for number in range(1, 7)))
+        given.when(blind(5), BEGAN_MS + 60 * SECOND).then_nothing()
+        assert kinds(at_end(given, 6)[1]) == ["StepStarted", "RouteSet"]
+
     def test_window_of_the_future_blinds_nobody_for_long(self) -> None:
         """A window that has not ended yet is none: it passes nothing, and those after it count as they would."""
         given = holding(self.PLAN)
