@@ -90,7 +90,8 @@ def _outcome(gate: Gate, reading: Reading) -> Outcome:
         return Outcome.INCONCLUSIVE if gate.kind is GateKind.FLEET else Outcome.FAIL
     if reading.outcome is not None and gate.kind in (GateKind.HTTP, GateKind.PROBE):
         return reading.outcome
-    return Outcome.FAIL if gate.no_data is NoData.ROLLBACK else Outcome.INCONCLUSIVE
+    counts = gate.no_data is NoData.ROLLBACK and gate.kind is not GateKind.FLEET
+    return Outcome.FAIL if counts else Outcome.INCONCLUSIVE
 
 
 def _said(gate: Gate, reading: Reading) -> str:

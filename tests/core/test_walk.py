@@ -375,6 +375,14 @@ class TestFleet:
         _, facts = live(given, window(10, None, None, Reading("fleet", 2.0)))
         assert kinds(facts) == ["GateJudged", "StepStarted", "RouteSet"]
 
+    def test_nobody_is_blamed_for_a_turn_that_cannot_be_read(self) -> None:
+        """Not to know how many others are at it takes nothing back, whatever the gate makes of silence."""
+        fleet = replace(self.PLAN.gates[0], no_data=NoData.ROLLBACK)
+        silent = window(1, None, None, Reading("fleet", reason="the database is away"))
+        given, _ = live(holding(replace(self.PLAN, gates=(fleet,))), silent)
+        _, facts = at_end(given, 6)
+        assert kinds(facts) == ["RolloutWaiting"]
+
 
 class TestMemory:
     def test_candidate_that_needs_much_more_than_stable_goes(self) -> None:
