@@ -95,7 +95,9 @@ def _leg(plan: Plan, number: int) -> Leg:
         longest = step.ceiling_s or (None if after_s is None else step.hold_s + after_s)
     if longest is not None:
         longest += longest_closed_s(plan.hours)
-    return Leg(step, step.hold_s, longest, waits)
+    # Nothing of a step is judged while it warms up.
+    shortest_s = max(step.hold_s, step.warm_up_s) if plan.by_evidence else step.hold_s
+    return Leg(step, shortest_s, longest, waits)
 
 
 def _compared(legs: tuple[Leg, ...]) -> tuple[Leg, ...]:

@@ -55,6 +55,12 @@ class TestTimes:
             plan = Plan("watched", (step,), gates=WATCHED, progress_deadline_s=3600)
             assert let_it_run(plan) == foresee(plan).legs[0].longest_s
 
+    def test_a_step_takes_its_warm_up_at_least(self) -> None:
+        """Where evidence watches, a step whose warm-up outlasts its hold is not passed before it is warm."""
+        steps = (Step(500, 60, warm_up_s=120), Step(5000, 60, warm_up_s=30))
+        assert foresee(Plan("warm", steps, gates=WATCHED)).shortest_s == 180
+        assert foresee(Plan("clock", steps)).shortest_s == 120
+
     def test_a_plan_that_does_not_wait_ends_with_its_hold(self) -> None:
         """With on_inconclusive rollback nothing is waited for."""
         plan = Plan("curt", (Step(500, 60),), gates=WATCHED, on_inconclusive=OnInconclusive.ROLLBACK)
