@@ -1,8 +1,9 @@
 """A plan: how a release is walked from no traffic to all of it, and what brings it back."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import pairwise
 from typing import Final
 
 from controller.core.calendar import Hours
@@ -160,6 +161,13 @@ class Plan:
         weights = [step.weight_bp for step in self.steps]
         if weights != sorted(weights):
             raise ValueError(f"steps go {weights}; allowed: weights that never shrink from step to step")
+        for number, (before, after) in enumerate(pairwise(self.steps), start=1):
+            for name, had_bp, has_bp in _shares(before, after):
+                if has_bp < had_bp:
+                    raise ValueError(
+                        f"steps.{number} takes segment {name} from {had_bp} back to {has_bp} basis points; "
+                        "allowed: shares that never shrink from step to step"
+                    )
         if not 0 < self.readiness_deadline_s <= 86_400:
             raise ValueError(f"readiness_deadline_s is {self.readiness_deadline_s}; allowed: above 0, up to 86400")
         for name in ("guard_s", "progress_deadline_s", "rollback_window_s"):
@@ -190,6 +198,13 @@ class Plan:
         """Say whether measurements decide anything, so that being without them matters."""
         asked = any(gate.kind is GateKind.EVIDENCE and not gate.dry_run for gate in self.gates)
         return asked or any(step.until is Until.EVIDENCE for step in self.steps)
+
+
+def _shares(before: Step, after: Step) -> Iterator[tuple[str, int, int]]:
+    """Yield for each segment of two steps what its listeners had and have: the common weight where none is its own."""
+    had, has = ({one.name: one.weight_bp for one in step.segments} for step in (before, after))
+    for name in {**had, **has}:
+        yield name, had.get(name, before.weight_bp), has.get(name, after.weight_bp)
 
 
 WATCHED: Final = (Gate("evidence", GateKind.EVIDENCE), Gate("memory", GateKind.MEMORY))

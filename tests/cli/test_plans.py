@@ -87,7 +87,7 @@ def test_every_thing_a_plan_says_is_explained() -> None:
     for words in (
         "mirror 10 %",
         "for at least 1 h 30 min, and until it is proven good enough, nobody hears the candidate but those who force",
-        "Of segment staff (tier staff) 100 % hear it.",
+        "Of segment staff (tier staff) 50 % hear it.",
         "Segment vip (header:x-plan gold and tier vip) does not hear it.",
         "first 1 min 30 s is not judged",
         "lab and approval-voice-lead must pass",

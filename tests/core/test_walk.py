@@ -3,6 +3,8 @@
 from collections import Counter
 from dataclasses import replace
 
+import pytest
+
 from controller.core.calendar import Hours
 from controller.core.commands import PauseRollout, ReportWindow, ResumeRollout, TimerKind
 from controller.core.decide import decide
@@ -18,6 +20,7 @@ from controller.core.events import (
 )
 from controller.core.gate import Outcome
 from controller.core.gates import Gate, GateKind, NoData
+from controller.core.names import FULL_BP
 from controller.core.plan import WATCHED, OnBlind, OnInconclusive, Plan, Step, Until
 from controller.core.readings import Footprint, MemorySource, Reading
 from controller.core.rollout import Rollout
@@ -426,14 +429,28 @@ class TestHours:
 
 class TestRoute:
     def test_step_brings_its_segments_and_mirror(self) -> None:
-        """A step's segments and mirror stand in the table as long as it lasts, and end with the rollout."""
+        """A step's segments and mirror stand in the table as long as it lasts."""
         staff = Segment("staff", (("tier", "staff"),), 10_000)
-        plan = Plan("staff", (Step(0, 60, mirror_bp=1000, segments=(staff,)), Step(500, 60)))
+        steps = (Step(0, 60, mirror_bp=1000, segments=(staff,)), Step(500, 60, segments=(staff,)), Step(FULL_BP, 60))
+        plan = Plan("staff", steps)
         given = holding(plan)
         assert (given.state.segments, given.state.mirror_bp) == ((staff,), 1000)
         _, facts = at_end(given, 6)
         (routed,) = [fact for fact in facts if isinstance(fact, RouteSet)]
-        assert (routed.segments, routed.mirror_bp) == ((), 0)
+        assert (routed.segments, routed.mirror_bp) == ((staff,), 0)
+
+    @pytest.mark.parametrize(
+        "steps",
+        [
+            (Step(0, 60, segments=(Segment("staff", (("tier", "staff"),), 10_000),)), Step(500, 60)),
+            (Step(5000, 60), Step(6000, 60, segments=(Segment("vip", (("tier", "vip"),), 0),))),
+        ],
+        ids=["left out", "shut out"],
+    )
+    def test_nobody_loses_the_new_voice_on_the_way_up(self, steps: tuple[Step, ...]) -> None:
+        """Whoever is served by the candidate stays with it: a plan in which any segment's share shrinks is refused."""
+        with pytest.raises(ValueError, match=r"steps\.1 takes segment \w+ from \d+ back to"):
+            Plan("shrinking", steps)
 
 
 def test_a_long_pause_uses_up_no_ceiling() -> None:

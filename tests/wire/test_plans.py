@@ -54,7 +54,7 @@ steps:
     gates: [lab]
     approve: voice-lead
     segments:
-      - {name: staff, where: {tier: staff}, weight: "100 %"}
+      - {name: staff, where: {tier: staff}, weight: "50 %"}
       - {name: vip, where: {tier: vip, "header:x-plan": gold}, weight: "0 %"}
   - {weight_bp: 5000, hold_s: 600.5, approve: true}
 gates:
@@ -103,7 +103,7 @@ def test_everything_can_be_said() -> None:
                 warm_up_s=90,
                 gates=("lab", "approval-voice-lead"),
                 segments=(
-                    Segment("staff", (("tier", "staff"),), 10_000),
+                    Segment("staff", (("tier", "staff"),), 5000),
                     Segment("vip", (("header:x-plan", "gold"), ("tier", "vip")), 0),
                 ),
             ),
