@@ -163,7 +163,7 @@ def test_only_what_measurements_decide_is_observed() -> None:
 
 
 async def test_outside_service_takes_a_candidate_back(observing: World, store: Store) -> None:
-    """What a service answers to a gate goes with the next window, and decides."""
+    """What a service answers to a gate goes with the next window, and that one decides."""
 
     def fail(handler: BaseHTTPRequestHandler, _: Event) -> None:
         body = b'{"outcome": "fail", "reason": "it sounds flat"}'
@@ -181,7 +181,8 @@ async def test_outside_service_takes_a_candidate_back(observing: World, store: S
     facts = await events(observing)
     (aborted,) = [event for event in facts if isinstance(event, RolloutAborted)]
     assert (aborted.trigger, aborted.reason, aborted.guilty) == (Trigger.GATE, "ears: it sounds flat", ("ears",))
-    (measured,) = [event for event in facts if isinstance(event, WindowMeasured)]
+    # An answer may take longer than a window; those before it carry none.
+    *_, measured = [event for event in facts if isinstance(event, WindowMeasured)]
     assert [(one.gate, one.outcome, one.value) for one in measured.readings] == [
         ("ears", Outcome.FAIL, None),
         ("fleet", None, 0.0),

@@ -209,7 +209,8 @@ def undecidable() -> Input:
     """A message on which deciding raises, as only a mistake of ours can make it."""
     good = alert("1.5.0", 20_000, id="poison")
     assert isinstance(good.command, ReportAlert)
-    return replace(good, command=replace(good.command, labels=cast("dict[str, str]", None)))
+    # About no release in particular, so that its labels are asked for in every state.
+    return replace(good, command=replace(good.command, release="", labels=cast("dict[str, str]", None)))
 
 
 async def test_a_message_that_breaks_deciding_costs_no_neighbour(store: Store) -> None:
