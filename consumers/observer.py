@@ -154,7 +154,7 @@ class _Observer:
 
     async def _see(self, case: Case) -> Seen:
         nothing = Window(case.start_ms, case.end_ms)
-        if not _compares(case.rollout):
+        if not case.rollout.plan.compares:
             return Seen(nothing)
         if self._prometheus is None:
             return Seen(nothing, _UNASKED)
@@ -195,12 +195,6 @@ class _Observer:
             "blind": seen.blind,
         }
         await self._signals.send(MessageType.WINDOW, f"window/{case.rollout.id}/{window.end_ms}", case.service, data)
-
-
-def _compares(rollout: Rollout) -> bool:
-    """Say whether the arms are compared at all; a plan may have gates of other kinds alone."""
-    plan = rollout.plan
-    return plan.by_evidence or any(gate.kind is GateKind.EVIDENCE for gate in plan.gates)
 
 
 def _weighs(rollout: Rollout) -> bool:

@@ -194,6 +194,11 @@ class Plan:
         return tuple(gate for gate in self.gates if gate.name in named or gate.name not in self.inline)
 
     @property
+    def compares(self) -> bool:
+        """Say whether the arms are compared at all, be it on trial."""
+        return self.by_evidence or any(gate.kind is GateKind.EVIDENCE for gate in self.gates)
+
+    @property
     def by_evidence(self) -> bool:
         """Say whether measurements decide anything, so that being without them matters."""
         asked = any(gate.kind is GateKind.EVIDENCE and not gate.dry_run for gate in self.gates)

@@ -11,7 +11,7 @@ from controller.core.evidence.memory import Memory, fold_memory
 from controller.core.evidence.rules import SCORES, Metric
 from controller.core.evidence.sight import BLIND_AFTER_MS
 from controller.core.gate import Outcome
-from controller.core.gates import Gate, GateKind
+from controller.core.gates import Gate
 from controller.core.names import Release
 from controller.core.plan import PROMOTION, OnBlind, Plan, Step
 from controller.core.readings import MemorySource, Standing, note
@@ -158,7 +158,7 @@ def measured(rollout: Rollout, event: WindowMeasured) -> Rollout:
     for reading in event.readings:
         standings = note(standings, rollout.plan.gates, reading, window.end_ms)
     evidence = rollout.evidence
-    if _compares(rollout.plan) and window.start_ms >= rollout.warm_ms:
+    if rollout.plan.compares and window.start_ms >= rollout.warm_ms:
         evidence = fold(evidence or begin(rollout.plan.rules), window, rollout.plan.rules)
     memory, source = rollout.memory, rollout.memory_source
     if event.memory is not None:
@@ -188,7 +188,3 @@ def asked_anew(rollout: Rollout) -> tuple[Judged, ...]:
     """Return what gates answered without those that every step asks for itself."""
     anew = (*rollout.plan.inline, PROMOTION)
     return tuple(one for one in rollout.judged if one.gate not in anew)
-
-
-def _compares(plan: Plan) -> bool:
-    return plan.by_evidence or any(gate.kind is GateKind.EVIDENCE for gate in plan.gates)
