@@ -9,11 +9,14 @@ from controller.core.events import (
     ReleaseQuarantined,
     RolloutAborted,
     RolloutPromoted,
+    RolloutStarted,
+    RolloutSuperseded,
     RouteSet,
     StepStarted,
     Trigger,
 )
-from controller.core.names import FULL_BP
+from controller.core.names import FULL_BP, Release
+from controller.core.plan import Plan
 from controller.core.routing import Arm, Role
 from controller.core.state import State, evolve
 
@@ -56,6 +59,28 @@ class Draft:
     def in_s(self, delay_s: float) -> int:
         """Return the time `delay_s` seconds from now, in milliseconds since 1970."""
         return self.now_ms + round(delay_s * 1000)
+
+    def begin(self, release: Release, plan: Plan, overtaken: str, *, plan_version: int = 0, back: bool = False) -> None:
+        """
+        Make a release the candidate; one that is running makes way for it first.
+
+        overtaken: why that one makes way.
+        """
+        state, running = self.state, self.state.rollout
+        if running is not None:
+            self.add(RolloutSuperseded(**self.said(overtaken), release=running.release, by=release))
+            self.set_route(overtaken, running.id)
+        self.add(
+            RolloutStarted(
+                **self.said(rollout=f"{state.service}-{state.rollouts + 1}"),
+                release=release,
+                from_release=state.stable,
+                plan=plan,
+                plan_version=plan_version,
+                ready_by_ms=self.in_s(plan.readiness_deadline_s),
+                back=back,
+            )
+        )
 
     def enter_next_step(self, why: str) -> None:
         """Start the next step of the plan; promote when there is none, or nobody yet to be protected by small steps."""

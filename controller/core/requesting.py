@@ -2,7 +2,7 @@
 
 from controller.core.commands import RequestRollout
 from controller.core.draft import Draft
-from controller.core.events import RequestRefused, RolloutStarted, RolloutSuperseded, Trigger
+from controller.core.events import RequestRefused, Trigger
 from controller.core.named import find_plan, names
 
 
@@ -31,17 +31,6 @@ def take_request(draft: Draft, request: RequestRollout) -> None:
     if asked is None:
         why = f"there is no plan {request.plan}; of {state.service} there is: {', '.join(names(state.plans))}"
         return draft.add(RequestRefused(**draft.said(why, rollout=""), release=release))
-    if running is not None:
-        why = f"release {release.version} was requested while {running.release.version} was rolling out"
-        draft.add(RolloutSuperseded(**draft.said(why), release=running.release, by=release))
-        draft.set_route(why, running.id)
-    return draft.add(
-        RolloutStarted(
-            **draft.said(rollout=f"{state.service}-{state.rollouts + 1}"),
-            release=release,
-            from_release=state.stable,
-            plan=asked.plan,
-            plan_version=asked.version,
-            ready_by_ms=draft.in_s(asked.plan.readiness_deadline_s),
-        )
-    )
+    other = running.release.version if running else "none"
+    why = f"release {release.version} was requested while {other} was rolling out"
+    return draft.begin(release, asked.plan, why, plan_version=asked.version)

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from controller.core.commands import RetireService, RollBack
 from controller.core.draft import Draft
-from controller.core.events import RolloutAborted, RolloutStarted, RolloutSuperseded, ServiceRetired, Trigger
+from controller.core.events import RolloutAborted, ServiceRetired, Trigger
 from controller.core.past import Former
 from controller.core.plan import Plan
 from controller.core.refusal import nothing_runs, refuse
@@ -50,21 +50,8 @@ def _return_to(draft: Draft, order: RollBack) -> None:
     if running is not None and running.release.digest == release.digest:
         on = f"`segue rollout promote {state.service} --reason ...` gives it everything"
         return refuse(draft, order, f"rollout {running.id} is on its way to {release.version} already; {on}")
-    if running is not None:
-        why = f"{draft.said()['actor']} goes back to {release.version}: {order.reason}"
-        draft.add(RolloutSuperseded(**draft.said(why), release=running.release, by=release))
-        draft.set_route(why, running.id)
-    plan = _way_back(state, before, draft.now_ms)
-    return draft.add(
-        RolloutStarted(
-            **draft.said(rollout=f"{state.service}-{state.rollouts + 1}"),
-            release=release,
-            from_release=state.stable,
-            plan=plan,
-            ready_by_ms=draft.in_s(plan.readiness_deadline_s),
-            back=True,
-        )
-    )
+    why = f"{draft.said()['actor']} goes back to {release.version}: {order.reason}"
+    return draft.begin(release, _way_back(state, before, draft.now_ms), why, back=True)
 
 
 def _way_back(state: State, before: Former, now_ms: int) -> Plan:
