@@ -1,6 +1,8 @@
 """SQLite: one writing thread and a few reading ones per process, durable commits, bounded waits."""
 
 import asyncio
+import sqlite3
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -8,17 +10,17 @@ from typing import Final, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL
-from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
 
 from controller.journal.troubles import told
 
 T = TypeVar("T")
 
 _BUSY_MS: Final = 5_000
+_BUSY_STEP_S: Final = 0.005
 _READERS: Final = 4
 _PRAGMAS: Final = (
     f"PRAGMA busy_timeout = {_BUSY_MS}",
-    "PRAGMA journal_mode = WAL",
     # FULL, not NORMAL: in WAL mode NORMAL may lose the last commits when the machine loses power.
     "PRAGMA synchronous = FULL",
 )
@@ -79,6 +81,7 @@ def _engine(file: Path, begin: str, connections: int) -> Engine:
         cursor = connection.cursor()
         for pragma in _PRAGMAS:
             cursor.execute(pragma)
+        _log_ahead(cursor)
         cursor.close()
 
     @event.listens_for(engine, "begin")
@@ -86,3 +89,17 @@ def _engine(file: Path, begin: str, connections: int) -> Engine:
         connection.exec_driver_sql(begin)
 
     return engine
+
+
+def _log_ahead(cursor: DBAPICursor) -> None:
+    # The first one to open a new file turns write-ahead logging on for good. SQLite does not wait, whatever
+    # busy_timeout says, when somebody else writes just then (https://www.sqlite.org/wal.html): so we do.
+    until = time.monotonic() + _BUSY_MS / 1000
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+        time.sleep(_BUSY_STEP_S)

@@ -1,5 +1,6 @@
 """The schema comes from Alembic alone, and nobody starts against another one."""
 
+import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -150,6 +151,19 @@ def test_two_upgrades_at_once_are_one(tmp_path: Path, cluster: Postgres) -> None
             for done in [starters.submit(upgrade, url) for _ in range(3)]:
                 done.result()
     cluster.drop("together")
+
+
+def test_a_new_file_that_somebody_writes_to_is_waited_for(tmp_path: Path) -> None:
+    """Turning on write-ahead logging meets another process's first transaction: it waits, as every write does."""
+    other = sqlite3.connect(tmp_path / "new.db", isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN IMMEDIATE")
+    with ThreadPoolExecutor(1) as starter:
+        upgrading = starter.submit(upgrade, f"sqlite:///{tmp_path}/new.db")
+        with pytest.raises(TimeoutError):
+            upgrading.result(timeout=0.5)
+        other.execute("COMMIT")
+        upgrading.result()
+    other.close()
 
 
 @pytest.mark.parametrize("url", ["mysql://root@localhost/x", "sqlite://", "sqlite:///:memory:", "not an address"])
