@@ -5,6 +5,7 @@ What is left out is safe: evidence and memory watch, silence holds, and a releas
 `docs/plans.md` teaches it; `deploy/schemas/plan.json` is made from it.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Annotated, Any, Final, Literal, Self
 
@@ -14,6 +15,7 @@ from controller.core.calendar import Hours
 from controller.core.gates import Gate, GateKind
 from controller.core.names import FULL_BP
 from controller.core.plan import WATCHED, OnBlind, OnInconclusive, Plan, Step, Until
+from controller.core.routing import Segment
 from controller.wire.amounts import BasisPoints, Clock, Percent, Span
 from controller.wire.bodies import Body
 from controller.wire.fields import Name, Seconds
@@ -75,8 +77,9 @@ class PlanBody(Body):
     """
     How the candidate is walked to all traffic; weights must not shrink from step to step.
 
-    steps, then the ladder of pace, then the step of bake. gates: in place of evidence and memory, which watch when it
-    is left out; watch: true has them besides. at_most_rollouts: how many may serve users at once, in all services.
+    steps, then the ladder of pace, then the step of bake; in what is added so, segments keep what they had. gates: in
+    place of evidence and memory, which watch when it is left out; watch: true has them besides. at_most_rollouts: how
+    many may serve users at once, in all services.
     """
 
     name: Name = "custom"
@@ -107,8 +110,9 @@ class PlanBody(Body):
         if self.steps is None and self.pace is None and self.bake is None:
             raise ValueError("it has no way to walk; give steps, pace or bake ([] as steps promotes at once)")
         steps = tuple(step.value() for step in self.steps or ())
-        steps += LADDER if self.pace else ()
-        steps += (self.bake.value(),) if self.bake else ()
+        kept = steps[-1].segments if steps else ()
+        added = (*(LADDER if self.pace else ()), *((self.bake.value(),) if self.bake else ()))
+        steps += tuple(_letting_keep(kept, step) for step in added)
         gates, steps = self._limited(self._gates(), steps)
         times = ("readiness_deadline_s", "progress_deadline_s", "guard_s", "rollback_window_s")
         given: dict[str, Any] = dict(self.given(*times))
@@ -148,3 +152,8 @@ class PlanBody(Body):
             return (*gates, fleet), (Step(0, 0, gates=(fleet.name,)), *steps)
         before = replace(steps[first - 1], gates=(*steps[first - 1].gates, fleet.name))
         return (*gates, fleet), (*steps[: first - 1], before, *steps[first:])
+
+
+def _letting_keep(kept: Sequence[Segment], step: Step) -> Step:
+    """Let those who have more than the step would give them keep it: a ladder's rungs cannot name anybody."""
+    return replace(step, segments=tuple(segment for segment in kept if segment.weight_bp > step.weight_bp))

@@ -203,6 +203,15 @@ def test_pace_follows_steps_and_bake_follows_pace() -> None:
     assert said.steps[-1].hold_s == 86_400
 
 
+def test_who_has_more_than_a_rung_gives_keeps_it() -> None:
+    """Neither the ladder nor the holdback names a segment, and neither takes the new voice from anybody."""
+    segments = "[{name: vip, where: {tier: vip}, weight: 0 %}, {name: staff, where: {tier: staff}, weight: 30 %}]"
+    first = f"{{weight: 1 %, hold: 5m, segments: {segments}}}"
+    said = plan(f"{{steps: [{first}], pace: evidence, bake: {{hold: 24h}}}}")
+    kept = [{segment.name: segment.weight_bp for segment in step.segments} for step in said.steps]
+    assert kept == [{"vip": 0, "staff": 3000}, {"staff": 3000}, {"staff": 3000}, {"staff": 3000}, {}, {}]
+
+
 def test_its_turn_is_waited_for_before_anybody_is_served() -> None:
     """A limit on rollouts that serve users at once is asked before the first of them is served."""
     (waiting, first) = plan("{steps: [{weight: 5 %, hold: 1h}], at_most_rollouts: 3}").steps
