@@ -170,7 +170,9 @@ class _Keeper:
         if failed is not None:
             incident = rollout or _incident(service, failed.at_ms)
             if (service, "failed", incident, ensemble) not in self._told:
-                await self._reports.failed(service, incident, ensemble, unknown=failed.unknown, reason=failed.reason)
+                await self._reports.failed(
+                    service, incident, ensemble, rollout=rollout, unknown=failed.unknown, reason=failed.reason
+                )
                 self._told.add((service, "failed", incident, ensemble))
         elif heard is not None and rollout and (service, "ready", rollout, ensemble) not in self._told:
             await self._reports.ready(

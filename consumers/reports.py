@@ -26,12 +26,20 @@ class Reports:
         self, service: str, rollout: str, ensemble: str, *, load_s: float, latency_s: float, audio_s: float
     ) -> None:
         """Report that a rollout's release is loaded and spoke."""
-        data = {"ensemble": ensemble, "load_s": load_s, "probe_latency_s": latency_s, "probe_audio_s": audio_s}
+        data = {
+            "ensemble": ensemble,
+            "rollout": rollout,
+            "load_s": load_s,
+            "probe_latency_s": latency_s,
+            "probe_audio_s": audio_s,
+        }
         await self._signals.send(MessageType.READY, f"ready/{rollout}/{ensemble}", service, data)
 
-    async def failed(self, service: str, incident: str, ensemble: str, *, unknown: bool, reason: str) -> None:
+    async def failed(
+        self, service: str, incident: str, ensemble: str, *, rollout: str, unknown: bool, reason: str
+    ) -> None:
         """Report that a release cannot be loaded or fell silent. incident: tells this service and time from others."""
-        data = {"ensemble": ensemble, "unknown": unknown, "reason": reason[:_LONGEST_REASON]}
+        data = {"ensemble": ensemble, "rollout": rollout, "unknown": unknown, "reason": reason[:_LONGEST_REASON]}
         await self._signals.send(MessageType.FAILED, f"failed/{incident}/{ensemble}", service, data)
 
     async def unloaded(self, service: str, incident: str, ensemble: str, *, reason: str) -> None:

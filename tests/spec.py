@@ -92,13 +92,14 @@ def alert(release: str = "", *, firing: bool = True, **labels: str) -> ReportAle
     )
 
 
-def ready(version: str) -> ReportReleaseReady:
-    """The release worker loaded a release and heard it."""
+def ready(version: str, rollout: str = "") -> ReportReleaseReady:
+    """The release worker loaded a release and heard it, for this rollout if it says so."""
     return ReportReleaseReady(
         service=SERVICE,
         actor="releases",
         reason="loaded",
         ensemble=f"hibari__{version}",
+        rollout=rollout,
         load_s=3.5,
         probe_latency_s=0.2,
         probe_audio_s=1.5,

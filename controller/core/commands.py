@@ -127,9 +127,10 @@ class ReportAlert(Command):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportReleaseReady(Command):
-    """The release worker loaded, warmed and heard an ensemble."""
+    """The release worker loaded, warmed and heard an ensemble for `rollout`; "" when it did not say for which."""
 
     ensemble: str
+    rollout: str = ""
     load_s: float
     probe_latency_s: float
     probe_audio_s: float
@@ -137,10 +138,15 @@ class ReportReleaseReady(Command):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportReleaseFailed(Command):
-    """The release worker could not load an ensemble (`unknown`: there is none of that name), or it fell silent."""
+    """
+    The release worker could not load an ensemble (`unknown`: there is none of that name), or it fell silent.
+
+    rollout: for which it was wanted, "" when for none, or not said.
+    """
 
     ensemble: str
     unknown: bool
+    rollout: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -89,13 +89,19 @@ def decide(state: State, command: AnyCommand, now_ms: int) -> tuple[AnyEvent, ..
 
 def _release_failed(draft: Draft, command: ReportReleaseFailed) -> None:
     rollout, guard, stable = draft.state.rollout, draft.state.guard, draft.state.stable
-    if rollout is not None and rollout.release.ensemble == command.ensemble:
+    if rollout is not None and rollout.release.ensemble == command.ensemble and _about(command, rollout.id):
         draft.add(_failed(command, draft.said()))
         return draft.abort(Trigger.RELEASE_UNKNOWN if command.unknown else Trigger.RELEASE_FAILED, command.reason)
-    if guard is not None and stable is not None and stable.ensemble == command.ensemble:
+    here = guard is not None and _about(command, guard.rollout)
+    if guard is not None and here and stable is not None and stable.ensemble == command.ensemble:
         draft.add(_failed(command, draft.said(rollout=guard.rollout)))
         return draft.revert(Trigger.RELEASE_FAILED, command.reason)
     return draft.add(_failed(command, draft.said(rollout="")))
+
+
+def _about(report: ReportReleaseFailed | ReportReleaseReady, rollout: str) -> bool:
+    """Say whether a report speaks of this rollout, and not, late, of one before it with the same release."""
+    return report.rollout in ("", rollout)
 
 
 def _failed(command: ReportReleaseFailed, said: Said) -> ReleaseFailed:
@@ -105,6 +111,8 @@ def _failed(command: ReportReleaseFailed, said: Said) -> ReleaseFailed:
 def _release_ready(draft: Draft, command: ReportReleaseReady) -> None:
     rollout = draft.state.rollout
     if rollout is None or rollout.release.ensemble != command.ensemble or rollout.ready:
+        return
+    if not _about(command, rollout.id):
         return
     draft.add(
         ReleaseReady(

@@ -30,6 +30,9 @@ Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,
 Role = Annotated[str, StringConstraints(pattern=ROLE_PATTERN)]
 Ensemble = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
 Digest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
+MaybeRollout = Annotated[str, StringConstraints(max_length=200)]
+"""The name of a rollout, "" when none is meant or it is not said which."""
+
 Text = Annotated[str, StringConstraints(max_length=1000)]
 BuildTime = Annotated[str, AfterValidator(_utc), Field(json_schema_extra={"format": "date-time"})]
 Count = Annotated[int, Field(ge=0, le=_LARGEST)]

@@ -18,7 +18,7 @@ from controller.core.commands import (
 )
 from controller.core.names import ROLE_PATTERN
 from controller.wire.asked import Asked
-from controller.wire.fields import Digest, Name
+from controller.wire.fields import Digest, MaybeRollout, Name
 
 _MOST_AT_ONCE_S = 7 * 86_400
 
@@ -29,7 +29,7 @@ MaybeRole = Annotated[str, StringConstraints(pattern=f"^$|{ROLE_PATTERN}")]
 class Order(Asked):
     """An order about the running rollout; `rollout` (optional) makes sure that it is the one that is meant."""
 
-    rollout: Annotated[str, StringConstraints(max_length=200)] = ""
+    rollout: MaybeRollout = ""
 
     def said(self) -> dict[str, str]:
         """Return the fields that all orders share."""

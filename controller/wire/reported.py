@@ -16,7 +16,7 @@ from controller.core.commands import (
     TimerKind,
 )
 from controller.core.routing import EndpointFault
-from controller.wire.fields import Actor, Count, Ensemble, Message, Reason, Seconds, Text, TimeMs
+from controller.wire.fields import Actor, Count, Ensemble, MaybeRollout, Message, Reason, Seconds, Text, TimeMs
 
 
 class Reported(Message):
@@ -53,9 +53,10 @@ class AlertReceived(Reported):
 
 
 class ReleaseIsReady(Reported):
-    """A release is loaded and warm, and a synthetic utterance came out of it."""
+    """A release is loaded and warm, and a synthetic utterance came out of it. rollout: the one that waits for it."""
 
     ensemble: Ensemble
+    rollout: MaybeRollout = ""
     load_s: Seconds
     probe_latency_s: Seconds
     probe_audio_s: Seconds
@@ -67,6 +68,7 @@ class ReleaseIsReady(Reported):
             actor=self.actor,
             reason=f"{self.ensemble} is loaded, warm, and spoke {self.probe_audio_s:.2f} s of audio",
             ensemble=self.ensemble,
+            rollout=self.rollout,
             load_s=self.load_s,
             probe_latency_s=self.probe_latency_s,
             probe_audio_s=self.probe_audio_s,
@@ -74,9 +76,14 @@ class ReleaseIsReady(Reported):
 
 
 class ReleaseHasFailed(Reported):
-    """A release could not be loaded (`unknown`: there is none of that name), or it fell silent."""
+    """
+    A release could not be loaded (`unknown`: there is none of that name), or it fell silent.
+
+    rollout: the one that needs it, "" when none does.
+    """
 
     ensemble: Ensemble
+    rollout: MaybeRollout = ""
     unknown: bool
     reason: Reason
 
@@ -88,6 +95,7 @@ class ReleaseHasFailed(Reported):
             reason=self.reason,
             ensemble=self.ensemble,
             unknown=self.unknown,
+            rollout=self.rollout,
         )
 
 

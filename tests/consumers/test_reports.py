@@ -12,7 +12,7 @@ async def test_report_with_the_longest_names_is_understood(world: World, store: 
     reports = Reports(world.producer, topic_name(Topic.SIGNALS, world.settings.topic_prefix))
     async with world.hosting(store, "signals", "relay"):
         for incident in (f"{service}-123456", f"{service}-{10**12}"):
-            await reports.failed(service, incident, ensemble, unknown=False, reason="it fell silent")
+            await reports.failed(service, incident, ensemble, rollout=incident, unknown=False, reason="it fell silent")
             await reports.unloaded(service, incident, ensemble, reason="it was drained")
         said = ("ReleaseFailed", "ReleaseUnloaded")
         await world.until_told(service, *said, *said)

@@ -52,15 +52,26 @@ COMMANDS: st.SearchStrategy[AnyCommand] = st.one_of(
     VERSIONS.map(lambda version: request(version, APPROVED)),
     st.builds(request, VERSIONS, st.sampled_from(["evening", "quick"])),
     st.sampled_from([Plan(), APPROVED]).map(lambda plan: SetPlan(service=SERVICE, **SAID, name="evening", plan=plan)),
-    ENSEMBLES.map(
-        lambda ensemble: ReportReleaseReady(
-            service=SERVICE, **SAID, ensemble=ensemble, load_s=1.0, probe_latency_s=0.1, probe_audio_s=1.0
-        )
+    st.builds(
+        lambda ensemble, rollout: ReportReleaseReady(
+            service=SERVICE,
+            **SAID,
+            ensemble=ensemble,
+            rollout=rollout,
+            load_s=1.0,
+            probe_latency_s=0.1,
+            probe_audio_s=1.0,
+        ),
+        ENSEMBLES,
+        ROLLOUTS,
     ),
     st.builds(
-        lambda ensemble, unknown: ReportReleaseFailed(service=SERVICE, **SAID, ensemble=ensemble, unknown=unknown),
+        lambda ensemble, unknown, rollout: ReportReleaseFailed(
+            service=SERVICE, **SAID, ensemble=ensemble, unknown=unknown, rollout=rollout
+        ),
         ENSEMBLES,
         st.booleans(),
+        ROLLOUTS,
     ),
     ENSEMBLES.map(lambda ensemble: ReportReleaseUnloaded(service=SERVICE, **SAID, ensemble=ensemble)),
     st.builds(

@@ -50,9 +50,14 @@ from tests.spec import (
 OLD, NEW, NEWER = release("1.4.0"), release("1.5.0"), release("1.6.0")
 
 
-def failed(version: str, *, unknown: bool = False) -> ReportReleaseFailed:
+def failed(version: str, *, unknown: bool = False, rollout: str = "") -> ReportReleaseFailed:
     return ReportReleaseFailed(
-        service=SERVICE, actor="releases", reason="it does not load", ensemble=f"hibari__{version}", unknown=unknown
+        service=SERVICE,
+        actor="releases",
+        reason="it does not load",
+        ensemble=f"hibari__{version}",
+        unknown=unknown,
+        rollout=rollout,
     )
 
 
@@ -96,6 +101,16 @@ class TestStart:
     def test_ready_of_another_release_is_nobodys_business(self) -> None:
         """A late report about a release that is no candidate changes nothing."""
         walking().when(ready("1.3.0")).then_nothing()
+
+    def test_ready_of_an_earlier_rollout_does_not_count(self) -> None:
+        """A late report about the same release speaks of a loading that ended since; one about this rollout counts."""
+        waiting = after(request("1.5.0"), past=installed())
+        waiting.when(ready("1.5.0", rollout="hibari-1")).then_nothing()
+        waiting.when(ready("1.5.0", rollout="hibari-2")).then(
+            ReleaseReady(**SAID, release=NEW, load_s=3.5, probe_latency_s=0.2, probe_audio_s=1.5),
+            StepStarted(**SAID, step=0, weight_bp=500, due_ms=NOW_MS + 10_000, began_ms=NOW_MS),
+            route(2, stable(OLD, 9500), candidate(NEW, 500), salt="hibari-2"),
+        )
 
     def test_same_release_again_is_quiet(self) -> None:
         """Asking again for the candidate, or for what is stable already, changes nothing."""
@@ -188,6 +203,12 @@ class TestWalk:
             route(4, stable(OLD), salt="hibari-2"),
             ReleaseQuarantined(**SAID, release=NEW),
         )
+
+    def test_failure_of_an_earlier_rollout_is_only_recorded(self) -> None:
+        """A late report about the same release says nothing of the rollout, or the guard window, of today."""
+        late = ReleaseFailed(**SAID, ensemble="hibari__1.5.0", unknown=False)
+        walking().when(failed("1.5.0", rollout="hibari-1")).then(late)
+        promoted().when(failed("1.5.0", rollout="hibari-1")).then(late)
 
     def test_failing_stable_with_nothing_to_go_back_to_is_recorded(self) -> None:
         """When the only release fails there is nowhere to go; the fact is kept."""
