@@ -47,7 +47,7 @@ def verify(as_json: AsJson = False) -> None:
     if as_json:
         tell_json(asdict(verified))
     else:
-        typer.echo(f"{verified.facts} facts of {verified.streams} services are what was written")
+        typer.echo(f"every fact is what was written; facts: {verified.facts}, services: {verified.streams}")
 
 
 @app.command()

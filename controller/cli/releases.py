@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from controller.cli.answers import AsJson, tell_json, tell_table
-from controller.core.errors import Broken
+from controller.core.errors import Malformed
 from controller.settings import read_settings
 
 app = typer.Typer(no_args_is_help=True, help="Releases in the model repository.")
@@ -76,5 +76,5 @@ def list_releases(as_json: AsJson = False) -> None:
 def _pair(text: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not equals or "." not in name:
-        raise Broken(f"--param {text!r}: write stage.key=value, such as vocoder.max_frames=4000")
+        raise Malformed(f"--param {text!r}: write stage.key=value, such as vocoder.max_frames=4000")
     return name, value

@@ -31,7 +31,7 @@ def away(tmp_path: Path) -> Segue:
         (("run", "gatewy"), 2, "choose among rollouts"),
         (("run", "gateway", "api"), 2, "wants a process of its own"),
         (("release", "build", "hibary", "--version", "1"), 1, "no voice family 'hibary'"),
-        (("release", "build", str(TONE), "--version", "1", "--param", "x"), 1, "write stage.key=value"),
+        (("release", "build", str(TONE), "--version", "1", "--param", "x"), 2, "write stage.key=value"),
         (("rollout", "pause", "hibari"), 2, "--reason"),
         (("replay", "--from", "memory"), 2, "kafka"),
     ],
