@@ -73,9 +73,9 @@ def installed(version: str = "1.4.0", at_ms: int = 0) -> tuple[AnyEvent, ...]:
     )
 
 
-def request(version: str, plan: Plan | str = PLAN) -> RequestRollout:
-    """Somebody asks for a rollout of this version."""
-    return RequestRollout(service=SERVICE, **SAID, release=release(version), plan=plan)
+def request(version: str, plan: Plan | str = PLAN, *endpoints: str) -> RequestRollout:
+    """Somebody asks for a rollout of this version, on endpoints of its own when they are named."""
+    return RequestRollout(service=SERVICE, **SAID, release=release(version), plan=plan, endpoints=endpoints)
 
 
 def alert(release: str = "", *, firing: bool = True, **labels: str) -> ReportAlert:

@@ -40,7 +40,7 @@ _KEY_CHARACTERS: Final = 200
 
 
 async def request_rollout(request: Request) -> Response:
-    """Publish a rollout request: {service, release, plan?, actor, reason}."""
+    """Publish a rollout request: {service, release, plan?, endpoints?, actor, reason}."""
     allow(request, "operator")
     return await _publish(request, Topic.REQUESTED, MessageType.REQUESTED, {})
 

@@ -49,7 +49,13 @@ def values(service: Service, now_ms: int) -> dict[str, object]:
         "position": service.position,
         "epoch": state.epoch,
         "arms": [
-            {"role": arm.role.value, "version": arm.release.version, "weight_bp": arm.weight_bp} for arm in state.arms
+            {
+                "role": arm.role.value,
+                "version": arm.release.version,
+                "weight_bp": arm.weight_bp,
+                "endpoints": list(arm.endpoints),
+            }
+            for arm in state.arms
         ],
         "stable": state.stable.version if state.stable else None,
         "rollout": rollout

@@ -20,6 +20,10 @@ def start(
     release: Annotated[str, typer.Option(help="Version, ensemble or digest of a release that was built.")],
     reason: Reason,
     plan: Annotated[str, typer.Option(help="A plan's name, or a file with one: .yaml or .json.")] = "careful",
+    endpoint: Annotated[
+        list[str] | None,
+        typer.Option(help="host:port of a Triton that it is to live on; may be given again. None: where gateways are."),
+    ] = None,
     actor: Actor = None,
     wait: Wait = 5,
     as_json: AsJson = False,
@@ -35,13 +39,15 @@ def start(
     from controller.wire.topics import Topic
 
     settings = kafka_here()
-    data = {
+    data: dict[str, object] = {
         "service": service,
         "release": asdict(find_built(settings.repository, release)),
         "plan": _plan(plan),
         "actor": actor or actor_here(),
         "reason": reason,
     }
+    if endpoint:
+        data["endpoints"] = endpoint
     tell(ask(settings, Topic.REQUESTED, MessageType.REQUESTED, data, wait), waited=wait > 0, as_json=as_json)
 
 

@@ -104,12 +104,12 @@ def _told(event: AnyEvent, after_ms: int) -> str:
     why = f"{_plain(event.reason)}."
     match event:
         case RolloutStarted(from_release=None):
-            return f"{event.actor} asked for {event.release.version} as the first release: {why}"
+            return f"{event.actor} asked for {event.release.version} as the first release{_where(event)}: {why}"
         case RolloutStarted():
             former = event.from_release.version if event.from_release else "nothing"
             asked = "ordered to go back to" if event.back else "asked to roll out"
             way = f"by plan {event.plan.name}" if event.plan.steps else "without steps"
-            return f"{event.actor} {asked} {event.release.version} {way}; stable was {former}: {why}"
+            return f"{event.actor} {asked} {event.release.version} {way}{_where(event)}; stable was {former}: {why}"
         case ReleaseReady():
             return (
                 f"After {clock(after_ms)} it was loaded (in {event.load_s:.1f} s), and its probe spoke "
@@ -142,6 +142,10 @@ def _told(event: AnyEvent, after_ms: int) -> str:
             return f"Alert {event.alertname} fired, which means {event.action}."
         case _:
             return _ended(event, after_ms)
+
+
+def _where(event: RolloutStarted) -> str:
+    return f" on {', '.join(event.endpoints)}" if event.endpoints else ""
 
 
 def _ended(event: AnyEvent, after_ms: int) -> str:

@@ -27,10 +27,15 @@ class Command:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestRollout(Command):
-    """Make `release` the candidate and walk it through `plan`, which is said in full or by name."""
+    """
+    Make `release` the candidate and walk it through `plan`, which is said in full or by name.
+
+    endpoints: where it is to live, as `Arm` has them.
+    """
 
     release: Release
     plan: Plan | str
+    endpoints: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,8 +144,9 @@ class ReportReleaseReady(Command):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportReleaseFailed(Command):
     """
-    The release worker could not load an ensemble (`unknown`: there is none of that name), or it fell silent.
+    The release worker could not load an ensemble, or it fell silent.
 
+    unknown: there is none of that name, or no such endpoint: what was asked for is wrong, not the release.
     rollout: for which it was wanted, "" when for none, or not said.
     """
 

@@ -60,11 +60,20 @@ class Draft:
         """Return the time `delay_s` seconds from now, in milliseconds since 1970."""
         return self.now_ms + round(delay_s * 1000)
 
-    def begin(self, release: Release, plan: Plan, overtaken: str, *, plan_version: int = 0, back: bool = False) -> None:
+    def begin(
+        self,
+        release: Release,
+        plan: Plan,
+        overtaken: str,
+        *,
+        endpoints: tuple[str, ...],
+        plan_version: int = 0,
+        back: bool = False,
+    ) -> None:
         """
         Make a release the candidate; one that is running makes way for it first.
 
-        overtaken: why that one makes way.
+        overtaken: why that one makes way. endpoints: where the new one is to live, as `Arm` has them.
         """
         state, running = self.state, self.state.rollout
         if running is not None:
@@ -79,6 +88,7 @@ class Draft:
                 plan_version=plan_version,
                 ready_by_ms=self.in_s(plan.readiness_deadline_s),
                 back=back,
+                endpoints=endpoints,
             )
         )
 
@@ -208,9 +218,9 @@ def _arms(state: State) -> tuple[Arm, ...]:
     rollout = state.rollout
     candidate = rollout if rollout and rollout.ready else None
     candidate_bp = candidate.weight_bp if candidate else 0
-    arms = [Arm(Role.STABLE, state.stable, FULL_BP - candidate_bp)]
+    arms = [Arm(Role.STABLE, state.stable, FULL_BP - candidate_bp, state.stable_endpoints)]
     if candidate:
-        arms.append(Arm(Role.CANDIDATE, candidate.release, candidate_bp))
+        arms.append(Arm(Role.CANDIDATE, candidate.release, candidate_bp, candidate.endpoints))
     if state.guard:
-        arms.append(Arm(Role.PREVIOUS, state.guard.previous, 0))
+        arms.append(Arm(Role.PREVIOUS, state.guard.previous, 0, state.guard.endpoints))
     return tuple(arms)

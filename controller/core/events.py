@@ -49,6 +49,7 @@ class RolloutStarted(Event):
 
     back: it was stable before, and somebody ordered to go back to it.
     plan_version: of the service's own plan of this name, 0 when it is none; the plan itself stands here in full.
+    endpoints: where it lives, as `Arm` has them.
     """
 
     release: Release
@@ -57,6 +58,7 @@ class RolloutStarted(Event):
     ready_by_ms: int
     back: bool = False
     plan_version: int = 0
+    endpoints: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,15 +13,24 @@ SERVICE_PATTERN: Final = r"^[a-z0-9](?:[a-z0-9._-]{0,62})$"
 ROLE_PATTERN: Final = r"^[a-z][a-z0-9-]{0,62}$"
 """The role of a token, also of whoever may approve a gate, such as voice-quality."""
 
+ENDPOINT_PATTERN: Final = r"^(?:[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\]):[0-9]{1,5}$"
+"""host:port of a Triton's HTTP, as gateways reach it."""
+
 UNADDRESSED: Final = "_unaddressed"
 """The stream that records messages which name no service; no service can have this name."""
 
 _SERVICE = re.compile(SERVICE_PATTERN)
+_ENDPOINT = re.compile(ENDPOINT_PATTERN)
 
 
 def is_service(name: str) -> bool:
     """Say whether `name` may name a service."""
     return _SERVICE.match(name) is not None and not name.endswith("\n")
+
+
+def is_endpoint(text: str) -> bool:
+    """Say whether `text` is host:port, as a release's endpoint is named."""
+    return _ENDPOINT.fullmatch(text) is not None
 
 
 @dataclass(frozen=True, slots=True)

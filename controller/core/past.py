@@ -13,11 +13,12 @@ KEPT_FORMERS: Final = 5
 
 @dataclass(frozen=True, slots=True)
 class Former:
-    """A release that was stable until `until_ms`, and the plan that had made it so."""
+    """A release that was stable until `until_ms`, the plan that had made it so, and the endpoints that it lived on."""
 
     release: Release
     plan: Plan
     until_ms: int
+    endpoints: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,7 +51,8 @@ def _return_to(draft: Draft, order: RollBack) -> None:
         on = f"`segue rollout promote {state.service} --reason ...` gives it everything"
         return refuse(draft, order, f"rollout {running.id} is on its way to {release.version} already; {on}")
     why = f"{draft.said()['actor']} goes back to {release.version}: {order.reason}"
-    return draft.begin(release, _way_back(state, before, draft.now_ms), why, back=True)
+    plan = _way_back(state, before, draft.now_ms)
+    return draft.begin(release, plan, why, endpoints=before.endpoints, back=True)
 
 
 def _way_back(state: State, before: Former, now_ms: int) -> Plan:

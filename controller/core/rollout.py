@@ -63,6 +63,7 @@ class Rollout:
     step_began_ms: when the step began. waiting: what the end of the hold found missing, "" while it still runs.
     seen_ms: end of the last window that was measured, -1 before any. blind: why nothing is measured now, "" otherwise.
     approvals: of the current step. back: somebody ordered to go back to this release.
+    endpoints: where the release lives, as `Arm` has them.
     """
 
     id: str
@@ -86,6 +87,7 @@ class Rollout:
     judged: tuple[Judged, ...] = ()
     approvals: tuple[Approval, ...] = ()
     back: bool = False
+    endpoints: tuple[str, ...] = ()
 
     @property
     def at(self) -> Step | None:

@@ -8,10 +8,9 @@ from functools import cached_property
 from hashlib import blake2b
 from typing import Final
 
-from controller.core.names import FULL_BP, Release
+from controller.core.names import FULL_BP, Release, is_endpoint
 
 _FACT: Final = re.compile(r"region|tier|language|header:[a-z0-9!#$%&'*+.^_`|~-]+")
-_ENDPOINT: Final = re.compile(r"(?:[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\]):[0-9]{1,5}")
 # It goes into a header and a label as it is.
 _SEGMENT_NAME: Final = re.compile(r"[!-~](?:[ -~]{0,62}[!-~])?")
 
@@ -40,7 +39,7 @@ class Arm:
 
     def __post_init__(self) -> None:
         for endpoint in self.endpoints:
-            if not _ENDPOINT.fullmatch(endpoint):
+            if not is_endpoint(endpoint):
                 raise ValueError(f"{self.release.ensemble} cannot live at {endpoint[:80]!r}; give host:port")
         if len(set(self.endpoints)) != len(self.endpoints):
             raise ValueError(f"{self.release.ensemble} lives twice at one endpoint; give each once")

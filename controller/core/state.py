@@ -56,12 +56,22 @@ class Guard:
     After a promotion: who can take all traffic back until the timer is due.
 
     rollout: which one that would revert. alerts: its plan's policy, which goes on to hold for the promoted release.
+    endpoints: where `previous` lives, as `Arm` has them.
     """
 
     rollout: str
     previous: Release
     timer: Timer
     alerts: AlertPolicy
+    endpoints: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """A release and the endpoints it lives on; none are those that each gateway and worker was given."""
+
+    release: Release
+    endpoints: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +81,7 @@ class State:
 
     stable_plan: the plan that made `stable` what it is. formers: what was stable before, newest first, as far as it is
     kept. last: how the latest rollout that is over ended. plans: its own, by the names that requests call them.
+    stable_endpoints: where `stable` lives, as `Arm` has them.
     """
 
     service: str
@@ -89,6 +100,7 @@ class State:
     formers: tuple[Former, ...] = ()
     last: Ended | None = None
     plans: tuple[NamedPlan, ...] = ()
+    stable_endpoints: tuple[str, ...] = ()
 
     @property
     def known(self) -> bool:
@@ -115,14 +127,14 @@ def timers(state: State) -> tuple[Timer, ...]:
     return tuple(timer for timer in (running, blind, guarding) if timer)
 
 
-def wanted(state: State) -> tuple[Release, ...]:
-    """Return the releases that must be loaded and warm: stable, candidate, and the previous one under guard."""
-    releases = (
-        state.stable,
-        state.rollout.release if state.rollout else None,
-        state.guard.previous if state.guard else None,
+def wanted(state: State) -> tuple[Home, ...]:
+    """Return what must be loaded and warm, and where: stable, candidate, and the previous one under guard."""
+    homes = (
+        Home(state.stable, state.stable_endpoints) if state.stable else None,
+        Home(state.rollout.release, state.rollout.endpoints) if state.rollout else None,
+        Home(state.guard.previous, state.guard.endpoints) if state.guard else None,
     )
-    return tuple(dict.fromkeys(release for release in releases if release))
+    return tuple(dict.fromkeys(home for home in homes if home))
 
 
 def evolve(state: State, event: AnyEvent, at_ms: int = 0) -> State:
@@ -135,7 +147,14 @@ def evolve(state: State, event: AnyEvent, at_ms: int = 0) -> State:
         case RolloutStarted():
             timer = Timer(TimerKind.READINESS, state.settings + 1, event.ready_by_ms)
             rollout = Rollout(
-                event.rollout, event.release, event.from_release, event.plan, Phase.PREPARING, timer, back=event.back
+                event.rollout,
+                event.release,
+                event.from_release,
+                event.plan,
+                Phase.PREPARING,
+                timer,
+                back=event.back,
+                endpoints=event.endpoints,
             )
             return replace(state, rollout=rollout, rollouts=state.rollouts + 1, settings=timer.epoch)
         case PlanSet():
@@ -193,11 +212,14 @@ def evolve(state: State, event: AnyEvent, at_ms: int = 0) -> State:
                 stable=event.back_to,
                 guard=None,
                 stable_plan=before.plan if before else None,
+                stable_endpoints=state.guard.endpoints if state.guard else (),
                 formers=succeeded(state.formers, None, event.back_to),
                 last=Ended(event.rollout, f"was promoted, and {event.release.version} taken back", event.actor, at_ms),
             )
         case ServiceRetired():
-            return replace(state, stable=None, guard=None, rollout=None, stable_plan=None, formers=())
+            return replace(
+                state, stable=None, guard=None, rollout=None, stable_plan=None, stable_endpoints=(), formers=()
+            )
         case GuardWindowEnded():
             return replace(state, guard=None)
         case ReleaseQuarantined():
@@ -237,8 +259,8 @@ def _promoted(state: State, event: RolloutPromoted, at_ms: int) -> State:
     if event.previous is not None:
         settings += 1
         timer = Timer(TimerKind.GUARD, settings, event.guard_until_ms)
-        guard = Guard(event.rollout, event.previous, timer, plan.alerts)
-        old = Former(event.previous, state.stable_plan or Plan(), at_ms)
+        guard = Guard(event.rollout, event.previous, timer, plan.alerts, state.stable_endpoints)
+        old = Former(event.previous, state.stable_plan or Plan(), at_ms, state.stable_endpoints)
     # Who comes back keeps the plan that had made it stable first: the way back had none worth walking again.
     before = former(state.formers, event.release) if rollout and rollout.back else None
     return replace(
@@ -248,6 +270,7 @@ def _promoted(state: State, event: RolloutPromoted, at_ms: int) -> State:
         rollout=None,
         settings=settings,
         stable_plan=before.plan if before else plan,
+        stable_endpoints=rollout.endpoints if rollout else (),
         formers=succeeded(state.formers, old, event.release),
         last=ended(event, at_ms),
     )

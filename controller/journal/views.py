@@ -6,7 +6,7 @@ from typing import Any, Final
 from sqlalchemy import Row, bindparam, func, select
 
 from controller.core.names import UNADDRESSED, Release
-from controller.core.state import State
+from controller.core.state import Home, State
 from controller.core.state import wanted as wanted_by
 from controller.journal import tables
 from controller.journal.facts import Recorded, facts, history, recorded
@@ -107,11 +107,18 @@ class Load:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A release that must be loaded and warm. rollout: the one that needs it; "" for an undisputed stable."""
+    """
+    A release that must be loaded and warm.
+
+    rollout: the one that needs it; "" for an undisputed stable. endpoints: where, as `Arm` has them. ready: it was
+    reported as ready before.
+    """
 
     service: str
     rollout: str
     release: Release
+    endpoints: tuple[str, ...]
+    ready: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,11 +153,7 @@ async def running(store: Store) -> list[Running]:
 
 async def wanted(store: Store) -> list[Wanted]:
     """Return the releases that must be loaded and warm, service by service."""
-    return [
-        Wanted(one.service, _needed_by(one.state, release), release)
-        for one in await services(store)
-        for release in wanted_by(one.state)
-    ]
+    return [_wanted(one, home) for one in await services(store) for home in wanted_by(one.state)]
 
 
 async def loaded(store: Store) -> list[Loaded]:
@@ -218,9 +221,10 @@ def _service(row: Row[*tuple[Any, ...]]) -> Service:
     return Service(row.service, row.position, row.at_ms, row.head_hash, state_from(row.state.encode()))
 
 
-def _needed_by(state: State, release: Release) -> str:
-    if state.rollout is not None and state.rollout.release == release:
-        return state.rollout.id
-    if state.guard is not None and release in (state.guard.previous, state.stable):
-        return state.guard.rollout
-    return ""
+def _wanted(one: Service, home: Home) -> Wanted:
+    rollout, guard = one.state.rollout, one.state.guard
+    release, endpoints = home.release, home.endpoints
+    if rollout is not None and (rollout.release, rollout.endpoints) == (release, endpoints):
+        return Wanted(one.service, rollout.id, release, endpoints, rollout.ready)
+    needed = guard is not None and release in (guard.previous, one.state.stable)
+    return Wanted(one.service, guard.rollout if guard and needed else "", release, endpoints, ready=True)

@@ -8,7 +8,7 @@ from controller.core.commands import RequestRollout, SetPlan
 from controller.core.names import Release
 from controller.core.plan import Plan
 from controller.wire.bodies import Body
-from controller.wire.fields import Actor, BuildTime, Digest, Ensemble, Message, Name, Reason
+from controller.wire.fields import Actor, BuildTime, Digest, Endpoints, Ensemble, Message, Name, Reason
 from controller.wire.plans import PlanBody
 
 PLAN_TAGS: Final = ("by name", "in full")
@@ -45,19 +45,30 @@ class Asked(Message):
 
 
 class RolloutRequested(Asked):
-    """Please roll this release out. plan: a name, one in full, or none for the careful one."""
+    """
+    Please roll this release out.
+
+    plan: a name, one in full, or none for the careful one. endpoints: host:port of the Triton HTTP endpoints that the
+    release is to live on; none are those that each gateway was given.
+    """
 
     release: ReleaseBody
     plan: Annotated[
         Annotated[Name, Tag(PLAN_TAGS[0])] | Annotated[PlanBody, Tag(PLAN_TAGS[1])],
         Discriminator(_plan_tag),
     ] = Plan().name
+    endpoints: Endpoints = Field(default_factory=list)
 
     def command(self) -> RequestRollout:
         """Return the request; what its plan's name means is looked up when it is decided."""
         plan = self.plan if isinstance(self.plan, str) else self.plan.value()
         return RequestRollout(
-            service=self.service, actor=self.actor, reason=self.reason, release=self.release.value(), plan=plan
+            service=self.service,
+            actor=self.actor,
+            reason=self.reason,
+            release=self.release.value(),
+            plan=plan,
+            endpoints=tuple(self.endpoints),
         )
 
 

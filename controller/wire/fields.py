@@ -6,7 +6,7 @@ from typing import Annotated, Final
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from controller.core.commands import AnyCommand
-from controller.core.names import ROLE_PATTERN, SERVICE_PATTERN
+from controller.core.names import ENDPOINT_PATTERN, ROLE_PATTERN, SERVICE_PATTERN, is_endpoint
 
 _YEAR_S: Final = 366 * 86_400
 _LAST_MS: Final = 253_402_300_799_999  # the end of the year 9999
@@ -23,6 +23,18 @@ def _utc(text: str) -> str:
     return text
 
 
+def _endpoint(text: str) -> str:
+    if not is_endpoint(text):
+        raise ValueError("host:port of a Triton's HTTP, such as triton-a:8000")
+    return text
+
+
+def _each_once(endpoints: list[str]) -> list[str]:
+    if len(set(endpoints)) != len(endpoints):
+        raise ValueError("a list that has each endpoint once")
+    return endpoints
+
+
 Service = Annotated[str, StringConstraints(pattern=SERVICE_PATTERN)]
 Actor = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"\S")]
 Reason = Annotated[str, StringConstraints(min_length=1, max_length=2000, pattern=r"\S")]
@@ -33,6 +45,11 @@ Digest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
 MaybeRollout = Annotated[str, StringConstraints(max_length=200)]
 """The name of a rollout, "" when none is meant or it is not said which."""
 
+Endpoints = Annotated[
+    list[Annotated[str, AfterValidator(_endpoint), Field(json_schema_extra={"pattern": ENDPOINT_PATTERN})]],
+    Field(max_length=64, json_schema_extra={"uniqueItems": True}),
+    AfterValidator(_each_once),
+]
 Text = Annotated[str, StringConstraints(max_length=1000)]
 BuildTime = Annotated[str, AfterValidator(_utc), Field(json_schema_extra={"format": "date-time"})]
 Count = Annotated[int, Field(ge=0, le=_LARGEST)]

@@ -89,12 +89,17 @@ async def test_nobody_borrows_a_role(api: Api) -> None:
 
 
 async def test_rollout_is_requested(api: Api) -> None:
-    """A release can be published over HTTP, with a plan's name."""
-    body = {**SAID, "service": "asked", "release": RELEASE, "plan": "quick"}
+    """A release can be published over HTTP, with a plan's name and the endpoints that it is to live on."""
+    body = {**SAID, "service": "asked", "release": RELEASE, "plan": "quick", "endpoints": ["triton-a:8000"]}
     answer = await api.post("/v1/rollouts", body)
     assert answer.status_code == 202
     (said,) = await api.taken(Topic.REQUESTED, "asked")
-    assert said.command == RequestRollout(service="asked", **SAID, release=NEW, plan="quick")
+    assert said.command == RequestRollout(
+        service="asked", **SAID, release=NEW, plan="quick", endpoints=("triton-a:8000",)
+    )
+    elsewhere = await api.post("/v1/rollouts", {**body, "endpoints": ["triton-a"]})
+    assert elsewhere.status_code == 400
+    assert "data.endpoints.0 is 'triton-a'; allowed: host:port" in elsewhere.json()["error"]
 
 
 async def test_plan_is_set_by_name(api: Api) -> None:

@@ -80,8 +80,8 @@ def test_programs_get_the_same_as_values() -> None:
     """The values name arms, rollout and what is awaited."""
     told = values(Service(SERVICE, 7, NOW_MS, GENESIS_HASH, after(ASKED, READY)), NOW_MS)
     assert told["arms"] == [
-        {"role": "stable", "version": release("1.4.0").version, "weight_bp": 9500},
-        {"role": "candidate", "version": "1.5.0", "weight_bp": 500},
+        {"role": "stable", "version": release("1.4.0").version, "weight_bp": 9500, "endpoints": []},
+        {"role": "candidate", "version": "1.5.0", "weight_bp": 500, "endpoints": []},
     ]
     assert told["rollout"] == {
         "id": "hibari-2",

@@ -66,10 +66,10 @@ def test_a_service_is_retired_by_its_verb(deciding: Deciding) -> None:
 def test_a_rollout_is_explained(deciding: Deciding) -> None:
     """`explain` tells the story of one rollout; of one that there is not, which there are."""
     segue = deciding.segue
-    start(segue, "explained", "1.0.0", "--actor", "ann")
+    start(segue, "explained", "1.0.0", "--actor", "ann", "--endpoint", "triton-a:8000", "--endpoint", "triton-b:8000")
     segue.json("rollout", "rollback", "explained", *WHY, "--actor", "ben")
     told = segue("explain", "explained-1").out.splitlines()
-    assert told[0].endswith("ann asked for 1.0.0 as the first release: a test says so.")
+    assert told[0].endswith("ann asked for 1.0.0 as the first release on triton-a:8000, triton-b:8000: a test says so.")
     assert "(order, by ben), and nothing was left to serve: a test says so." in told[1]
     assert [one["position"] for one in segue.json("explain", "explained-1")["sentences"]] == [1, 2, 3]
     unknown = segue("explain", "explained-7")

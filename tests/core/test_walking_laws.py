@@ -12,7 +12,7 @@ from controller.core.names import FULL_BP
 from controller.core.past import KEPT_FORMERS
 from controller.core.rollout import Phase, Rollout
 from controller.core.routing import Role
-from controller.core.state import State, wanted
+from controller.core.state import Home, State, wanted
 from tests.core.walking import MOVES, Aim, walk
 
 
@@ -28,7 +28,7 @@ def test_table_follows_from_the_state(moves: list[tuple[Aim, int]]) -> None:
         begins = state.rollout is not None and state.rollout.ready and state.rollout.step < 0
         assert begins or draft.events == ()
         assert sum(arm.weight_bp for arm in state.arms) == (FULL_BP if state.stable else 0)
-        assert {arm.release for arm in state.arms} <= set(wanted(state))
+        assert {Home(arm.release, arm.endpoints) for arm in state.arms} <= set(wanted(state))
         candidate = next((arm for arm in state.arms if arm.role is Role.CANDIDATE), None)
         assert (candidate.weight_bp if candidate else 0) == (state.rollout.weight_bp if state.rollout else 0)
 
@@ -64,7 +64,7 @@ def test_what_speaks_against_a_candidate_ends_its_rollout(moves: list[tuple[Aim,
         if isinstance(command, RollBack) and not command.to and running:
             assert state.rollout is None
         assert not _failing(state.rollout)
-        assert not any(state.is_quarantined(one.digest) for one in wanted(state))
+        assert not any(state.is_quarantined(home.release.digest) for home in wanted(state))
         ended = [event for event in events if isinstance(event, RolloutAborted)]
         assert not ended or state.rollout is None
 

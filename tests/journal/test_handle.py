@@ -251,8 +251,8 @@ async def test_releases_that_must_be_loaded_follow_from_the_facts(store: Store) 
     """Stable and candidate are wanted, each with the rollout that needs it; one taken back no longer is."""
     await handle(store, installed() + rolling())
     assert await views.wanted(store) == [
-        views.Wanted(SERVICE, "", release("1.4.0")),
-        views.Wanted(SERVICE, "hibari-2", release("1.5.0")),
+        views.Wanted(SERVICE, "", release("1.4.0"), (), ready=True),
+        views.Wanted(SERVICE, "hibari-2", release("1.5.0"), (), ready=True),
     ]
     await handle(store, [alert("1.5.0", 20_000)])
-    assert await views.wanted(store) == [views.Wanted(SERVICE, "", release("1.4.0"))]
+    assert await views.wanted(store) == [views.Wanted(SERVICE, "", release("1.4.0"), (), ready=True)]

@@ -67,6 +67,33 @@ def test_request_may_name_its_plan() -> None:
     assert command == RequestRollout(service="hibari", actor="ci", reason="nightly", release=NEW, plan="quick")
 
 
+def test_request_may_name_endpoints() -> None:
+    """A request says where its release is to live, or leaves that to those who serve it."""
+    command = read(structured(REQUESTED, endpoints=["triton-a:8000", "[::1]:8000"])).command
+    assert isinstance(command, RequestRollout)
+    assert command.endpoints == ("triton-a:8000", "[::1]:8000")
+    silent = read(structured(REQUESTED)).command
+    assert isinstance(silent, RequestRollout)
+    assert silent.endpoints == ()
+
+
+@pytest.mark.parametrize(
+    ("endpoints", "sentence"),
+    [
+        (
+            ["triton-a:8000", "http://triton-b:8000"],
+            "data.endpoints.1 is 'http://triton-b:8000'; allowed: host:port of a Triton's HTTP, such as triton-a:8000",
+        ),
+        (["triton-a:8000"] * 2, "allowed: a list that has each endpoint once"),
+        ("triton-a:8000", "data.endpoints is 'triton-a:8000'; allowed: a list"),
+        ([8000], "data.endpoints.0 is 8000; allowed: text"),
+    ],
+)
+def test_endpoint_that_is_none_is_refused(endpoints: object, sentence: str) -> None:
+    """What no gateway could reach is refused where it stands, with what is allowed."""
+    assert sentence in why(structured(REQUESTED, endpoints=endpoints))
+
+
 def test_plan_is_set_by_name() -> None:
     """An order lets a name mean a plan, in the same language as a request's own."""
     plan = {"steps": [{"weight": "5 %", "hold": "1h"}], "gates": []}

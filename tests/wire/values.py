@@ -122,7 +122,18 @@ _SPECIAL[Rollout] = st.builds(
         name: anything(hint)
         for name, hint in get_type_hints(Rollout).items()
         if name
-        in ("waiting", "seen_ms", "blind", "memory", "memory_source", "standings", "judged", "approvals", "back")
+        in (
+            "waiting",
+            "seen_ms",
+            "blind",
+            "memory",
+            "memory_source",
+            "standings",
+            "judged",
+            "approvals",
+            "back",
+            "endpoints",
+        )
     },
     evidence=st.sampled_from([None, begin(MEASURED)]),
 )
@@ -165,7 +176,14 @@ PLAN = Plan(
 )
 
 SAMPLES: tuple[AnyEvent, ...] = (
-    RolloutStarted(**_SAID, release=NEW, from_release=OLD, plan=PLAN, ready_by_ms=1_772_530_800_000),
+    RolloutStarted(
+        **_SAID,
+        release=NEW,
+        from_release=OLD,
+        plan=PLAN,
+        ready_by_ms=1_772_530_800_000,
+        endpoints=("triton-a:8000", "10.0.0.7:8000"),
+    ),
     PlanSet(**_SAID, name="walk", version=2, plan=PLAN),
     RequestRefused(**_SAID, release=NEW),
     OrderRefused(**_SAID, order="PauseRollout"),
