@@ -164,11 +164,21 @@ class ReportReleaseUnloaded(Command):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportRouteApplied(Command):
-    """A router serves `epoch` since `applied_at_ms`."""
+    """A router serves `epoch` since `applied_at_ms`, and may ask what is `speaking`; see `RouteApplied`."""
 
     router: str
     epoch: int
     applied_at_ms: int
+    speaking: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportReleaseDrained(Command):
+    """A router that serves `epoch` will ask an ensemble for nothing more."""
+
+    ensemble: str
+    router: str
+    epoch: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -255,6 +265,7 @@ AnyCommand = (
     | ReportReleaseFailed
     | ReportReleaseUnloaded
     | ReportRouteApplied
+    | ReportReleaseDrained
     | ReportEndpointEjected
     | ReportEndpointReadmitted
     | ReportWindow

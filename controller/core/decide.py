@@ -16,6 +16,7 @@ from controller.core.commands import (
     ReportAlert,
     ReportEndpointEjected,
     ReportEndpointReadmitted,
+    ReportReleaseDrained,
     ReportReleaseFailed,
     ReportReleaseReady,
     ReportReleaseUnloaded,
@@ -31,6 +32,7 @@ from controller.core.events import (
     AnyEvent,
     GuardWindowEnded,
     MessageRejected,
+    ReleaseDrained,
     ReleaseFailed,
     ReleaseReady,
     ReleaseUnloaded,
@@ -64,6 +66,10 @@ def decide(state: State, command: AnyCommand, now_ms: int) -> tuple[AnyEvent, ..
             draft.add(ReleaseUnloaded(**draft.said(), ensemble=command.ensemble))
         case ReportRouteApplied():
             _route_applied(draft, command)
+        case ReportReleaseDrained():
+            draft.add(
+                ReleaseDrained(**draft.said(), ensemble=command.ensemble, router=command.router, epoch=command.epoch)
+            )
         case ReportEndpointEjected():
             ejected(draft, command)
         case ReportEndpointReadmitted():
@@ -135,6 +141,7 @@ def _route_applied(draft: Draft, command: ReportRouteApplied) -> None:
             router=command.router,
             epoch=command.epoch,
             applied_at_ms=command.applied_at_ms,
+            speaking=command.speaking,
         )
     )
 

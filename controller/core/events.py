@@ -183,11 +183,26 @@ class RolloutWaiting(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RouteApplied(Event):
-    """A router reported that it serves this epoch since `applied_at_ms`."""
+    """
+    A router reported that it serves this epoch since `applied_at_ms`.
+
+    speaking: the ensembles that it may ask from then on, the table's own and those that older utterances are still
+    under way on. None: it did not say, so it may ask any.
+    """
 
     router: str
     epoch: int
     applied_at_ms: int
+    speaking: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleaseDrained(Event):
+    """A router that serves this epoch reported that it will ask an ensemble for nothing more."""
+
+    ensemble: str
+    router: str
+    epoch: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -360,6 +375,7 @@ AnyEvent = (
     | GateJudged
     | RolloutWaiting
     | RouteApplied
+    | ReleaseDrained
     | EndpointEjected
     | EndpointReadmitted
     | RolloutPaused

@@ -24,6 +24,7 @@ from controller.core.events import (
     PlanSet,
     PromotionReverted,
     QuarantineLifted,
+    ReleaseDrained,
     ReleaseFailed,
     ReleaseQuarantined,
     ReleaseReady,
@@ -243,6 +244,7 @@ def evolve(state: State, event: AnyEvent, at_ms: int = 0) -> State:
             | ReleaseFailed()
             | ReleaseUnloaded()
             | RouteApplied()
+            | ReleaseDrained()
             | EndpointEjected()
             | EndpointReadmitted()
             | AlertMatched()

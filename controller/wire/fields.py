@@ -50,6 +50,7 @@ Endpoints = Annotated[
     Field(max_length=64, json_schema_extra={"uniqueItems": True}),
     AfterValidator(_each_once),
 ]
+Router = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Text = Annotated[str, StringConstraints(max_length=1000)]
 BuildTime = Annotated[str, AfterValidator(_utc), Field(json_schema_extra={"format": "date-time"})]
 Count = Annotated[int, Field(ge=0, le=_LARGEST)]

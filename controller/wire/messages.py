@@ -35,6 +35,7 @@ from controller.wire.reported import (
     EndpointIsEjected,
     EndpointIsReadmitted,
     ReleaseHasFailed,
+    ReleaseIsDrained,
     ReleaseIsReady,
     ReleaseIsUnloaded,
     Reported,
@@ -64,6 +65,7 @@ class MessageType(StrEnum):
     FAILED = "io.segue.release.failed"
     UNLOADED = "io.segue.release.unloaded"
     APPLIED = "io.segue.route.applied"
+    DRAINED = "io.segue.release.drained"
     WINDOW = "io.segue.window.measured"
     EJECTED = "io.segue.endpoint.ejected"
     READMITTED = "io.segue.endpoint.readmitted"
@@ -91,6 +93,7 @@ MESSAGES: Final[Mapping[Topic, Mapping[MessageType, type[Message]]]] = {
         MessageType.FAILED: ReleaseHasFailed,
         MessageType.UNLOADED: ReleaseIsUnloaded,
         MessageType.APPLIED: RouteIsApplied,
+        MessageType.DRAINED: ReleaseIsDrained,
         MessageType.WINDOW: WindowIsMeasured,
         MessageType.EJECTED: EndpointIsEjected,
         MessageType.READMITTED: EndpointIsReadmitted,

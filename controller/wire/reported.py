@@ -9,6 +9,7 @@ from controller.core.commands import (
     ReportAlert,
     ReportEndpointEjected,
     ReportEndpointReadmitted,
+    ReportReleaseDrained,
     ReportReleaseFailed,
     ReportReleaseReady,
     ReportReleaseUnloaded,
@@ -16,7 +17,7 @@ from controller.core.commands import (
     TimerKind,
 )
 from controller.core.routing import EndpointFault
-from controller.wire.fields import Actor, Count, Ensemble, MaybeRollout, Message, Reason, Seconds, Text, TimeMs
+from controller.wire.fields import Actor, Count, Ensemble, MaybeRollout, Message, Reason, Router, Seconds, Text, TimeMs
 
 
 class Reported(Message):
@@ -111,11 +112,17 @@ class ReleaseIsUnloaded(Reported):
 
 
 class RouteIsApplied(Reported):
-    """A router serves this epoch of the routing table since `applied_at_ms`."""
+    """
+    A router serves this epoch of the routing table since `applied_at_ms`.
 
-    router: Annotated[str, StringConstraints(min_length=1, max_length=200)]
+    speaking: the ensembles that it may ask from then on, the table's own and those that older utterances are still
+    under way on. Left out, it may ask any, and every release that leaves is waited for by the clock.
+    """
+
+    router: Router
     epoch: Count
     applied_at_ms: TimeMs
+    speaking: Annotated[list[Ensemble], Field(max_length=1000)] | None = None
 
     def command(self) -> ReportRouteApplied:
         """Return the report."""
@@ -126,6 +133,26 @@ class RouteIsApplied(Reported):
             router=self.router,
             epoch=self.epoch,
             applied_at_ms=self.applied_at_ms,
+            speaking=None if self.speaking is None else tuple(self.speaking),
+        )
+
+
+class ReleaseIsDrained(Reported):
+    """A router will ask an ensemble for nothing more: no utterance on it is under way, and its table names it not."""
+
+    ensemble: Ensemble
+    router: Router
+    epoch: Count
+
+    def command(self) -> ReportReleaseDrained:
+        """Return the report."""
+        return ReportReleaseDrained(
+            service=self.service,
+            actor=self.actor,
+            reason=f"nobody hears {self.ensemble} by {self.router} any more",
+            ensemble=self.ensemble,
+            router=self.router,
+            epoch=self.epoch,
         )
 
 
@@ -134,7 +161,7 @@ class EndpointReported(Reported):
 
     ensemble: Ensemble
     endpoint: Annotated[str, StringConstraints(min_length=1, max_length=300)]
-    router: Annotated[str, StringConstraints(min_length=1, max_length=200)]
+    router: Router
     consecutive: Count
     reason: Reason
 

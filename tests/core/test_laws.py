@@ -19,6 +19,7 @@ from controller.core.commands import (
     RejectMessage,
     ReportEndpointEjected,
     ReportEndpointReadmitted,
+    ReportReleaseDrained,
     ReportReleaseFailed,
     ReportReleaseReady,
     ReportReleaseUnloaded,
@@ -125,7 +126,17 @@ COMMANDS: st.SearchStrategy[AnyCommand] = st.one_of(
         st.integers(1, 9),
     ),
     st.builds(
-        lambda epoch: ReportRouteApplied(service=SERVICE, **SAID, router="gw-1", epoch=epoch, applied_at_ms=5),
+        lambda epoch, speaking: ReportRouteApplied(
+            service=SERVICE, **SAID, router="gw-1", epoch=epoch, applied_at_ms=5, speaking=speaking
+        ),
+        st.integers(1, 9),
+        st.none() | st.lists(ENSEMBLES, unique=True).map(tuple),
+    ),
+    st.builds(
+        lambda ensemble, epoch: ReportReleaseDrained(
+            service=SERVICE, **SAID, ensemble=ensemble, router="gw-1", epoch=epoch
+        ),
+        ENSEMBLES,
         st.integers(1, 9),
     ),
     st.just(RejectMessage(service=SERVICE, **SAID, topic="alerts.received", partition=0, offset=7, letter="x")),

@@ -18,6 +18,7 @@ from controller.core.events import (
     PlanSet,
     PromotionReverted,
     QuarantineLifted,
+    ReleaseDrained,
     ReleaseFailed,
     ReleaseQuarantined,
     ReleaseReady,
@@ -58,7 +59,7 @@ def sentence(event: AnyEvent) -> str:
             return f"{name} {event.release.version}"
         case ReleaseFailed():
             return f"{name} {'unknown' if event.unknown else event.ensemble.split('__')[1].replace('_', '.')}"
-        case ReleaseUnloaded():
+        case ReleaseUnloaded() | ReleaseDrained():
             return f"{name} {event.ensemble.split('__')[1].replace('_', '.')}"
         case StepStarted():
             return f"{name} {event.step} {event.weight_bp}"

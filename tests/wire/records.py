@@ -56,6 +56,7 @@ EXAMPLES: dict[str, tuple[Topic, dict[str, object]]] = {
     "io.segue.release.failed": (Topic.SIGNALS, {"ensemble": "x", "unknown": True, "reason": "there is none"}),
     "io.segue.release.unloaded": (Topic.SIGNALS, {"ensemble": "x", "reason": "drained"}),
     "io.segue.route.applied": (Topic.SIGNALS, {"router": "gateway@a", "epoch": 7, "applied_at_ms": 5}),
+    "io.segue.release.drained": (Topic.SIGNALS, {"router": "gateway@a", "epoch": 7, "ensemble": "hibari__1_5_0"}),
     "io.segue.window.measured": (Topic.SIGNALS, WINDOW),
     "io.segue.endpoint.ejected": (Topic.SIGNALS, EJECTED),
     "io.segue.endpoint.readmitted": (Topic.SIGNALS, ENDPOINT),

@@ -18,6 +18,7 @@ from controller.core.commands import (
     RejectMessage,
     ReportAlert,
     ReportEndpointEjected,
+    ReportReleaseDrained,
     ReportReleaseReady,
     ReportRouteApplied,
     RequestRollout,
@@ -176,12 +177,24 @@ def test_reports_name_their_source_unless_they_name_an_actor() -> None:
     applied = read(structured("io.segue.route.applied", actor="gateway")).command
     assert isinstance(applied, ReportRouteApplied)
     assert applied.actor == "gateway"
+    drained = read(structured("io.segue.release.drained")).command
+    assert isinstance(drained, ReportReleaseDrained)
+    assert (drained.ensemble, drained.router, drained.epoch) == ("hibari__1_5_0", "gateway@a", 7)
     ejected = read(structured("io.segue.endpoint.ejected")).command
     assert isinstance(ejected, ReportEndpointEjected)
     assert (ejected.fault, ejected.all_gone, ejected.reason) == (EndpointFault.AWAY, True, "it did not answer")
     ready = read(structured("io.segue.release.ready")).command
     assert isinstance(ready, ReportReleaseReady)
     assert ready.probe_audio_s == 2.0
+
+
+def test_router_that_does_not_say_what_it_speaks_may_speak_anything() -> None:
+    """Nothing said and nothing spoken are two things: an older gateway is never taken for a silent one."""
+    said = read(structured("io.segue.route.applied", speaking=["hibari__1_5_0"])).command
+    silent = read(structured("io.segue.route.applied", speaking=[])).command
+    older = read(structured("io.segue.route.applied")).command
+    spoken = [one.speaking for one in (said, silent, older) if isinstance(one, ReportRouteApplied)]
+    assert spoken == [("hibari__1_5_0",), (), None]
 
 
 def test_reports_may_grow_and_requests_may_not() -> None:
@@ -237,6 +250,8 @@ def test_reports_may_grow_and_requests_may_not() -> None:
         ("io.segue.alert.received", {"labels": {"a": 1}}, "data.labels.a is 1; allowed: text"),
         ("io.segue.route.applied", {"epoch": -1}, "data.epoch is -1"),
         ("io.segue.route.applied", {"applied_at_ms": True}, "data.applied_at_ms is True; allowed: a whole number"),
+        ("io.segue.route.applied", {"speaking": ["a b"]}, "data.speaking.0 is 'a b'; allowed: text that matches"),
+        ("io.segue.release.drained", {"ensemble": ""}, "data.ensemble is ''; allowed: text that matches"),
         ("io.segue.endpoint.ejected", {"fault": "tired"}, "data.fault is 'tired'; allowed: 'away', 'timed_out'"),
         ("io.segue.endpoint.ejected", {"all_gone": "yes"}, "data.all_gone is 'yes'; allowed: true or false"),
         ("io.segue.endpoint.readmitted", {"endpoint": ""}, "data.endpoint is ''; allowed: text that is not empty"),

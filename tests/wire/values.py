@@ -27,6 +27,7 @@ from controller.core.events import (
     PlanSet,
     PromotionReverted,
     QuarantineLifted,
+    ReleaseDrained,
     ReleaseFailed,
     ReleaseQuarantined,
     ReleaseReady,
@@ -193,7 +194,13 @@ SAMPLES: tuple[AnyEvent, ...] = (
     ReleaseUnloaded(**_SAID, ensemble="hibari__1_5_0"),
     StepStarted(**_SAID, step=0, weight_bp=500, due_ms=1_772_530_800_000),
     RouteSet(**_SAID, epoch=7, salt="hibari-2", arms=(Arm(Role.STABLE, OLD, 9500), Arm(Role.CANDIDATE, NEW, 500))),
-    RouteApplied(**_SAID, router="gateway@a", epoch=7, applied_at_ms=1_772_530_800_001),
+    RouteApplied(
+        **_SAID,
+        router="gateway@a",
+        epoch=7,
+        applied_at_ms=1_772_530_800_001,
+        speaking=("hibari__1_5_0", "hibari__1_6_0"),
+    ),
     WindowMeasured(
         **_SAID,
         window=Window(
@@ -243,6 +250,7 @@ SAMPLES: tuple[AnyEvent, ...] = (
         others_speak=True,
     ),
     EndpointReadmitted(**_SAID, ensemble="hibari__1_6_0", endpoint="10.0.0.7:8000", router="gateway@a", consecutive=6),
+    ReleaseDrained(**_SAID, ensemble="hibari__1_5_0", router="gateway@a", epoch=7),
 )
 
 STATE = State(
