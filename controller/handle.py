@@ -19,7 +19,7 @@ from typing import Final
 from sqlalchemy import Connection
 
 from controller.core.commands import RejectMessage
-from controller.core.errors import Conflict, Malformed, Unavailable
+from controller.core.errors import Conflict, Unavailable
 from controller.core.stream import Fact, react
 from controller.journal import heads, inbox, outbox, reads, timers
 from controller.journal.append import Link, append, chain
@@ -27,7 +27,7 @@ from controller.journal.heads import Folded, Head
 from controller.journal.inbox import Decided, Key, key
 from controller.journal.store import Store
 from controller.journal.wake import Bell
-from controller.wire.inbound import Input, rejected
+from controller.wire.inbound import Input, undecidable
 
 _log = logging.getLogger(__name__)
 
@@ -135,7 +135,7 @@ def _decide(before: Mapping[str, Head], inputs: Sequence[Input], seen: AbstractS
             if isinstance(one.command, RejectMessage):
                 raise
             _log.exception("message %s of %s could not be decided", one.id, service, extra={"service": service})
-            plan.undecidable[key(one)] = rejected(one.record, Malformed(f"could not be decided: {error!r}"))
+            plan.undecidable[key(one)] = undecidable(one.record, error)
             continue
         plan.links += links
         plan.decided.append(Decided(one, head.history.position, len(links)))

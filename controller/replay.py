@@ -4,10 +4,12 @@ The journal folded again from its first fact, from SQL or from Kafka alone: equa
 Both ways check the hash chain as they go: a fact that was changed, lost or slipped in is named, never folded over.
 """
 
-from collections.abc import AsyncIterator, Iterable, Mapping
-from contextlib import asynccontextmanager
+from array import array
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
+from typing import Final
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
@@ -21,6 +23,8 @@ from controller.journal.facts import recorded
 from controller.journal.store import Store
 from controller.journal.views import Service, services
 from controller.wire.codec import GENESIS_HASH, fact_from_message, state_json, table_json
+from controller.wire.difference import Difference, first_difference
+from controller.wire.shape import plain
 from controller.wire.topics import Topic, topic_name
 
 _SILENCE_MS = 10_000
@@ -45,91 +49,134 @@ def fingerprint(history: History) -> Fingerprint:
     )
 
 
-async def replay_sql(store: Store) -> dict[str, History]:
+@dataclass(frozen=True, slots=True)
+class Until:
     """
-    Fold every stream of the store's journal; stream to history.
+    How far to fold, everything by default: facts up to this position, and up to this time, milliseconds since 1970.
 
-    Raises Broken naming the first fact that is not what was written.
+    A position is one stream's, so it is meant for a replay of one service.
+    """
+
+    position: int | None = None
+    at_ms: int | None = None
+
+    def takes(self, fact: Fact) -> bool:
+        """Say whether a fact is folded; those after it in its stream are not when it is not."""
+        in_place = self.position is None or fact.position <= self.position
+        return in_place and (self.at_ms is None or fact.at_ms <= self.at_ms)
+
+
+EVERYTHING: Final = Until()
+
+
+async def replay_sql(store: Store, service: str | None = None, until: Until = EVERYTHING) -> dict[str, History]:
+    """
+    Fold every stream of the store's journal, or only one service's; stream to history.
+
+    A page of facts is in memory at a time. Raises Broken naming the first fact that is not what was written.
     """
     places: dict[str, Place] = {}
     histories: dict[str, History] = {}
-    async for one in recorded(store):
+    async for one in recorded(store, service):
         places[one.stream] = follow(places.get(one.stream, Place()), one)
-        histories[one.stream] = fold(histories.get(one.stream) or begin(one.stream), (one.fact,))
+        if until.takes(fact := one.fact):
+            histories[one.stream] = fold(histories.get(one.stream) or begin(one.stream), (fact,))
     return histories
 
 
-async def replay_kafka(bootstrap: str, prefix: str = "") -> dict[str, History]:
+async def replay_kafka(
+    bootstrap: str, prefix: str = "", service: str | None = None, until: Until = EVERYTHING
+) -> dict[str, History]:
     """
-    Fold every stream of the topic `rollout.journal`, from its start to where it ends now; stream to history.
+    Fold every stream of the topic `rollout.journal`, or only one service's, from its start to where it ends now.
 
-    The topic holds a fact at least once, so doubles are dropped. Raises Broken when a fact is missing, was changed or
-    contradicts another, Unavailable when Kafka does not answer.
+    Returns stream to history. Read as it comes, with eight bytes kept of each fact: the topic holds a fact at least
+    once, and doubles are dropped. Raises Broken when a fact is missing, was changed or contradicts another, Unavailable
+    when Kafka does not answer.
     """
     streams: dict[str, _Stream] = {}
     try:
-        for value in await _messages(bootstrap, topic_name(Topic.JOURNAL, prefix)):
-            fact, prev_hash, hash = fact_from_message(value)
-            streams.setdefault(fact.stream, _Stream(begin(fact.stream))).take(fact, prev_hash, hash)
+        # Closed here, not some time later: its consumer would outlive this replay when a fact is not what was written.
+        async with aclosing(_messages(bootstrap, topic_name(Topic.JOURNAL, prefix))) as messages:
+            async for key, value in messages:
+                if service is None or key == service.encode():
+                    fact, prev_hash, hash = fact_from_message(value)
+                    streams.setdefault(fact.stream, _Stream(begin(fact.stream), until)).take(fact, prev_hash, hash)
     except Malformed as error:
         raise Broken(f"rollout.journal is damaged: {error}; {_WHAT_NEXT}") from error
     except KafkaError as error:
         raise Unavailable(f"Kafka at {bootstrap} did not give its journal ({error!r}); is it running there?") from error
     for stream in streams.values():
         stream.close()
-    return {name: stream.history for name, stream in streams.items()}
+    return {name: stream.history for name, stream in streams.items() if stream.history.position}
 
 
-async def differing(store: Store, replayed: Mapping[str, History]) -> list[str]:
-    """Name the services whose live read tables are not what their replayed facts amount to."""
-    live = {one.service: one for one in await services(store)}
+async def differing(store: Store, replayed: Mapping[str, History], service: str | None = None) -> dict[str, Difference]:
+    """Return where the live read tables differ first from what the replayed facts amount to, live side first."""
+    live = {one.service: one for one in await services(store) if service in (None, one.service)}
     names = sorted(live.keys() | (replayed.keys() - {UNADDRESSED}))
-    return [name for name in names if not _same(live.get(name), replayed.get(name))]
+    found = {name: first_difference(_sight(live.get(name)), _sight(replayed.get(name))) for name in names}
+    return {name: difference for name, difference in found.items() if difference}
 
 
-def _same(live: Service | None, replayed: History | None) -> bool:
-    if live is None or replayed is None:
-        return False
-    return live.position == replayed.position and state_json(live.state) == state_json(replayed.state)
+def _sight(stands: Service | History | None) -> dict[str, object]:
+    return {"position": stands.position, "state": plain(stands.state)} if stands else {}
 
 
 @dataclass(slots=True)
 class _Stream:
-    """One stream on its way: `hashes` of what is folded, `early` what came before its turn."""
+    """
+    One stream on its way.
+
+    hash: of the fact last followed. known: of each fact so far the first eight bytes of its hash, by which a double is
+    told from a contradiction. early: what came before its turn.
+    """
 
     history: History
-    hashes: list[str] = field(default_factory=lambda: [GENESIS_HASH])
+    until: Until
+    hash: str = GENESIS_HASH
+    known: "array[int]" = field(default_factory=lambda: array("Q"))
     early: dict[int, tuple[Fact, str, str]] = field(default_factory=dict)
 
     def take(self, fact: Fact, prev_hash: str, hash: str) -> None:
-        if fact.position <= self.history.position:
-            if self.hashes[fact.position] != hash:
+        if fact.position <= len(self.known):
+            if self.known[fact.position - 1] != _short(hash):
                 raise self._broken(fact.position, "occurs twice, with different contents")
             return
         self.early[fact.position] = (fact, prev_hash, hash)
-        while following := self.early.pop(self.history.position + 1, None):
+        while following := self.early.pop(len(self.known) + 1, None):
             fact, prev_hash, hash = following
-            if prev_hash != self.hashes[-1]:
+            if prev_hash != self.hash:
                 raise self._broken(fact.position, "does not follow the fact before it")
-            self.history = fold(self.history, (fact,))
-            self.hashes.append(hash)
+            self.hash = hash
+            self.known.append(_short(hash))
+            if self.until.takes(fact):
+                self.history = fold(self.history, (fact,))
 
     def close(self) -> None:
         if self.early:
-            raise self._broken(self.history.position + 1, f"is missing, and {min(self.early)} is there")
+            raise self._broken(len(self.known) + 1, f"is missing, and {min(self.early)} is there")
 
     def _broken(self, position: int, what: str) -> Broken:
         stream = self.history.state.service
         return Broken(f"rollout.journal is damaged: position {position} of {stream} {what}; {_WHAT_NEXT}")
 
 
-async def _messages(bootstrap: str, topic: str) -> Iterable[bytes]:
+def _short(hash: str) -> int:
+    return int(hash[:16], 16)
+
+
+async def _messages(bootstrap: str, topic: str) -> AsyncGenerator[tuple[bytes | None, bytes], None]:
     # A reader of a topic that is not there waits for it; so it is looked for first.
     async with _consumer(bootstrap) as looking:
         if topic not in await looking.topics():
             raise Broken(f"Kafka at {bootstrap} has no topic {topic}: create it with `segue topics`")
-    async with _consumer(bootstrap, topic) as reading:
-        return await _to_the_end(reading, list(reading.assignment()))
+    async with (
+        _consumer(bootstrap, topic) as reading,
+        aclosing(_to_the_end(reading, list(reading.assignment()))) as records,
+    ):
+        async for record in records:
+            yield record
 
 
 @asynccontextmanager
@@ -149,17 +196,15 @@ async def _consumer(bootstrap: str, *topics: str) -> AsyncIterator[AIOKafkaConsu
         await consumer.stop()
 
 
-async def _to_the_end(consumer: AIOKafkaConsumer, partitions: list[TopicPartition]) -> list[bytes]:
-    values: list[bytes] = []
+async def _to_the_end(
+    consumer: AIOKafkaConsumer, partitions: list[TopicPartition]
+) -> AsyncGenerator[tuple[bytes | None, bytes], None]:
     ends = await consumer.end_offsets(partitions)
     while behind := [one for one in partitions if await consumer.position(one) < ends[one]]:
         batch = await consumer.getmany(*behind, timeout_ms=_SILENCE_MS)
         if not batch:
             raise Unavailable(f"Kafka sent nothing for {_SILENCE_MS // 1000} s in the middle of its journal; try again")
-        values += [
-            record.value
-            for one, records in batch.items()
-            for record in records
-            if record.offset < ends[one] and record.value is not None
-        ]
-    return values
+        for one, records in batch.items():
+            for record in records:
+                if record.offset < ends[one] and record.value is not None:
+                    yield record.key, record.value

@@ -78,6 +78,11 @@ def rejected(record: Received, why: Malformed) -> Input:
     return Input(REJECTED_SOURCE, f"{letter}@{record.timestamp_ms}", command, record.timestamp_ms, record)
 
 
+def undecidable(record: Received, error: Exception) -> Input:
+    """Return a record, over which deciding itself failed, as the command that records just that."""
+    return rejected(record, Malformed(f"could not be decided: {error!r}"))
+
+
 def _addressee(record: Received) -> str:
     try:
         body = parse(record.value or b"")

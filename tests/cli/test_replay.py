@@ -12,7 +12,7 @@ from controller.core.events import AnyEvent
 from controller.core.stream import Fact, begin, fold
 from controller.outside.kafka import ensure_topics, publish
 from controller.parts.ports import LOOPBACK, free_port
-from controller.replay import replay_kafka
+from controller.replay import Until, replay_kafka
 from controller.wire.codec import GENESIS_HASH, fact_from_message, fact_hash, fact_message
 from tests.cli.conftest import Deciding
 from tests.spec import SERVICE, installed
@@ -47,6 +47,17 @@ async def test_doubles_are_dropped(deciding: Deciding) -> None:
     replayed = await replay_kafka(deciding.tree.kafka, prefix)
     assert replayed[SERVICE].state == expected
     assert replayed[SERVICE].position == len(facts)
+
+
+async def test_a_replay_may_end_early(deciding: Deciding) -> None:
+    """At a position or at a time it gives what was so then, though all that follows is checked as well."""
+    facts = messages()
+    prefix = published(deciding, facts)
+    for until in (Until(position=2), Until(at_ms=1002)):
+        replayed = await replay_kafka(deciding.tree.kafka, prefix, SERVICE, until)
+        assert replayed[SERVICE] == fold(begin(SERVICE), [fact_from_message(one)[0] for one in facts[:2]])
+    assert await replay_kafka(deciding.tree.kafka, prefix, SERVICE, Until(at_ms=1000)) == {}
+    assert await replay_kafka(deciding.tree.kafka, prefix, "another") == {}
 
 
 async def test_an_empty_journal_has_no_services(deciding: Deciding) -> None:
@@ -104,6 +115,40 @@ def test_kafka_and_sql_agree(deciding: Deciding) -> None:
     segue.json("rollout", "start", "agreed", "--release", "1.0.0", "--reason", "a test says so")
     kafka, sql = (segue.json("replay", "--from", source, "--check") for source in ("kafka", "sql"))
     assert kafka["services"]["agreed"] == sql["services"]["agreed"]
-    assert kafka["differing"] == sql["differing"] == []
+    assert kafka["differing"] == sql["differing"] == {}
     assert "agreed" in segue("replay").out
     assert "the facts in Kafka give exactly what is live" in segue("replay", "--from", "kafka", "--check").out
+
+
+def test_what_was_so_then_is_asked_by_position_or_time(deciding: Deciding) -> None:
+    """One service's replay may end early, the same from either source; what cannot be meant is refused."""
+    segue = deciding.segue
+    segue.json("rollout", "start", "early", "--release", "1.0.0", "--reason", "a test says so")
+    early = ("--service", "early", "--until", "1")
+    one, other = (segue.json("replay", "--from", source, *early)["services"] for source in ("kafka", "sql"))
+    assert one == other
+    assert (list(one), one["early"]["position"]) == (["early"], 1)
+    assert segue.json("replay", "--until", "2020-01-01T00:00:00Z")["services"] == {}
+    for arguments, said in (
+        (("--until", "1"), "add --service"),
+        (("--until", "yesterday"), "such as 2026-03-01T03:00:00Z"),
+        (("--until", "2020-01-01T00:00:00"), "a time with its zone"),
+        (("--until", "2020-01-01T00:00:00Z", "--check"), "not of that time"),
+    ):
+        refused = segue("replay", *arguments)
+        assert refused.code == 2
+        assert said in refused.err
+    missing = segue("replay", "--service", "nobody")
+    assert missing.code == 1
+    assert "nothing was recorded for a service nobody" in missing.err
+
+
+def test_what_was_decided_is_decided_again(deciding: Deciding) -> None:
+    """Today's code comes to the same facts by the same messages."""
+    segue = deciding.segue
+    segue.json("rollout", "start", "again", "--release", "1.0.0", "--reason", "a test says so")
+    (again,) = segue.json("replay", "--decide", "--service", "again")["services"]
+    assert again["messages"] >= 1
+    assert again["facts"] >= again["messages"]
+    assert again["otherwise"] == []
+    assert "again" in segue("replay", "--decide").out

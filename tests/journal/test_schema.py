@@ -93,7 +93,7 @@ async def test_an_older_store_is_upgraded_to_what_its_facts_amount_to(tmp_path: 
         await made.close()
         upgrade(url)
         store = await open_store(url)
-        assert await differing(store, await replay_sql(store)) == []
+        assert await differing(store, await replay_sql(store)) == {}
         entered = select(steps.c.rollout, steps.c.position, steps.c.step, steps.c.weight_bp).order_by(steps.c.position)
         assert ("late-voice-2", 7, 0, 500) in [tuple(row) for row in await store.rows(entered, {})]
         await store.close()

@@ -17,6 +17,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "controller.journal": {"controller.core", "controller.wire", "migrations"},
     "controller.handle": {"controller.core", "controller.wire", "controller.journal"},
     "controller.replay": {"controller.core", "controller.wire", "controller.journal"},
+    "controller.redecide": {"controller.core", "controller.wire", "controller.journal"},
     "controller.courses": {"controller.core"},
     "controller.backtest": {"controller.core", "controller.wire", "controller.courses"},
     "controller.outside": {"controller.core", "controller.wire", "controller.quality", "controller.settings"},

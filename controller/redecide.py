@@ -1,0 +1,115 @@
+"""
+The recorded messages decided again by today's code, and what it decides compared with what was decided then.
+
+A new version must not change the past: what a message led to has to follow from it again, field by field. Each message
+is decided upon the facts as they were recorded, so one difference does not bring forth others.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
+from typing import Any
+
+from controller.core.errors import Broken, Malformed
+from controller.core.stream import Fact, History, begin, fold, react
+from controller.journal import Store, views
+from controller.journal.facts import facts as recorded_facts
+from controller.journal.inputs import Taken, taken
+from controller.wire.codec import event_type
+from controller.wire.difference import Difference, first_difference
+from controller.wire.inbound import Input, Received, read, rejected, undecidable
+from controller.wire.shape import plain
+
+
+@dataclass(frozen=True, slots=True)
+class Otherwise:
+    """
+    A message that today's code decides otherwise.
+
+    message: its source and id. fact: the id of the first fact that differs; one that only one side has is "nothing"
+    on the other. difference: in that fact, recorded first.
+    """
+
+    message: str
+    fact: str
+    difference: Difference
+
+
+@dataclass(frozen=True, slots=True)
+class Redecided:
+    """How much of a service's history was decided again, and what came out otherwise."""
+
+    service: str
+    messages: int
+    facts: int
+    otherwise: tuple[Otherwise, ...]
+
+
+async def redecide(store: Store, service: str) -> Redecided:
+    """
+    Decide every recorded message of a service again, a page of them in memory at a time.
+
+    Raises Broken when nothing is recorded of the service, or its journal has facts that no recorded message led to.
+    """
+    stands = await views.service(store, service)
+    if stands is None:
+        raise Broken(f"nothing was ever recorded for a service {service}; `segue replay` lists all")
+    facts = recorded_facts(store, service)
+    history = begin(service)
+    messages = 0
+    otherwise: list[Otherwise] = []
+    async for message in taken(store, service):
+        _in_place(service, message.position, history.position)
+        were = [fact async for fact in _next(facts, message.facts)]
+        if found := _compared(history, message, were):
+            otherwise.append(found)
+        history = fold(history, were)
+        messages += 1
+    # Later messages may have been decided meanwhile; those until the beginning must all have been met.
+    _in_place(service, max(stands.position, history.position), history.position)
+    return Redecided(service, messages, history.position, tuple(otherwise))
+
+
+def _in_place(service: str, position: int, reached: int) -> None:
+    if position != reached:
+        raise Broken(
+            f"facts {reached + 1} to {position} of {service} follow from no message in the inbox, so they cannot be "
+            "decided again; the journal itself is checked by `segue replay`"
+        )
+
+
+async def _next(facts: AsyncIterator[Fact], number: int) -> AsyncIterator[Fact]:
+    for _ in range(number):
+        yield await anext(facts)
+
+
+def _compared(history: History, message: Taken, were: Sequence[Fact]) -> Otherwise | None:
+    input, are = _again(history, message.record)
+    named = f"{message.source} {message.id}"
+    if (input.source, input.id) != (message.source, message.id):
+        return Otherwise(named, "", Difference("message", named, f"{input.source} {input.id}"))
+    for position, sides in enumerate(zip_longest(were, are), history.position + 1):
+        was, now = map(_plain, sides)
+        found = first_difference(was["type"], now["type"], "type") or first_difference(was, now)
+        if found:
+            return Otherwise(named, f"{history.state.service}/{position}", found)
+    return None
+
+
+def _again(history: History, record: Received) -> tuple[Input, tuple[Fact, ...]]:
+    """Do what is done with a record when it comes: see `handle`."""
+    try:
+        input = read(record)
+    except Malformed as error:
+        input = rejected(record, error)
+    try:
+        return input, react(history, input.command, input.id, input.sent_ms)
+    except Exception as error:
+        input = undecidable(record, error)
+        return input, react(history, input.command, input.id, input.sent_ms)
+
+
+def _plain(fact: Fact | None) -> dict[str, Any]:
+    if fact is None:
+        return {"type": "nothing"}
+    return {"type": event_type(fact.event), "at_ms": fact.at_ms, "cause": fact.cause, "event": plain(fact.event)}
