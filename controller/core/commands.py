@@ -182,6 +182,13 @@ class ReportReleaseDrained(Command):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReportRouterEnded(Command):
+    """A router ends; see `RouterEnded`."""
+
+    router: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReportEndpointEjected(Command):
     """A router leaves an endpoint alone for a release; see `EndpointEjected`."""
 
@@ -266,6 +273,7 @@ AnyCommand = (
     | ReportReleaseUnloaded
     | ReportRouteApplied
     | ReportReleaseDrained
+    | ReportRouterEnded
     | ReportEndpointEjected
     | ReportEndpointReadmitted
     | ReportWindow

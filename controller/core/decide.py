@@ -21,6 +21,7 @@ from controller.core.commands import (
     ReportReleaseReady,
     ReportReleaseUnloaded,
     ReportRouteApplied,
+    ReportRouterEnded,
     ReportWindow,
     RequestRollout,
     SetPlan,
@@ -37,6 +38,7 @@ from controller.core.events import (
     ReleaseReady,
     ReleaseUnloaded,
     RouteApplied,
+    RouterEnded,
     Trigger,
 )
 from controller.core.orders import obey
@@ -70,6 +72,8 @@ def decide(state: State, command: AnyCommand, now_ms: int) -> tuple[AnyEvent, ..
             draft.add(
                 ReleaseDrained(**draft.said(), ensemble=command.ensemble, router=command.router, epoch=command.epoch)
             )
+        case ReportRouterEnded():
+            draft.add(RouterEnded(**draft.said(), router=command.router))
         case ReportEndpointEjected():
             ejected(draft, command)
         case ReportEndpointReadmitted():

@@ -206,6 +206,13 @@ class ReleaseDrained(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RouterEnded(Event):
+    """A router reported that it ends, with no utterance left: it asks nobody for anything until it reports anew."""
+
+    router: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EndpointEjected(Event):
     """
     A router sends an endpoint no more requests of a release, or found by a probe that this must stay so.
@@ -376,6 +383,7 @@ AnyEvent = (
     | RolloutWaiting
     | RouteApplied
     | ReleaseDrained
+    | RouterEnded
     | EndpointEjected
     | EndpointReadmitted
     | RolloutPaused

@@ -38,6 +38,7 @@ from controller.core.events import (
     RolloutSuperseded,
     RolloutWaiting,
     RouteApplied,
+    RouterEnded,
     RouteSet,
     ServiceRetired,
     StepStarted,
@@ -245,6 +246,7 @@ def evolve(state: State, event: AnyEvent, at_ms: int = 0) -> State:
             | ReleaseUnloaded()
             | RouteApplied()
             | ReleaseDrained()
+            | RouterEnded()
             | EndpointEjected()
             | EndpointReadmitted()
             | AlertMatched()

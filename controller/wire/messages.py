@@ -40,6 +40,7 @@ from controller.wire.reported import (
     ReleaseIsUnloaded,
     Reported,
     RouteIsApplied,
+    RouterHasEnded,
     TimerElapsed,
 )
 from controller.wire.topics import Topic
@@ -66,6 +67,7 @@ class MessageType(StrEnum):
     UNLOADED = "io.segue.release.unloaded"
     APPLIED = "io.segue.route.applied"
     DRAINED = "io.segue.release.drained"
+    ENDED = "io.segue.router.ended"
     WINDOW = "io.segue.window.measured"
     EJECTED = "io.segue.endpoint.ejected"
     READMITTED = "io.segue.endpoint.readmitted"
@@ -94,6 +96,7 @@ MESSAGES: Final[Mapping[Topic, Mapping[MessageType, type[Message]]]] = {
         MessageType.UNLOADED: ReleaseIsUnloaded,
         MessageType.APPLIED: RouteIsApplied,
         MessageType.DRAINED: ReleaseIsDrained,
+        MessageType.ENDED: RouterHasEnded,
         MessageType.WINDOW: WindowIsMeasured,
         MessageType.EJECTED: EndpointIsEjected,
         MessageType.READMITTED: EndpointIsReadmitted,

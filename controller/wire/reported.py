@@ -14,6 +14,7 @@ from controller.core.commands import (
     ReportReleaseReady,
     ReportReleaseUnloaded,
     ReportRouteApplied,
+    ReportRouterEnded,
     TimerKind,
 )
 from controller.core.routing import EndpointFault
@@ -153,6 +154,18 @@ class ReleaseIsDrained(Reported):
             ensemble=self.ensemble,
             router=self.router,
             epoch=self.epoch,
+        )
+
+
+class RouterHasEnded(Reported):
+    """A router ends in order, with no utterance left; its next run reports its table anew."""
+
+    router: Router
+
+    def command(self) -> ReportRouterEnded:
+        """Return the report."""
+        return ReportRouterEnded(
+            service=self.service, actor=self.actor, reason=f"{self.router} has ended", router=self.router
         )
 
 

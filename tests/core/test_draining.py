@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from controller.core.commands import ReportReleaseDrained, ReportRouteApplied
+from controller.core.commands import ReportReleaseDrained, ReportRouteApplied, ReportRouterEnded
 from controller.core.draining import Parting, Router, may_speak
-from controller.core.events import ReleaseDrained, RouteApplied
+from controller.core.events import ReleaseDrained, RouteApplied, RouterEnded
 from tests.spec import SAID, SERVICE, given, installed
 
 LEFT = Parting(epoch=7, at_ms=100_000)
@@ -36,6 +36,12 @@ def test_that_nobody_hears_a_release_any_more_is_recorded() -> None:
     """It names who says so of which release, and by which table."""
     drained = ReportReleaseDrained(service=SERVICE, **SAID, ensemble="r2", router="gateway@a", epoch=1)
     given(*installed()).when(drained).then(ReleaseDrained(**SAID, ensemble="r2", router="gateway@a", epoch=1))
+
+
+def test_that_a_router_ends_is_recorded() -> None:
+    """It names who."""
+    ended = ReportRouterEnded(service=SERVICE, **SAID, router="gateway@a")
+    given(*installed()).when(ended).then(RouterEnded(**SAID, router="gateway@a"))
 
 
 def test_release_is_waited_for_while_a_router_speaks_with_it() -> None:

@@ -24,6 +24,7 @@ from controller.core.commands import (
     ReportReleaseReady,
     ReportReleaseUnloaded,
     ReportRouteApplied,
+    ReportRouterEnded,
     ResumeRollout,
     RetireService,
     RollBack,
@@ -139,6 +140,7 @@ COMMANDS: st.SearchStrategy[AnyCommand] = st.one_of(
         ENSEMBLES,
         st.integers(1, 9),
     ),
+    st.just(ReportRouterEnded(service=SERVICE, **SAID, router="gw-1")),
     st.just(RejectMessage(service=SERVICE, **SAID, topic="alerts.received", partition=0, offset=7, letter="x")),
 )
 MESSAGES = st.lists(st.tuples(COMMANDS, st.integers(0, 100_000)), max_size=40)

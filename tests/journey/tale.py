@@ -32,6 +32,7 @@ from controller.core.events import (
     RolloutSuperseded,
     RolloutWaiting,
     RouteApplied,
+    RouterEnded,
     RouteSet,
     ServiceRetired,
     StepStarted,
@@ -90,7 +91,7 @@ def sentence(event: AnyEvent) -> str:
             return f"{name} {event.name} {event.version}"
         case WindowMeasured():
             return f"{name}{' blind' if event.blind else ''}"
-        case HoldExtended() | QuarantineLifted() | RolloutPaused() | RolloutResumed() | RouteApplied():
+        case HoldExtended() | QuarantineLifted() | RolloutPaused() | RolloutResumed() | RouteApplied() | RouterEnded():
             return name
     assert_never(event)
 

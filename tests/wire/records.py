@@ -57,6 +57,7 @@ EXAMPLES: dict[str, tuple[Topic, dict[str, object]]] = {
     "io.segue.release.unloaded": (Topic.SIGNALS, {"ensemble": "x", "reason": "drained"}),
     "io.segue.route.applied": (Topic.SIGNALS, {"router": "gateway@a", "epoch": 7, "applied_at_ms": 5}),
     "io.segue.release.drained": (Topic.SIGNALS, {"router": "gateway@a", "epoch": 7, "ensemble": "hibari__1_5_0"}),
+    "io.segue.router.ended": (Topic.SIGNALS, {"router": "gateway@a"}),
     "io.segue.window.measured": (Topic.SIGNALS, WINDOW),
     "io.segue.endpoint.ejected": (Topic.SIGNALS, EJECTED),
     "io.segue.endpoint.readmitted": (Topic.SIGNALS, ENDPOINT),

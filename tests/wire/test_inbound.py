@@ -251,6 +251,7 @@ def test_reports_may_grow_and_requests_may_not() -> None:
         ("io.segue.route.applied", {"epoch": -1}, "data.epoch is -1"),
         ("io.segue.route.applied", {"applied_at_ms": True}, "data.applied_at_ms is True; allowed: a whole number"),
         ("io.segue.route.applied", {"speaking": ["a b"]}, "data.speaking.0 is 'a b'; allowed: text that matches"),
+        ("io.segue.router.ended", {"router": ""}, "data.router is ''; allowed: text that is not empty"),
         ("io.segue.release.drained", {"ensemble": ""}, "data.ensemble is ''; allowed: text that matches"),
         ("io.segue.endpoint.ejected", {"fault": "tired"}, "data.fault is 'tired'; allowed: 'away', 'timed_out'"),
         ("io.segue.endpoint.ejected", {"all_gone": "yes"}, "data.all_gone is 'yes'; allowed: true or false"),

@@ -41,6 +41,7 @@ from controller.core.events import (
     RolloutSuperseded,
     RolloutWaiting,
     RouteApplied,
+    RouterEnded,
     RouteSet,
     ServiceRetired,
     StepStarted,
@@ -251,6 +252,7 @@ SAMPLES: tuple[AnyEvent, ...] = (
     ),
     EndpointReadmitted(**_SAID, ensemble="hibari__1_6_0", endpoint="10.0.0.7:8000", router="gateway@a", consecutive=6),
     ReleaseDrained(**_SAID, ensemble="hibari__1_5_0", router="gateway@a", epoch=7),
+    RouterEnded(**_SAID, router="gateway@a"),
 )
 
 STATE = State(
