@@ -146,7 +146,8 @@ def _weights(arms: Sequence[Arm]) -> RenderableType:
     for arm in arms:
         filled = round(_BAR * arm.weight_bp / FULL_BP)
         bar = Text("█" * filled, style=_COLOURS[arm.role]) + Text("░" * (_BAR - filled), style="dim")
-        table.add_row(arm.role.value, Text(arm.release.version, style="bold"), bar, percent(arm.weight_bp))
+        lives = Text(", ".join(arm.endpoints), style="dim")
+        table.add_row(arm.role.value, Text(arm.release.version, style="bold"), bar, percent(arm.weight_bp), lives)
     return table
 
 

@@ -66,14 +66,16 @@ def test_the_last_hold_ends_in_all_traffic_and_then_the_guard_window_is_awaited(
 
 
 def test_the_picture_shows_the_walk() -> None:
-    """Weights, the plan with the step it is at, and what is awaited stand in the picture."""
+    """Weights, where a release lives, the plan with the step it is at, and what is awaited stand in the picture."""
     out = io.StringIO()
-    service = Service(SERVICE, 7, NOW_MS, GENESIS_HASH, after(ASKED, READY))
+    state = after(request("1.5.0", PLAN, "triton-a:8000", "triton-b:8000"), READY)
+    service = Service(SERVICE, 7, NOW_MS, GENESIS_HASH, state)
     Console(file=out, width=100).print(picture(service, [], NOW_MS))
     drawn = out.getvalue()
     assert "candidate" in drawn
     assert "▶ 5 % (0:10)  50 % (0:20)  100 %" in drawn
     assert "95 %" in drawn
+    assert "triton-a:8000, triton-b:8000" in drawn
 
 
 def test_programs_get_the_same_as_values() -> None:
