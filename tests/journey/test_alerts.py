@@ -1,5 +1,6 @@
 """What alerts do, from Alertmanager to the gateway."""
 
+import time
 from datetime import UTC, datetime
 
 from controller.core.events import AlertNoted
@@ -28,14 +29,14 @@ def test_good_to_bad_rolls_back(tale: Tale) -> None:
     told = tale.walk_to_candidate(
         tale.world.release("1.4.0"), tale.world.release("1.5.0", frequency_hz="660", max_characters="60")
     )
-    speaking = 0
+    speaking, began_s = 0, time.monotonic()
     while not any(sentence.startswith("RouteSet 3") for sentence in tale.sentences()):
         tale.served_by([f"user-{speaking}", f"other-{speaking}"])
         answer = tale.say("so long " * 10, user=f"long-{speaking}")
         assert answer.status_code == 200
         assert answer.content
         speaking += 1
-        assert speaking < 200, "the rule never fired"
+        assert time.monotonic() < began_s + 60, "the rule never fired"
     facts = tale.sentences()
     assert facts[: len(told)] == told
     assert facts[len(told)].startswith("AlertMatched ")
