@@ -5,16 +5,13 @@ Both ways check the hash chain as they go: a fact that was changed, lost or slip
 """
 
 from array import array
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import Mapping
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Final
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaError
-
-from controller.core.errors import Broken, Malformed, Unavailable
+from controller.core.errors import Broken, Malformed
 from controller.core.names import UNADDRESSED
 from controller.core.state import table
 from controller.core.stream import Fact, History, begin, fold
@@ -22,12 +19,11 @@ from controller.journal.audit import Place, follow
 from controller.journal.facts import recorded
 from controller.journal.store import Store
 from controller.journal.views import Service, services
+from controller.outside.published import published
 from controller.wire.codec import GENESIS_HASH, fact_from_message, state_json, table_json
 from controller.wire.difference import Difference, first_difference
 from controller.wire.shape import plain
-from controller.wire.topics import Topic, topic_name
 
-_SILENCE_MS = 10_000
 _WHAT_NEXT = "the original is the journal in SQL: see `segue db verify`"
 
 
@@ -97,15 +93,13 @@ async def replay_kafka(
     streams: dict[str, _Stream] = {}
     try:
         # Closed here, not some time later: its consumer would outlive this replay when a fact is not what was written.
-        async with aclosing(_messages(bootstrap, topic_name(Topic.JOURNAL, prefix))) as messages:
-            async for key, value in messages:
-                if service is None or key == service.encode():
-                    fact, prev_hash, hash = fact_from_message(value)
+        async with aclosing(published(bootstrap, prefix)) as records:
+            async for record in records:
+                if service is None or record.key == service.encode():
+                    fact, prev_hash, hash = fact_from_message(record.value)
                     streams.setdefault(fact.stream, _Stream(begin(fact.stream), until)).take(fact, prev_hash, hash)
     except Malformed as error:
         raise Broken(f"rollout.journal is damaged: {error}; {_WHAT_NEXT}") from error
-    except KafkaError as error:
-        raise Unavailable(f"Kafka at {bootstrap} did not give its journal ({error!r}); is it running there?") from error
     for stream in streams.values():
         stream.close()
     return {name: stream.history for name, stream in streams.items() if stream.history.position}
@@ -164,47 +158,3 @@ class _Stream:
 
 def _short(hash: str) -> int:
     return int(hash[:16], 16)
-
-
-async def _messages(bootstrap: str, topic: str) -> AsyncGenerator[tuple[bytes | None, bytes], None]:
-    # A reader of a topic that is not there waits for it; so it is looked for first.
-    async with _consumer(bootstrap) as looking:
-        if topic not in await looking.topics():
-            raise Broken(f"Kafka at {bootstrap} has no topic {topic}: create it with `segue topics`")
-    async with (
-        _consumer(bootstrap, topic) as reading,
-        aclosing(_to_the_end(reading, list(reading.assignment()))) as records,
-    ):
-        async for record in records:
-            yield record
-
-
-@asynccontextmanager
-async def _consumer(bootstrap: str, *topics: str) -> AsyncIterator[AIOKafkaConsumer]:
-    consumer = AIOKafkaConsumer(
-        *topics,
-        bootstrap_servers=bootstrap.split(","),
-        group_id=None,
-        auto_offset_reset="earliest",
-        enable_auto_commit=False,
-        request_timeout_ms=_SILENCE_MS,
-    )
-    try:
-        await consumer.start()
-        yield consumer
-    finally:
-        await consumer.stop()
-
-
-async def _to_the_end(
-    consumer: AIOKafkaConsumer, partitions: list[TopicPartition]
-) -> AsyncGenerator[tuple[bytes | None, bytes], None]:
-    ends = await consumer.end_offsets(partitions)
-    while behind := [one for one in partitions if await consumer.position(one) < ends[one]]:
-        batch = await consumer.getmany(*behind, timeout_ms=_SILENCE_MS)
-        if not batch:
-            raise Unavailable(f"Kafka sent nothing for {_SILENCE_MS // 1000} s in the middle of its journal; try again")
-        for one, records in batch.items():
-            for record in records:
-                if record.offset < ends[one] and record.value is not None:
-                    yield record.key, record.value

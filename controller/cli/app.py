@@ -16,6 +16,7 @@ from controller.cli import (
     run,
     services,
     tree,
+    verifying,
 )
 
 app = typer.Typer(
@@ -37,6 +38,7 @@ app.command()(history.history)
 app.command()(explaining.explain)
 app.add_typer(letters.app, name="dead-letters")
 app.command()(replaying.replay)
+app.command()(verifying.verify)
 app.command()(backtesting.backtest)
 app.command()(database.topics)
 app.add_typer(database.app, name="db")

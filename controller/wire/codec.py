@@ -92,6 +92,42 @@ def fact_from_message(message: bytes) -> tuple[Fact, str, str]:
 
     Raises Malformed, also when the hash is not that of the content.
     """
+    written, body = _read(message)
+    if written.hash != (expected := written.content_hash):
+        path = f"fact.data.hash of {written.stream}/{written.position}"
+        raise refused(path, written.hash, f"{expected}, the hash of its content")
+    event = _event(written.type, written.schema, body)
+    return Fact(written.stream, written.position, written.at_ms, written.cause, event), written.prev_hash, written.hash
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A fact as it is written somewhere, its body a text: what a hash is taken of, and the hash that stands there."""
+
+    stream: str
+    position: int
+    at_ms: int
+    cause: str
+    type: str
+    schema: int
+    body: str
+    prev_hash: str
+    hash: str
+
+    @property
+    def content_hash(self) -> str:
+        """The hash that what is written has."""
+        return content_hash(
+            self.prev_hash, self.stream, self.position, self.at_ms, self.cause, self.type, self.schema, self.body
+        )
+
+
+def written_from_message(message: bytes) -> Written:
+    """Read a message of `rollout.journal` without asking what it says or whether that is so; raises Malformed."""
+    return _read(message)[0]
+
+
+def _read(message: bytes) -> tuple[Written, Mapping[str, Any]]:
     envelope = parse_object(message, "fact", _FACT_LIMIT_BYTES)
     data = envelope.get("data")
     if not isinstance(data, dict):
@@ -100,12 +136,9 @@ def fact_from_message(message: bytes) -> tuple[Fact, str, str]:
     body = data.get("event")
     if not isinstance(body, dict):
         raise refused("fact.data.event", body, "an object")
-    expected = content_hash(
-        at.prev_hash, at.service, at.position, at.at_ms, at.cause, at.type, at.schema, canonical(body)
-    )
-    if at.hash != expected:
-        raise refused(f"fact.data.hash of {at.service}/{at.position}", at.hash, f"{expected}, the hash of its content")
-    return Fact(at.service, at.position, at.at_ms, at.cause, _event(at.type, at.schema, body)), at.prev_hash, at.hash
+    return Written(
+        at.service, at.position, at.at_ms, at.cause, at.type, at.schema, canonical(body), at.prev_hash, at.hash
+    ), body
 
 
 def table_json(table: RoutingTable) -> bytes:

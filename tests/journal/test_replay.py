@@ -9,7 +9,6 @@ from controller.core.state import table
 from controller.core.stream import begin, fold
 from controller.handle import handle
 from controller.journal import Store, tables, views
-from controller.journal.audit import Verified, verify_chain
 from controller.journal.rebuild import rebuild
 from controller.wire.codec import state_json, table_json
 from controller.wire.inbound import Input, rejected
@@ -105,48 +104,6 @@ async def test_an_unreadable_snapshot_is_made_anew_from_the_journal(store: Store
         await handle(other, [alert("1.5.0", 20_000)])
     await rebuild(other)
     assert len((await handle(other, [alert("1.5.0", 20_000)])).facts) == 4
-
-
-async def test_an_untouched_journal_verifies(store: Store) -> None:
-    """Every fact of every stream is found to be what was written."""
-    assert await verify_chain(store) == Verified(0, 0)
-    await handle(store, eventful())
-    facts = [fact async for fact in views.facts(store)]
-    assert await verify_chain(store) == Verified(2, len(facts))
-
-
-@pytest.mark.parametrize(
-    ("tampering", "told"),
-    [
-        ("UPDATE journal SET body = replace(body, 'nightly', 'Nightly') WHERE position = 1", "1.*its content"),
-        ("UPDATE journal SET at_ms = at_ms + 1 WHERE position = 3", "3.*its content"),
-        ("UPDATE journal SET reason = 'all is well' WHERE position = 9", "9.*columns do not say"),
-        ("UPDATE journal SET actor = 'nobody' WHERE position = 2", "2.*columns do not say"),
-        ("UPDATE journal SET hash = prev_hash, prev_hash = hash WHERE position = 4", "4.*follows"),
-        ("DELETE FROM journal WHERE position = 3", "4.*position 3 is missing"),
-        ("DELETE FROM journal WHERE position > 2 AND stream = 'hibari'", "ends at 2"),
-        ("DELETE FROM journal WHERE stream = 'hibari'", "ends at 0"),
-    ],
-)
-async def test_tampering_is_found(store: Store, kind: str, tampering: str, told: str) -> None:
-    """Someone who got past the triggers and changed, removed or cut off facts is told where."""
-    await handle(store, eventful())
-    unlock = {
-        "sqlite": ("DROP TRIGGER journal_no_update", "DROP TRIGGER journal_no_delete"),
-        "postgresql": ("ALTER TABLE journal DISABLE TRIGGER ALL",),
-    }
-    for statement in (*unlock[kind], tampering):
-        await store.write(lambda connection, statement=statement: connection.exec_driver_sql(statement))  # type: ignore[misc]  # bound for the loop
-    with pytest.raises(Broken, match=told):
-        await verify_chain(store)
-
-
-async def test_a_rewritten_stream_disagrees_with_its_head(store: Store) -> None:
-    """A last fact whose hash was made anew is caught by the service's row."""
-    await handle(store, installed())
-    await store.write(lambda connection: connection.execute(tables.services.update().values(head_hash="0" * 64)))
-    with pytest.raises(Broken, match="head has the hash 0000"):
-        await verify_chain(store)
 
 
 async def test_history_comes_in_pages(store: Store) -> None:

@@ -1,0 +1,75 @@
+"""The journal as it was published: every record of `rollout.journal` from its start to where it ends now."""
+
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass
+from typing import Final
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+
+from controller.core.errors import Broken, Unavailable
+from controller.wire.topics import Topic, topic_name
+
+_SILENCE_MS: Final = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A record of the topic. key: the service."""
+
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes
+
+
+async def published(bootstrap: str, prefix: str = "") -> AsyncGenerator[Published, None]:
+    """
+    Yield the records, each partition in its order, as they come; close it (`contextlib.aclosing`) when left early.
+
+    Raises Broken when there is no such topic, Unavailable when Kafka does not answer.
+    """
+    topic = topic_name(Topic.JOURNAL, prefix)
+    try:
+        # A reader of a topic that is not there waits for it; so it is looked for first.
+        async with _consumer(bootstrap) as looking:
+            if topic not in await looking.topics():
+                raise Broken(f"Kafka at {bootstrap} has no topic {topic}: create it with `segue topics`")
+        async with (
+            _consumer(bootstrap, topic) as reading,
+            aclosing(_to_the_end(reading, list(reading.assignment()))) as records,
+        ):
+            async for record in records:
+                yield record
+    except KafkaError as error:
+        raise Unavailable(f"Kafka at {bootstrap} did not give its journal ({error!r}); is it running there?") from error
+
+
+@asynccontextmanager
+async def _consumer(bootstrap: str, *topics: str) -> AsyncIterator[AIOKafkaConsumer]:
+    consumer = AIOKafkaConsumer(
+        *topics,
+        bootstrap_servers=bootstrap.split(","),
+        group_id=None,
+        auto_offset_reset="earliest",
+        enable_auto_commit=False,
+        request_timeout_ms=_SILENCE_MS,
+    )
+    try:
+        await consumer.start()
+        yield consumer
+    finally:
+        await consumer.stop()
+
+
+async def _to_the_end(consumer: AIOKafkaConsumer, partitions: list[TopicPartition]) -> AsyncGenerator[Published, None]:
+    ends = await consumer.end_offsets(partitions)
+    while behind := [one for one in partitions if await consumer.position(one) < ends[one]]:
+        batch = await consumer.getmany(*behind, timeout_ms=_SILENCE_MS)
+        if not batch:
+            raise Unavailable(f"Kafka sent nothing for {_SILENCE_MS // 1000} s in the middle of its journal; try again")
+        for one, records in batch.items():
+            for record in records:
+                if record.offset < ends[one] and record.value is not None:
+                    yield Published(one.partition, record.offset, record.key, record.value)

@@ -1,0 +1,161 @@
+"""Looking at the copies of the journal, while services go on deciding."""
+
+import json
+from collections.abc import AsyncIterable
+from contextlib import aclosing
+from dataclasses import dataclass
+
+from sqlalchemy import bindparam, func, select
+
+from controller.core.errors import Malformed
+from controller.journal.facts import Recorded, recorded
+from controller.journal.store import Store
+from controller.journal.tables import outbox, services
+from controller.outside.published import published
+from controller.proof.chain import Chain, Copy, Finding, Tampering, short
+from controller.proof.compare import compare
+from controller.wire.codec import Written, written_from_message
+from controller.wire.topics import Topic
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """
+    What was looked at, and what is wrong with it.
+
+    kafka_facts: -1 when only SQL was looked at; a double counts once.
+    """
+
+    streams: int
+    sql_facts: int
+    kafka_facts: int
+    findings: tuple[Finding, ...]
+
+
+async def verify(store: Store, kafka: str = "", prefix: str = "") -> Verified:
+    """
+    Check the chain of every stream in SQL and, where Kafka's address is given, in Kafka, and compare the two.
+
+    Raises Broken when there is no topic, Unavailable when SQL or Kafka does not answer.
+    """
+    sql = _Sql(store)
+    await sql.look()
+    if not kafka:
+        return await _only_sql(sql)
+    # In this order: what is no longer on its way out now, Kafka has, up to an end that is asked for after this.
+    promised = {name: chain.position for name, chain in sql.chains.items()}
+    for name, waiting in (await sql.waiting()).items():
+        promised[name] = promised.get(name, 0) - waiting
+    topic, unreadable = await _look_at_kafka(kafka, prefix)
+    # And what Kafka had by then, SQL had before.
+    await sql.look()
+    findings = [*unreadable, *await sql.against_heads()]
+    for name in sorted(sql.chains.keys() | topic.keys()):
+        copies = sql.chains.get(name, Chain(Copy.SQL, name)), topic.get(name, Chain(Copy.KAFKA, name))
+        findings += compare(*copies, published=promised.get(name, 0))
+    return Verified(len(sql.chains), sql.facts, sum(chain.position for chain in topic.values()), tuple(findings))
+
+
+async def _only_sql(sql: "_Sql") -> Verified:
+    findings = [*await sql.against_heads(), *(finding for chain in sql.chains.values() for finding in chain.findings)]
+    return Verified(len(sql.chains), sql.facts, -1, tuple(findings))
+
+
+class _Sql:
+    """The journal in SQL; looking again goes on where the last look ended."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._heads: dict[str, tuple[int, str]] | None = None
+        self.chains: dict[str, Chain] = {}
+        self.facts = 0
+
+    async def look(self) -> None:
+        if self._heads is None:
+            # The heads first: a service may decide on meanwhile, and then its chain only grows beyond the head.
+            self._heads = await self._read_heads()
+            await self._take(recorded(self._store))
+            return
+        for name, (position, _) in (await self._read_heads()).items():
+            chain = self.chains.get(name)
+            if chain is None or position > chain.position:
+                await self._take(recorded(self._store, name, chain.position if chain else 0))
+
+    async def _take(self, facts: AsyncIterable[Recorded]) -> None:
+        async for one in facts:
+            chain = self.chains.get(one.stream)
+            if chain is None:
+                chain = self.chains[one.stream] = Chain(Copy.SQL, one.stream)
+            if chain.take(_written(one)) and (wrong := _columns(one)):
+                chain.note(Tampering.CHANGED, one.position, wrong)
+            self.facts += 1
+
+    async def against_heads(self) -> list[Finding]:
+        """Return what the services' own rows say against the journal, then and now."""
+        assert self._heads is not None
+        found: list[Finding] = []
+        for name, (position, hash) in self._heads.items():
+            chain = self.chains.get(name, Chain(Copy.SQL, name))
+            if chain.position < position:
+                told = f"the journal ends before it, and the row of the service says {position}"
+                found.append(Finding(Copy.SQL, Tampering.CUT, name, chain.position + 1, told))
+            elif position and chain.hashes[position - 1] != short(hash):
+                told = f"the row of the service says its hash is {hash}"
+                found.append(Finding(Copy.SQL, Tampering.CHANGED, name, position, told))
+        now = await self._read_heads()
+        for name, chain in self.chains.items():
+            position, _ = now.get(name, (0, ""))
+            if chain.position > position:
+                told = f"the row of the service says that {position} is the last one"
+                found.append(Finding(Copy.SQL, Tampering.INSERTED, name, position + 1, told))
+        return found
+
+    async def waiting(self) -> dict[str, int]:
+        """Return how many facts of each service are not yet published."""
+        rows = await self._store.rows(_WAITING, {"topic": Topic.JOURNAL.value})
+        return {row.key.decode(): row.facts for row in rows}
+
+    async def _read_heads(self) -> dict[str, tuple[int, str]]:
+        return {row.service: (row.position, row.head_hash) for row in await self._store.rows(_HEADS, {})}
+
+
+def _written(one: Recorded) -> Written:
+    return Written(
+        one.stream, one.position, one.at_ms, one.cause, one.type, one.schema, one.body, one.prev_hash, one.hash
+    )
+
+
+def _columns(one: Recorded) -> str:
+    """Say what the columns that SQL is asked by say otherwise than the hashed content; "" when nothing."""
+    try:
+        body = json.loads(one.body)
+        said = (f"{one.stream}/{one.position}", one.at_ms, body["actor"], body["reason"], body["rollout"])
+    except (ValueError, KeyError, TypeError):
+        return "its body cannot be read"
+    wrong = said != (one.id, one.occurred_at, one.actor, one.reason, one.rollout)
+    return "its columns do not say what its body says" if wrong else ""
+
+
+async def _look_at_kafka(kafka: str, prefix: str) -> tuple[dict[str, Chain], list[Finding]]:
+    chains: dict[str, Chain] = {}
+    unreadable: list[Finding] = []
+    async with aclosing(published(kafka, prefix)) as records:
+        async for record in records:
+            try:
+                written = written_from_message(record.value)
+            except Malformed as error:
+                told = f"the record at offset {record.offset} of partition {record.partition} is no fact: {error}"
+                stream = (record.key or b"").decode(errors="replace")
+                unreadable.append(Finding(Copy.KAFKA, Tampering.UNREADABLE, stream, 0, told))
+                continue
+            chain = chains.get(written.stream)
+            if chain is None:
+                chain = chains[written.stream] = Chain(Copy.KAFKA, written.stream, doubles=True)
+            chain.take(written)
+    return chains, unreadable
+
+
+_HEADS = select(services.c.service, services.c.position, services.c.head_hash)
+_WAITING = (
+    select(outbox.c.key, func.count().label("facts")).where(outbox.c.topic == bindparam("topic")).group_by(outbox.c.key)
+)
