@@ -17,6 +17,7 @@ from controller.gateway.problem import Problem
 from controller.gateway.speak import PATIENCE_S, Speaker
 from controller.gateway.speech import Speech
 from controller.gateway.tables import Tables
+from controller.gateway.underway import UnderWay
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,7 @@ class Parts:
     """
     What the application is made from.
 
-    timeout_s, patience_s: see `Means`. copies: to be ended when serving has ended.
+    timeout_s, patience_s: see `Means`. copies: to be ended when serving has ended. under_way: told of every utterance.
     """
 
     tables: Tables
@@ -36,12 +37,18 @@ class Parts:
     limits: Limits | None = None
     copies: Copies = field(default_factory=Copies)
     patience_s: float = PATIENCE_S
+    under_way: UnderWay = field(default_factory=UnderWay)
 
 
 def make_app(parts: Parts) -> App:
     """Return the application: every route, and nothing that runs by itself but parts.copies."""
     speaker = Speaker(
-        parts.engine, parts.metrics, timeout_s=parts.timeout_s, limits=parts.limits, patience_s=parts.patience_s
+        parts.engine,
+        parts.metrics,
+        timeout_s=parts.timeout_s,
+        limits=parts.limits,
+        patience_s=parts.patience_s,
+        under_way=parts.under_way,
     )
     mirror = Mirror(speaker.means, parts.tables, parts.copies)
     speech = Speech(parts.tables, speaker, mirror, parts.encoders, parts.metrics)

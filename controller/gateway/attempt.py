@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 
 from controller.core.names import Release
@@ -65,6 +65,7 @@ class Attempt:
     stand_in: the arm that answers at once when none of this one's endpoints is left, if there is one.
     failed_over_from: the arm that was picked, when this one answers in its stead.
     copied: nobody hears it.
+    left: called when it asks for nothing more.
     audio: int16 samples of the groups that were spoken ahead.
     """
 
@@ -74,6 +75,7 @@ class Attempt:
     stand_in: Arm | None = None
     failed_over_from: Arm | None = None
     copied: bool = False
+    left: Callable[[], None] | None = None
     audio: list[Samples] = field(default_factory=list)
     _counted_as: str = field(init=False)
     _counts: ArmMetrics = field(init=False)
@@ -151,6 +153,8 @@ class Attempt:
             return
         self._inside = False
         self.means.admission.leave(self._place)
+        if self.left is not None:
+            self.left()
         failed = self._fault is not None and self._fault.outcome == "error"
         if not self._succeeded and not failed:
             # A time-out, or a caller who left: it took at least this long. Were that not counted, impatient callers

@@ -22,19 +22,24 @@ from controller.gateway.mirror import Copies
 from controller.gateway.report import Reporter
 from controller.gateway.tables import Tables
 from controller.gateway.triton import TritonEngine
+from controller.gateway.underway import UnderWay
 from controller.settings import Settings
 
 log = logging.getLogger(__name__)
 
 _BACKLOG: Final = 2048
+_MOST_ENDING_S: Final = 25
+"""With its last words a gateway ends within the half minute after which Kubernetes kills by default."""
+_LAST_WORDS_S: Final = 2.0
 
 
 async def serve(settings: Settings) -> None:
     """
     Serve speech on settings.host:settings.gateway_port until SIGTERM, SIGINT or cancellation.
 
-    Requests in flight are finished, for at most settings.drain_s seconds. Raises Malformed when Kafka's or Triton's
-    address is missing, and Broken when the port cannot be had. Run it on uvloop: `uvloop.run(serve(settings))`.
+    Requests in flight are finished, for at most settings.drain_s seconds and never longer than 25. Raises Malformed
+    when Kafka's or Triton's address is missing, and Broken when the port cannot be had. Run it on uvloop:
+    `uvloop.run(serve(settings))`.
     """
     for name, address in (("SEGUE_KAFKA", settings.kafka), ("SEGUE_TRITON_HTTP", settings.triton_http)):
         if not address:
@@ -47,11 +52,12 @@ async def serve(settings: Settings) -> None:
     tables = Tables(metrics, file.load())
     keeper = Keeper(tables, file)
     reporter = Reporter(settings.kafka, settings.topic_prefix, settings.router)
+    under_way = UnderWay(reporter.drained)
 
     engine.watch(Ejections(engine, tables, metrics, reporter))
 
     def applied(table: RoutingTable, at_ms: int) -> None:
-        reporter.applied(table, at_ms)
+        reporter.applied(table, under_way.applied(table), at_ms)
         keeper.changed()
         log.info("routing table applied", extra={"service": table.service, "epoch": table.epoch, "at_ms": at_ms})
 
@@ -59,17 +65,27 @@ async def serve(settings: Settings) -> None:
     metrics.watch_age(follower.age_s)
     encoders = Encoders()
     copies = Copies()
-    app = make_app(Parts(tables, follower, engine, metrics, encoders, settings.release_timeout_s, copies=copies))
-    tasks = [asyncio.create_task(part.run()) for part in (follower, reporter, keeper)]
+    timeout_s = settings.release_timeout_s
+    app = make_app(Parts(tables, follower, engine, metrics, encoders, timeout_s, copies=copies, under_way=under_way))
+    following, reporting, keeping = (asyncio.create_task(part.run()) for part in (follower, reporter, keeper))
     try:
         await _listen(_Server(_config(app, settings)), listener)
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        # First, for no table may be reported after the last words.
+        await _end(following)
+        for service in tables.all():
+            reporter.ended(service)
+        await reporter.told(_LAST_WORDS_S)
+        await _end(reporting, keeping)
         await copies.end()
         encoders.close()
         engine.close()
+
+
+async def _end(*tasks: asyncio.Task[None]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _config(app: object, settings: Settings) -> uvicorn.Config:
@@ -86,7 +102,7 @@ def _config(app: object, settings: Settings) -> uvicorn.Config:
         # Longer than clients keep theirs: whoever closes an idle connection first must not be us, or a POST that is
         # just on its way is lost.
         timeout_keep_alive=75,
-        timeout_graceful_shutdown=max(1, round(settings.drain_s)),
+        timeout_graceful_shutdown=min(max(1, round(settings.drain_s)), _MOST_ENDING_S),
     )
 
 

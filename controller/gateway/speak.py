@@ -9,6 +9,7 @@ endpoint is left is not asked while another may answer, so a dead candidate cost
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Final
 
 from controller.core.routing import Arm, Role
@@ -18,6 +19,7 @@ from controller.gateway.budget import FailoverBudget
 from controller.gateway.engine import Engine, ReleaseFault
 from controller.gateway.evidence import Evidence
 from controller.gateway.metrics import Metrics
+from controller.gateway.underway import UnderWay
 
 log = logging.getLogger(__name__)
 
@@ -38,9 +40,11 @@ class Speaker:
         timeout_s: float,
         limits: Limits | None = None,
         patience_s: float = PATIENCE_S,
+        under_way: UnderWay | None = None,
     ) -> None:
         """timeout_s, patience_s: see `Means`."""
         self._metrics = metrics
+        self._under_way = under_way or UnderWay()
         admission: Admission[Place] = Admission(limits or Limits(), self._count_inside)
         self.means = Means(engine, metrics, admission, FailoverBudget(), Evidence(metrics), timeout_s, patience_s)
 
@@ -52,16 +56,26 @@ class Speaker:
         Raises ReleaseFault when no release that may answer can, and Crowded when there is no place: always before
         anything was given, so that the caller can still be told.
         """
-        attempt = await self._begin(utterance)
+        picked, others = utterance.pick.arm, _others(utterance)
+        turn = self._under_way.begin(
+            utterance.table.service, (picked.release.ensemble, *(arm.release.ensemble for arm in others))
+        )
+        try:
+            attempt = await self._begin(utterance, others)
+        except BaseException:
+            self._under_way.end(turn)
+            raise
+        self._under_way.settle(turn, attempt.arm.release.ensemble)
+        attempt.left = partial(self._under_way.end, turn)
         try:
             yield attempt
         finally:
             attempt.leave()
 
-    async def _begin(self, utterance: Utterance) -> Attempt:
+    async def _begin(self, utterance: Utterance, others: list[Arm]) -> Attempt:
         picked = utterance.pick.arm
         # Those that are gone come last: a release nobody expects to speak is still better than no answer.
-        others = sorted(_others(utterance), key=self.means.engine.gone)
+        others = sorted(others, key=self.means.engine.gone)
         attempt = Attempt(self.means, utterance, picked, stand_in=self._first_allowed(utterance, others))
         while True:
             try:

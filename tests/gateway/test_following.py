@@ -13,7 +13,7 @@ import aiohttp
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
-from controller.core.commands import ReportRouteApplied
+from controller.core.commands import AnyCommand, ReportReleaseDrained, ReportRouteApplied, ReportRouterEnded
 from controller.core.errors import Broken, Malformed
 from controller.core.routing import RoutingTable
 from controller.gateway import serve
@@ -26,6 +26,7 @@ from controller.wire.codec import table_json
 from controller.wire.inbound import Received, read
 from controller.wire.topics import Topic, topic_name
 from tests.gateway.stage import SERVICE, SPEECH, Tones, table
+from tests.gateway.test_streaming import PAGE
 
 _prefixes = (f"gateway{number}." for number in itertools.count(1))
 
@@ -177,12 +178,56 @@ async def test_applied_epochs_are_reported(settings: Settings, tones: Tones) -> 
             await gate.serves(epoch)
         after_ms = time.time_ns() // 1_000_000
         inputs = [read(record) for record in await _signals(settings, 2)]
-    assert [message.id for message in inputs] == ["gateway@test/tone/1", "gateway@test/tone/2"]
+    assert [message.id.rpartition("/")[0] for message in inputs] == ["gateway@test/tone/1", "gateway@test/tone/2"]
     for epoch, message in enumerate(inputs, start=1):
         command = message.command
         assert isinstance(command, ReportRouteApplied)
         assert (command.service, command.router, command.epoch) == (SERVICE, "gateway@test", epoch)
         assert before_ms <= command.applied_at_ms <= after_ms
+
+
+async def test_stream_under_way_on_a_release_that_left_is_told_until_it_ends(settings: Settings, tones: Tones) -> None:
+    """A table is applied while an older one's stream goes on: its release is named until all is made, then drained."""
+    good, slow = tones["good"].ensemble, tones["slow"].ensemble
+    async with publishing(settings) as publish, process(settings) as gate:
+        await publish(table(1, stable=tones["slow"]))
+        await gate.serves(1)
+        body = {"model": SERVICE, "input": PAGE, "response_format": "pcm", "stream": True}
+        async with gate.http.post(SPEECH, json=body) as answer:
+            await answer.content.readany()
+            await publish(table(2, stable=tones["good"]))
+            await gate.serves(2)
+            assert await _said(settings, 2) == [(1, (slow,)), (2, (good, slow))]
+            # Its listener need not have taken it all.
+            assert (await _said(settings, 3))[2] == (2, slow)
+            assert len(await answer.read()) > 1_000_000
+
+
+async def test_gateway_that_ends_waits_for_nobody(settings: Settings, tones: Tones) -> None:
+    """A gateway says at its end that nobody need wait for it; the next run of that name says anew what it may ask."""
+    good = tones["good"].ensemble
+    async with publishing(settings) as publish:
+        await publish(table(1, stable=tones["good"]))
+        for _ in range(2):
+            async with process(settings) as gate:
+                await gate.serves(1)
+        inputs = [read(record) for record in await _signals(settings, 4)]
+    assert [_saying(message.command) for message in inputs] == [(1, (good,)), (0, "ended")] * 2
+    assert len({message.id for message in inputs}) == 4
+
+
+async def _said(settings: Settings, count: int) -> list[tuple[int, object]]:
+    return [_saying(read(record).command) for record in await _signals(settings, count)]
+
+
+def _saying(command: AnyCommand) -> tuple[int, object]:
+    """Return the epoch of a report, with what the gateway may speak with, or with the one that it no longer does."""
+    if isinstance(command, ReportRouterEnded):
+        return 0, "ended"
+    if isinstance(command, ReportReleaseDrained):
+        return command.epoch, command.ensemble
+    assert isinstance(command, ReportRouteApplied)
+    return command.epoch, command.speaking
 
 
 async def _signals(settings: Settings, count: int) -> list[Received]:
