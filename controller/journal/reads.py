@@ -1,15 +1,15 @@
 """
-Facts to rows that people ask for: rollouts, steps, routes, releases, verdicts.
+Facts to rows that people ask for: rollouts, steps, routes, releases, verdicts, routers.
 
 Pure up to `write`. Each statement touches columns that no other statement of the same table touches after it, so a
 batch can be written statement by statement instead of fact by fact.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
-from sqlalchemy import Connection, Executable, bindparam, exists, func, insert, select, update
+from sqlalchemy import Connection, Executable, Table, bindparam, delete, exists, func, insert, select, update
 
 from controller.core.events import (
     AnyEvent,
@@ -17,6 +17,7 @@ from controller.core.events import (
     HoldExtended,
     PromotionReverted,
     QuarantineLifted,
+    ReleaseDrained,
     ReleaseFailed,
     ReleaseQuarantined,
     ReleaseReady,
@@ -28,6 +29,8 @@ from controller.core.events import (
     RolloutStarted,
     RolloutSuperseded,
     RolloutWaiting,
+    RouteApplied,
+    RouterEnded,
     RouteSet,
     StepStarted,
     Trigger,
@@ -37,7 +40,7 @@ from controller.core.rollout import Phase
 from controller.core.routing import Role
 from controller.core.state import State, table
 from controller.journal.append import Link
-from controller.journal.tables import releases, rollouts, routes, steps, verdicts
+from controller.journal.tables import releases, rollouts, routers, routes, steps, verdicts
 from controller.wire.codec import table_json
 from controller.wire.shape import plain
 from controller.wire.strict import canonical
@@ -47,6 +50,17 @@ Values = dict[str, object]
 
 def write(connection: Connection, links: Iterable[Link]) -> None:
     """Bring the read tables up to these facts."""
+    together: list[Link] = []
+    for link in links:
+        together.append(link)
+        # What a router reports after its end is another run's, and an older epoch is news then.
+        if isinstance(link.fact.event, RouterEnded):
+            _write(connection, together)
+            together = []
+    _write(connection, together)
+
+
+def _write(connection: Connection, links: Iterable[Link]) -> None:
     grouped: defaultdict[str, list[Values]] = defaultdict(list)
     for link in links:
         for statement, values in _rows(link):
@@ -102,6 +116,13 @@ def _rows(link: Link) -> Iterator[tuple[str, Values]]:
             yield "rollout ended", _ended(event, "reverted", 0, at, event.trigger)
         case RouteSet():
             yield "route set", _route(event, link)
+        case RouteApplied():
+            yield "router heard", _router(event, link)
+            yield "route applied", _heard_again(event, link)
+        case ReleaseDrained():
+            yield "release drained", _drained(event, link)
+        case RouterEnded():
+            yield "router ended", {"of_service": service, "of_router": event.router}
         case ReleaseFailed():
             yield "release failed", {"of_service": service, "of_ensemble": event.ensemble, "at": at}
         case ReleaseUnloaded():
@@ -186,6 +207,35 @@ def _verdict(event: GateJudged, link: Link) -> Values:
     }
 
 
+def _router(event: RouteApplied, link: Link) -> Values:
+    return {
+        "service": link.fact.stream,
+        "router": event.router,
+        "position": link.fact.position,
+        "epoch": event.epoch,
+        "applied_at": event.applied_at_ms,
+        "speaking": None if event.speaking is None else canonical(list(event.speaking)),
+    }
+
+
+def _heard_again(event: RouteApplied, link: Link) -> Values:
+    of = {"of_service": link.fact.stream, "of_router": event.router, "at_most": event.epoch}
+    return of | _router(event, link)
+
+
+def _drained(event: ReleaseDrained, link: Link) -> Values:
+    name = canonical(event.ensemble)
+    return {
+        "of_service": link.fact.stream,
+        "of_router": event.router,
+        "by_epoch": event.epoch,
+        "before": link.fact.position,
+        "last": f",{name}",
+        "first": f"{name},",
+        "alone": name,
+    }
+
+
 def _release(event: RolloutStarted, service: str, at: int) -> Values:
     release = event.release
     return {
@@ -206,6 +256,14 @@ def _became(release: Release, service: str, at: int) -> Values:
     return {"of_service": service, "of_digest": release.digest, "at": at}
 
 
+def _unless_there(table: Table, columns: Sequence[str], *key: str) -> Executable:
+    """Return an insert that leaves a row alone that is there already."""
+    # Not ON CONFLICT: the two dialects write it through classes of their own, and here it comes to the same.
+    values = {name: bindparam(name, type_=table.c[name].type) for name in columns}
+    is_there = exists().where(*(table.c[name] == values[name] for name in key))
+    return insert(table).from_select(columns, select(*values.values()).where(~is_there))
+
+
 _REQUESTED: Final = (
     "service",
     "digest",
@@ -218,16 +276,7 @@ _REQUESTED: Final = (
     "requested_at",
     "requested_by",
 )
-# Not ON CONFLICT: the two dialects write it through classes of their own, and here it comes to the same.
-_NEW_RELEASE = insert(releases).from_select(
-    _REQUESTED,
-    select(*(bindparam(name, type_=releases.c[name].type) for name in _REQUESTED)).where(
-        ~exists().where(
-            releases.c.service == bindparam("service", type_=releases.c.service.type),
-            releases.c.digest == bindparam("digest", type_=releases.c.digest.type),
-        )
-    ),
-)
+_NEW_RELEASE = _unless_there(releases, _REQUESTED, "service", "digest")
 _ENTERED = steps.alias()
 _ROLLOUT = update(rollouts).where(rollouts.c.rollout == bindparam("of_rollout"))
 _BY_DIGEST = update(releases).where(
@@ -235,6 +284,17 @@ _BY_DIGEST = update(releases).where(
 )
 _BY_ENSEMBLE = update(releases).where(
     releases.c.service == bindparam("of_service"), releases.c.ensemble == bindparam("of_ensemble")
+)
+_THAT_ROUTER: Final = (
+    routers.c.service == bindparam("of_service"),
+    routers.c.router == bindparam("of_router"),
+)
+_REPORTED: Final = ("position", "epoch", "applied_at", "speaking")
+# An ensemble taken out of a JSON list, by whichever of its neighbours there is; no name needs escaping in JSON.
+_WITHOUT = func.replace(
+    func.replace(func.replace(routers.c.speaking, bindparam("last"), ""), bindparam("first"), ""),
+    bindparam("alone"),
+    "",
 )
 _STATEMENTS: Final[dict[str, Executable]] = {
     "rollout started": insert(rollouts),
@@ -259,6 +319,15 @@ _STATEMENTS: Final[dict[str, Executable]] = {
     .values(due_at=bindparam("due_at")),
     "route set": insert(routes),
     "gate judged": insert(verdicts),
+    "router heard": _unless_there(routers, ("service", "router", *_REPORTED), "service", "router"),
+    "route applied": update(routers)
+    .where(*_THAT_ROUTER, routers.c.epoch <= bindparam("at_most"))
+    .values({name: bindparam(name) for name in _REPORTED}),
+    # By the position, for all tables of a batch are written before: a word of before the latest says nothing of it.
+    "release drained": update(routers)
+    .where(*_THAT_ROUTER, routers.c.epoch == bindparam("by_epoch"), routers.c.position < bindparam("before"))
+    .values(speaking=_WITHOUT),
+    "router ended": delete(routers).where(*_THAT_ROUTER),
     "release requested": _NEW_RELEASE,
     "release ready": _BY_DIGEST.values(ready_at=bindparam("at")),
     "release promoted": _BY_DIGEST.values(promoted_at=bindparam("at")),

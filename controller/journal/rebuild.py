@@ -19,7 +19,7 @@ _PAGE: Final = 500
 
 async def rebuild(store: Store) -> int:
     """
-    Make services, rollouts, steps, routes, releases, verdicts and timers anew and return how many facts that took.
+    Make all read tables and the timers anew, and return how many facts that took.
 
     A timer that had fired and is not decided yet fires again, which is harmless: the inbox knows its message.
     """
@@ -53,6 +53,7 @@ _DERIVED: Final = (
     tables.routes,
     tables.releases,
     tables.verdicts,
+    tables.routers,
     tables.timers,
 )
 _JOURNAL: Final = select(*(tables.journal.c[name] for name in Recorded.__slots__)).order_by(

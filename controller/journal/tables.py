@@ -256,6 +256,23 @@ Every answer of a gate that differed from its answer before, and every proof tha
 figures: JSON list of {name, value, limit, samples}. guilty: JSON list of the measures that were proven worse.
 """
 
+routers = Table(
+    "routers",
+    metadata,
+    Column("service", Text, nullable=False),
+    Column("router", Text, nullable=False),
+    Column("position", BigInteger, nullable=False),
+    Column("epoch", BigInteger, nullable=False),
+    Column("applied_at", Instant, nullable=False),
+    Column("speaking", Text),
+    PrimaryKeyConstraint("service", "router", name="routers_service_router"),
+)
+"""
+What each router that has not ended reported last: the epoch it serves, and by the fact at which position.
+
+speaking: JSON list of the ensembles that it may still ask; empty (NULL) when it does not say.
+"""
+
 schema_history = Table(
     "schema_history",
     metadata,

@@ -1,10 +1,12 @@
 """What is asked of the store, here or imported here: services, rollouts, facts, dead letters. Reading only."""
 
+import json
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from sqlalchemy import Row, bindparam, func, select
+from sqlalchemy import Connection, Row, bindparam, func, select
 
+from controller.core.draining import Parting, Router
 from controller.core.names import UNADDRESSED, Release
 from controller.core.state import Home, State
 from controller.core.state import wanted as wanted_by
@@ -12,7 +14,8 @@ from controller.journal import tables
 from controller.journal.facts import Recorded, facts, history, recorded
 from controller.journal.letters import DeadLetter, dead_letter, dead_letters
 from controller.journal.store import Store
-from controller.wire.codec import state_from
+from controller.wire.codec import state_from, table_from
+from controller.wire.strict import canonical
 
 __all__ = [
     "DeadLetter",
@@ -31,9 +34,11 @@ __all__ = [
     "holding",
     "loaded",
     "loads",
+    "parting",
     "recorded",
     "rollout",
     "rollouts",
+    "routers",
     "running",
     "service",
     "services",
@@ -166,6 +171,25 @@ async def loads(store: Store) -> list[Load]:
     return [Load(*row) for row in await store.rows(_LOADS, {})]
 
 
+async def parting(store: Store, name: str, ensemble: str) -> Parting | None:
+    """Return how an ensemble left a service's tables, None while the newest names it."""
+    naming = canonical({"ensemble": ensemble})[1:-1]
+
+    def work(connection: Connection) -> Parting | None:
+        last = connection.scalar(_LAST_NAMING, {"name": name, "naming": naming})
+        if last is None:
+            return Parting(0, 0)
+        after = connection.execute(_NEXT_ROUTE, {"name": name, "epoch": last}).first()
+        return None if after is None else Parting(after.epoch, after.set_at)
+
+    return await store.read(work)
+
+
+async def routers(store: Store, name: str) -> list[Router]:
+    """Return what each router of a service reported last, by router."""
+    return [_router(row) for row in await store.rows(_ROUTERS, {"name": name})]
+
+
 async def rollout(store: Store, id: str) -> Rollout | None:
     """Return a rollout with the steps it entered, or None when there is none of that name."""
     rows = await store.rows(_ROLLOUT, {"id": id})
@@ -200,6 +224,28 @@ _LOADS: Final = (
     .group_by(_L.service, _L.digest, _L.ready_at, _L.unloaded_at)
     .order_by("began_at")
 )
+_T: Final = tables.routes.c
+_OF_SERVICE: Final = _T.service == bindparam("name")
+# Not LIKE: names may hold its wildcards, and the two dialects search a text by functions of their own.
+_LAST_NAMING: Final = (
+    select(_T.epoch)
+    .where(_OF_SERVICE, _T.body != func.replace(_T.body, bindparam("naming"), ""))
+    .order_by(_T.epoch.desc())
+    .limit(1)
+)
+_NEXT_ROUTE: Final = (
+    select(_T.epoch, _T.set_at).where(_OF_SERVICE, _T.epoch > bindparam("epoch")).order_by(_T.epoch).limit(1)
+)
+_W: Final = tables.routers.c
+_APPLIED: Final = tables.routes.alias()
+_MISSED: Final = tables.routes.alias()
+_ROUTERS: Final = (
+    select(_W.router, _W.epoch, _W.speaking, _APPLIED.c.body, _MISSED.c.set_at)
+    .outerjoin(_APPLIED, (_APPLIED.c.service == _W.service) & (_APPLIED.c.epoch == _W.epoch))
+    .outerjoin(_MISSED, (_MISSED.c.service == _W.service) & (_MISSED.c.epoch == _W.epoch + 1))
+    .where(_W.service == bindparam("name"))
+    .order_by(_W.router)
+)
 _EVERY_ROLLOUT: Final = select(*(_R[name] for name in Rollout.__slots__ if name != "steps"))
 _ROLLOUT: Final = _EVERY_ROLLOUT.where(_R.rollout == bindparam("id"))
 _ROLLOUTS: Final = (
@@ -219,6 +265,12 @@ _STEPS: Final = (
 
 def _service(row: Row[*tuple[Any, ...]]) -> Service:
     return Service(row.service, row.position, row.at_ms, row.head_hash, state_from(row.state.encode()))
+
+
+def _router(row: Row[*tuple[Any, ...]]) -> Router:
+    speaking = None if row.speaking is None else tuple(json.loads(row.speaking))
+    named = tuple(arm.release.ensemble for arm in table_from(row.body.encode()).arms) if row.body else ()
+    return Router(row.router, row.epoch, speaking, named, row.set_at)
 
 
 def _wanted(one: Service, home: Home) -> Wanted:

@@ -72,10 +72,24 @@ def ordered(order: MessageType, at_ms: int, service: str = SERVICE, **more: obje
     return message(order, f"{order}-{at_ms}", at_ms, {"actor": "lena", "reason": "sounds flat", **more}, service)
 
 
-def applied(epoch: int, at_ms: int, service: str = SERVICE) -> Input:
-    """Return a router's word that it serves an epoch."""
-    data = {"router": "gateway@a", "epoch": epoch, "applied_at_ms": at_ms}
-    return message(MessageType.APPLIED, f"applied-{epoch}-{at_ms}", at_ms, data, service)
+def applied(
+    epoch: int, at_ms: int, *versions: str, router: str = "gateway@a", told: bool = True, service: str = SERVICE
+) -> Input:
+    """Return a router's word that it serves an epoch and may speak with these releases; untold, an older one's."""
+    speaking = {"speaking": [release(version).ensemble for version in versions]} if told else {}
+    data = {"router": router, "epoch": epoch, "applied_at_ms": at_ms, **speaking}
+    return message(MessageType.APPLIED, f"applied-{router}-{epoch}-{at_ms}", at_ms, data, service)
+
+
+def drained(version: str, epoch: int, at_ms: int, router: str = "gateway@a", service: str = SERVICE) -> Input:
+    """Return a router's word that it speaks with a release no more."""
+    data = {"router": router, "epoch": epoch, "ensemble": release(version).ensemble}
+    return message(MessageType.DRAINED, f"drained-{router}-{version}-{at_ms}", at_ms, data, service)
+
+
+def ended(at_ms: int, router: str = "gateway@a", service: str = SERVICE) -> Input:
+    """Return a router's word that it ends."""
+    return message(MessageType.ENDED, f"ended-{router}-{at_ms}", at_ms, {"router": router}, service)
 
 
 def unreadable(value: bytes = b'{"service": "hibari"', offset: int = 17, key: bytes | None = b"hibari") -> Received:

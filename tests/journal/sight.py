@@ -6,7 +6,15 @@ from sqlalchemy import select
 
 from controller.journal import Store, tables
 
-READ_TABLES = (tables.services, tables.rollouts, tables.steps, tables.routes, tables.releases, tables.verdicts)
+READ_TABLES = (
+    tables.services,
+    tables.rollouts,
+    tables.steps,
+    tables.routes,
+    tables.releases,
+    tables.verdicts,
+    tables.routers,
+)
 # When a row was written is the machine's own business; everything else must follow from the messages.
 _OWN = {"recorded_at", "decided_at", "number", "fired_at"}
 
