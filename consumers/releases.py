@@ -16,6 +16,7 @@ from functools import partial
 from typing import Final
 
 from consumers.delivery import deliver
+from consumers.draining import drained
 from consumers.kept import Kept, Surroundings
 from consumers.metrics import PROBE_SECONDS, PROBE_UP
 from consumers.producing import producer
@@ -56,7 +57,7 @@ class _Held:
     A release in hand. wants: which service wants it, and for which rollout ("" when for none).
 
     life: none while nobody has wanted it yet: an earlier worker left it behind, and it only has to go. leaving: runs
-    once nobody wants it; it can be called off until `gone`.
+    once nobody wants it; it can be called off until `gone`. news: the journal grew, and perhaps by what routers say.
     """
 
     kept: Kept
@@ -64,6 +65,7 @@ class _Held:
     wants: dict[str, str] = field(default_factory=dict)
     wanted_by: set[str] = field(default_factory=set)
     leaving: asyncio.Task[None] | None = None
+    news: asyncio.Event = field(default_factory=asyncio.Event)
     gone: bool = False
 
     @property
@@ -96,6 +98,8 @@ class _Keeper:
     async def wake(self, _: Sequence[Received]) -> None:
         """Look again now: something happened."""
         self._awake.set()
+        for held in self._held.values():
+            held.news.set()
 
     async def sweep(self) -> None:
         """Compare and act until the worker is asked to stop."""
@@ -189,22 +193,23 @@ class _Keeper:
         """
         Let the last utterances end, then unload the release and report it.
 
-        The wait is by the clock: Triton cannot count them, since an utterance between two of its groups is no request
-        there. The unloading itself then waits for the inferences that are still at work, with a limit of its own.
+        The unloading itself then waits for the inferences that are still at work, with a limit of its own: those of
+        copies that nobody hears are not counted before.
         """
         ensemble = held.kept.release.ensemble
         was_up = held.was_up
+        why = ""
         if was_up:
-            await asyncio.sleep(self._worker.settings.drain_s)
+            ceiling_s = self._worker.settings.drain_s
+            why = await drained(self._worker.store, ensemble, held.wanted_by, ceiling_s=ceiling_s, news=held.news)
         held.gone = True
         if held.life is not None:
             held.life.cancel()
         await _until_done(lambda: self._unload(ensemble))
         self._forget_probes(held)
-        _log.info("%s is unloaded", ensemble, extra={"ensemble": ensemble})
+        _log.info("%s is unloaded: %s", ensemble, why or "it was never up", extra={"ensemble": ensemble})
         if was_up:
             at_ms = time.time_ns() // 1_000_000
-            why = f"it carries no traffic and was drained for {self._worker.settings.drain_s:g} s"
             for service in sorted(held.wanted_by):
                 incident = _incident(service, at_ms)
                 await _until_done(partial(self._reports.unloaded, service, incident, ensemble, reason=why))

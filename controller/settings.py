@@ -23,6 +23,8 @@ class Settings:
     data: folder for everything this machine keeps (database, tables, logs). repository: Triton's model repository.
     tokens: token to role (see `ROLES`); never printed. router: this gateway's own name.
     worker_port: where a worker process answers /health, /ready and /metrics; 0 takes a free port.
+    drain_s: how long a release that nobody wants is kept at most, while somebody may still hear it. A gateway that
+    ends goes on with what it speaks for as long, but for 25 s at most.
     triton_http: host:port, or several separated by commas, where releases live that name no endpoint of their own.
     eject_after: failures in a row after which a gateway leaves an endpoint alone. eject_first_s, eject_most_s: until
     the first probe of such an endpoint, and at most between two.
@@ -46,7 +48,7 @@ class Settings:
     router: str = field(default_factory=lambda: f"gateway@{socket.gethostname()}")
     tokens: Mapping[str, str] = field(default_factory=dict, repr=False)
     notify_webhook: str = field(default="", repr=False)
-    drain_s: float = 30
+    drain_s: float = 120
     probe_every_s: float = 5
     release_timeout_s: float = 30
     eject_after: int = 5

@@ -38,7 +38,8 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
 def world(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """Segue with Kafka, Triton and PostgreSQL; alerts come from the tests themselves."""
     folder = tmp_path_factory.mktemp("chaos-world")
-    with running_world(folder, "postgresql", postgres.create("segue"), [Part.KAFKA, Part.TRITON]) as world:
+    parts = [Part.KAFKA, Part.TRITON]
+    with running_world(folder, "postgresql", postgres.create("segue"), parts, drain_s=2) as world:
         yield world
 
 

@@ -74,6 +74,12 @@ async def request(
     await world.publish(message(MessageType.REQUESTED, named, 1_000, data, service).record)
 
 
+async def router_says(world: World, kind: MessageType, *, epoch: int, **more: object) -> None:
+    """Publish what a router reports of the table with this epoch."""
+    data = {"router": "gateway@a", "epoch": epoch, **more}
+    await world.publish(message(kind, f"{kind}-{epoch}", 1_000, data).record)
+
+
 async def failure(world: World) -> tuple[ReleaseFailed, RolloutAborted]:
     """Wait for a rollout to end by its release, and return what was told of it."""
 
@@ -96,6 +102,37 @@ async def test_wanted_is_loaded_and_unwanted_is_drained(near_triton: World, stor
         await request(near_triton, second)
         await near_triton.until_told("hibari", "GuardWindowEnded", "RouteSet", "ReleaseUnloaded")
         assert await triton.loaded() == {second.ensemble}
+        # No router reports here, so it was waited for by the clock.
+        assert "SEGUE_DRAIN_S (0.5 s) was over" in (await near_triton.facts("hibari"))[-1].event.reason
+
+
+async def test_release_goes_as_soon_as_nobody_hears_it(near_triton: World, store: Store, server: Server) -> None:
+    """
+    A release that was taken back stays while a router speaks with it, and goes right after its last utterance.
+
+    Wanted again meanwhile, it is ready at once; and what the router says of the former time counts no more.
+    """
+    first, second = tone(server, "1.0.0"), tone(server, "2.0.0", {"voice.frequency_hz": "330"})
+    patient = replace(near_triton, settings=replace(near_triton.settings, drain_s=3600))
+    async with patient.hosting(store, *DECIDERS, "releases"), Triton(server.grpc) as triton:
+        await request(patient, first)
+        await patient.until_told("hibari", "RolloutPromoted", "RouteSet")
+        for time in (1, 2):
+            await request(patient, second, STAY, id=f"second-{time}")
+            await patient.until_told("hibari", "ReleaseReady", "StepStarted", "RouteSet")
+            if time == 2:
+                await router_says(patient, MessageType.DRAINED, epoch=3, ensemble=second.ensemble)
+            # Going back by asking for the stable release condemns nobody, so the second may be asked for again.
+            await request(patient, first, id=f"back-{time}")
+            await patient.until_told("hibari", "RolloutAborted", "RouteSet")
+            speaking = [first.ensemble, second.ensemble]
+            await router_says(patient, MessageType.APPLIED, epoch=2 * time + 1, applied_at_ms=0, speaking=speaking)
+            await patient.until_told("hibari", "RouteApplied")
+            assert await triton.loaded() == {first.ensemble, second.ensemble}
+        await router_says(patient, MessageType.DRAINED, epoch=5, ensemble=second.ensemble)
+        await patient.until_told("hibari", "ReleaseDrained", "ReleaseUnloaded")
+        assert await triton.loaded() == {first.ensemble}
+    assert "nobody heard it any more" in (await patient.facts("hibari"))[-1].event.reason
 
 
 async def test_release_that_was_never_built_is_unknown(near_triton: World, store: Store, server: Server) -> None:

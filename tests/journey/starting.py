@@ -22,12 +22,19 @@ LISTENING_ROOM = "listening-room-0123456789"
 
 @contextmanager
 def running_world(
-    folder: Path, store: str, database_url: str, parts: Collection[Part] = PARTS, *, observe_every_s: float = 0
+    folder: Path,
+    store: str,
+    database_url: str,
+    parts: Collection[Part] = PARTS,
+    *,
+    observe_every_s: float = 0,
+    drain_s: float = 60,
 ) -> Iterator[World]:
     """
     Run Segue on one store until the block ends; its data stands in folder, SQLite's too when no URL is given.
 
-    observe_every_s: 0 leaves it to the scenarios to say what was measured.
+    observe_every_s: 0 leaves it to the scenarios to say what was measured. drain_s: longer than any scenario takes, so
+    that what leaves goes because nobody hears it.
     """
     with ExitStack() as stack:
         people = stack.enter_context(pager())
@@ -37,7 +44,7 @@ def running_world(
             database_url=database_url,
             notify_webhook=people.url,
             tokens={LISTENING_ROOM: "voice-quality"},
-            drain_s=2,
+            drain_s=drain_s,
             probe_every_s=2,
             observe_every_s=observe_every_s,
         )

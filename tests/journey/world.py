@@ -14,7 +14,14 @@ from typing import Self
 import httpx
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
-from controller.core.events import EndpointEjected, EndpointReadmitted, ReleaseUnloaded, RouteApplied
+from controller.core.events import (
+    EndpointEjected,
+    EndpointReadmitted,
+    ReleaseDrained,
+    ReleaseUnloaded,
+    RouteApplied,
+    RouterEnded,
+)
 from controller.core.names import Release
 from controller.core.routing import RoutingTable
 from controller.core.stream import Fact
@@ -29,7 +36,7 @@ from triton_models.build import build
 TONE = Path(__file__).parents[1] / "models" / "tone"
 PATIENCE_S = 30
 
-_WHENEVER = (RouteApplied, ReleaseUnloaded, EndpointEjected, EndpointReadmitted)
+_WHENEVER = (RouteApplied, RouterEnded, ReleaseDrained, ReleaseUnloaded, EndpointEjected, EndpointReadmitted)
 """Reported when a router or the drain comes to it: claimed on their own (`applied`, `unloaded`), not in the order."""
 
 STAY = [{"weight_bp": 5000, "hold_s": 3600}]
