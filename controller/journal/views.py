@@ -13,17 +13,23 @@ from controller.core.state import wanted as wanted_by
 from controller.journal import tables
 from controller.journal.facts import Recorded, facts, history, recorded
 from controller.journal.letters import DeadLetter, dead_letter, dead_letters
+from controller.journal.live import Live, live_at
+from controller.journal.search import START, Place, Search, page, place_of
 from controller.journal.store import Store
 from controller.wire.codec import state_from, table_from
 from controller.wire.strict import canonical
 
 __all__ = [
+    "START",
     "DeadLetter",
+    "Live",
     "Load",
     "Loaded",
+    "Place",
     "Recorded",
     "Rollout",
     "Running",
+    "Search",
     "Service",
     "Step",
     "Wanted",
@@ -32,9 +38,12 @@ __all__ = [
     "facts",
     "history",
     "holding",
+    "live_at",
     "loaded",
     "loads",
+    "page",
     "parting",
+    "place_of",
     "recorded",
     "rollout",
     "rollouts",
