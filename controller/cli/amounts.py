@@ -1,6 +1,5 @@
-"""Amounts and moments as they are typed: 2h, in the words of the plan language, and times in ISO 8601."""
+"""Amounts as they are typed: 2h, in the words of the plan language."""
 
-from datetime import datetime
 from typing import Final
 
 from pydantic import TypeAdapter, ValidationError
@@ -18,14 +17,3 @@ def seconds(option: str, text: str) -> float:
     except ValidationError as error:
         allowed = error.errors(include_url=False)[0]["msg"].removeprefix("Value error, ")
         raise Malformed(f"{option} is {text!r}; allowed: {allowed}") from None
-
-
-def time_ms(option: str, text: str) -> int:
-    """Return a moment in milliseconds since 1970 UTC; raises Malformed naming the option."""
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None:
-        raise Malformed(f"{option} is {text!r}; allowed: a time with its zone, such as 2026-03-01T03:00:00Z")
-    return round(moment.timestamp() * 1000)

@@ -1,71 +1,169 @@
-"""`segue history`: every fact of a service, with who, when and why."""
+"""`segue history`: what happened, to one service or to all, with who, when and why; or what was live at a moment."""
 
 import asyncio
-from typing import Annotated
+import time
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from controller.cli.answers import AsJson, tell_json
 from controller.cli.here import settings_here
+from controller.core.errors import Broken, Malformed
+
+if TYPE_CHECKING:
+    from controller.journal import Store
+    from controller.journal.search import Place, Search
+
+_ROWS: Final = 1000
+_LARGEST_NUMBER: Final = 2**63 - 1
 
 
 def history(
     service: Annotated[
-        str, typer.Argument(help="The service, such as hibari; _unaddressed for messages of no service.")
-    ],
-    after: Annotated[int, typer.Option(min=0, help="Only facts after this position.")] = 0,
-    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 1000,
+        str | None,
+        typer.Argument(help="The service, such as hibari; _unaddressed for messages of no service. None: all of them."),
+    ] = None,
+    rollout: Annotated[str | None, typer.Option(help="Only facts of this rollout, such as hibari-3.")] = None,
+    actor: Annotated[str | None, typer.Option(help="Only what this one said or did.")] = None,
+    type: Annotated[
+        list[str] | None, typer.Option(help="Only this kind of fact, such as RolloutAborted; may be given again.")
+    ] = None,
+    release: Annotated[str | None, typer.Option(help="Only facts that name the release of this version.")] = None,
+    since: Annotated[
+        str | None, typer.Option(metavar="TIME", help="From this time on, in ISO 8601 with its zone.")
+    ] = None,
+    until: Annotated[str | None, typer.Option(metavar="TIME", help="Up to this time.")] = None,
+    after: Annotated[
+        str | None,
+        typer.Option(metavar="FACT", help="Only what comes after this fact: its position, or its id, hibari/40."),
+    ] = None,
+    limit: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="At most so many. 1000 unless said otherwise; with --csv or --jsonl, all.", show_default=False
+        ),
+    ] = None,
     measurements: Annotated[
         bool, typer.Option("--measurements", help="Every window of measurements as well, one in a few seconds.")
     ] = False,
+    at: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Instead: what the service served at this time, by whose word.")
+    ] = None,
     as_json: AsJson = False,
+    as_jsonl: Annotated[bool, typer.Option("--jsonl", help="A JSON object a line, however many there are.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="CSV, however many there are.")] = False,
 ) -> None:
     """
-    Show the facts of a service, oldest first: what moved, when, by whom, and why.
+    Show facts, oldest first: what moved, when, by whom, and why.
 
-    Example: segue history hibari --after 40
+    Of several services they come in the order of time.
+
+    Example: segue history hibari --type RolloutAborted --since 2026-03-01T00:00:00Z
     """
-    from controller.cli.stored import opened
-    from controller.core.errors import Broken
-    from controller.journal.facts import Recorded, told
-    from controller.journal.facts import history as every_fact
+    from controller.journal.search import Search
+    from controller.wire.moments import time_ms
 
-    async def read() -> list[Recorded]:
-        async with opened(settings_here()) as store:
-            return await (every_fact if measurements else told)(store, service, after, limit)
-
-    facts = asyncio.run(read())
-    if not facts and after == 0:
-        raise Broken(f"nothing was ever recorded for a service {service}; `segue rollout start` begins its history")
-    if as_json:
-        import json
-
-        from controller.log import iso
-
-        tell_json(
-            [
-                {
-                    "service": one.stream,
-                    "position": one.position,
-                    "at": iso(one.at_ms / 1000),
-                    "type": one.type,
-                    "actor": one.actor,
-                    "reason": one.reason,
-                    "rollout": one.rollout,
-                    "cause": one.cause,
-                    "event": json.loads(one.body),
-                    "hash": one.hash,
-                }
-                for one in facts
-            ]
-        )
+    if as_json + as_jsonl + as_csv > 1:
+        raise Malformed("--json, --jsonl and --csv are three ways to answer; choose one")
+    search = Search(
+        service=service,
+        rollout=rollout,
+        actor=actor,
+        types=tuple(type or ()),
+        release=release,
+        since_ms=None if since is None else time_ms("--since", since),
+        until_ms=None if until is None else time_ms("--until", until),
+        measurements=measurements,
+    )
+    if at is None:
+        asyncio.run(_tell_facts(search, after, limit, as_json=as_json, as_jsonl=as_jsonl, as_csv=as_csv))
         return
-    from controller.cli.answers import tell_table
-    from controller.cli.words import written
+    if service is None or search != Search(service=service) or after or limit or as_jsonl or as_csv:
+        raise Malformed("--at asks what one service served at one moment: give it the service, and at most --json")
+    asyncio.run(_tell_live(service, time_ms("--at", at), as_json=as_json))
+
+
+async def _tell_facts(
+    search: "Search", after: str | None, limit: int | None, *, as_json: bool, as_jsonl: bool, as_csv: bool
+) -> None:
+    from controller.cli import listed
+    from controller.cli.stored import opened
+    from controller.journal.search import found
+
+    async with opened(settings_here()) as store:
+        if search.service is not None:
+            await _known(store, search.service)
+        place = await _place(store, search.service, after)
+        facts = found(store, search, place, limit if limit or as_jsonl or as_csv else _ROWS)
+        if as_json:
+            await listed.tell_document(facts)
+        elif as_jsonl:
+            await listed.tell_lines(facts)
+        elif as_csv:
+            await listed.tell_csv(facts)
+        else:
+            none = f"no facts after {after}" if after else "no such facts"
+            await listed.tell_rows(facts, all_services=search.service is None, none=none)
+
+
+async def _tell_live(service: str, at_ms: int, *, as_json: bool) -> None:
+    from controller.cli.lived import sentences
+    from controller.cli.stored import opened
+    from controller.journal.live import live_at
     from controller.log import iso
 
-    tell_table(
-        ("at", "fact", "what", "rollout", "who", "why"),
-        [(iso(one.at_ms / 1000), one.position, one.type, one.rollout, one.actor, written(one)) for one in facts],
-        none=f"no facts after {after}",
-    )
+    if at_ms > time.time_ns() // 1_000_000:
+        raise Malformed(
+            f"--at is {iso(at_ms / 1000)}, which is still to come; `segue rollout status` tells what is live"
+        )
+    async with opened(settings_here()) as store:
+        await _known(store, service)
+        live = await live_at(store, service, at_ms)
+    if live is None:
+        raise Broken(
+            f"{service} served nothing yet at {iso(at_ms / 1000)}; `segue history {service}` tells its beginning"
+        )
+    if as_json:
+        tell_json(live.told())
+        return
+    for one in sentences(live):
+        typer.echo(one)
+
+
+async def _known(store: "Store", service: str) -> None:
+    from controller.journal import views
+
+    if await views.service(store, service) is None:
+        raise Broken(f"nothing was ever recorded for a service {service}; `segue rollout start` begins its history")
+
+
+async def _place(store: "Store", service: str | None, after: str | None) -> "Place":
+    """Return the place of the fact that --after names; a position alone is one service's."""
+    from controller.journal.search import START, fact_at, place_of
+
+    if after is None:
+        return START
+    stream, _, number = after.rpartition("/")
+    stream = stream or service or ""
+    if not number.isdecimal() or int(number) > _LARGEST_NUMBER:
+        raise Malformed(
+            f"--after is {after[:80]!r}; allowed: a fact's position, such as 40, or its id, such as hibari/40"
+        )
+    if not stream:
+        raise Malformed(
+            f"--after {after} is a position, and a position is one service's: name it, as in hibari/{after}"
+        )
+    if service is not None:
+        return _in_stream(service, stream, int(number))
+    fact = await fact_at(store, stream, int(number))
+    if fact is None:
+        raise Broken(f"there is no fact {after}; `segue history` tells those that there are")
+    return place_of(fact)
+
+
+def _in_stream(service: str, stream: str, position: int) -> "Place":
+    from controller.journal.search import Place
+
+    if stream != service:
+        raise Malformed(f"--after names a fact of {stream}, and only those of {service} are asked for")
+    return Place(0, service, position)

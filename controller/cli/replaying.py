@@ -144,8 +144,8 @@ async def _replay(
 
 
 def _until(text: str | None, service: str | None) -> "Until":
-    from controller.cli.amounts import time_ms
     from controller.replay import EVERYTHING, Until
+    from controller.wire.moments import time_ms
 
     if text is None:
         return EVERYTHING

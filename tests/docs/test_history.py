@@ -1,0 +1,32 @@
+"""docs/history.md shows questions that can be asked."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from controller.cli.app import app
+from controller.core.errors import Broken
+from controller.parts.installed import ROOT
+
+TEXT = (ROOT / "docs" / "history.md").read_text()
+BLOCKS = re.findall(r"^```sh\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
+QUESTIONS = [line for block in BLOCKS for line in block.splitlines() if line.startswith("segue ")]
+
+
+@pytest.mark.parametrize("line", QUESTIONS)
+def test_each_question_is_understood(line: str, tmp_path: Path) -> None:
+    """Every line that the page shows comes as far as looking for a database, which is not there."""
+    done = CliRunner().invoke(app, shlex.split(line, comments=True)[1:], env={"SEGUE_DATA": str(tmp_path)})
+    assert isinstance(done.exception, Broken), done.output
+    assert "holds no database yet" in str(done.exception)
+
+
+def test_the_table_has_every_option() -> None:
+    """What narrows the answer down stands in the table, and nothing that there is not."""
+    (help,) = [CliRunner().invoke(app, ["history", "--help"], env={"COLUMNS": "200"}).output]
+    told = set(re.findall(r"^\| .*?(?=\|)", TEXT, re.MULTILINE))
+    options = {option for row in told for option in re.findall(r"`(--[a-z]+)`", row)}
+    assert options == set(re.findall(r"--[a-z]+", help)) - {"--json", "--jsonl", "--csv", "--at", "--help"}
