@@ -14,8 +14,9 @@ from controller.api.alertmanager import receive_alerts
 from controller.api.answers import HANDLERS
 from controller.api.metrics import Counted, Metrics
 from controller.api.orders import ORDERS, give_order, request_rollout
+from controller.api.past import at, history, history_of
 from controller.api.publisher import Publisher
-from controller.api.queries import dead_letter, dead_letters, history, plans, service, services
+from controller.api.queries import dead_letter, dead_letters, plans, service, services
 from controller.api.reading import Reading
 from controller.settings import Settings
 
@@ -33,8 +34,10 @@ def create_app(settings: Settings) -> Starlette:
             ),
             Route("/v1/services", services),
             Route("/v1/services/{name}", service),
-            Route("/v1/services/{name}/history", history),
+            Route("/v1/services/{name}/history", history_of),
+            Route("/v1/services/{name}/at", at),
             Route("/v1/services/{name}/plans", plans),
+            Route("/v1/history", history),
             Route("/v1/dead-letters", dead_letters),
             Route("/v1/dead-letters/{letter:path}", dead_letter),
             Route("/health", _health),

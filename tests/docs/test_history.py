@@ -5,11 +5,15 @@ import shlex
 from pathlib import Path
 
 import pytest
+from starlette.routing import Route
 from typer.testing import CliRunner
 
+from controller.api.app import create_app
+from controller.api.past import FILTERS
 from controller.cli.app import app
 from controller.core.errors import Broken
 from controller.parts.installed import ROOT
+from controller.settings import Settings
 
 TEXT = (ROOT / "docs" / "history.md").read_text()
 BLOCKS = re.findall(r"^```sh\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
@@ -30,3 +34,13 @@ def test_the_table_has_every_option() -> None:
     told = set(re.findall(r"^\| .*?(?=\|)", TEXT, re.MULTILINE))
     options = {option for row in told for option in re.findall(r"`(--[a-z]+)`", row)}
     assert options == set(re.findall(r"--[a-z]+", help)) - {"--json", "--jsonl", "--csv", "--at", "--help"}
+
+
+def test_every_parameter_is_told() -> None:
+    """The page names each parameter that /v1/history takes."""
+    (row,) = [line for line in TEXT.splitlines() if line.startswith("| `/v1/history`")]
+    assert set(re.findall(r"`([a-z]+)(?:=true)?`", row)) == {*FILTERS, "type"} - {"after"}
+    assert {route.path for route in create_app(Settings()).routes if isinstance(route, Route)} >= {
+        path.partition("?")[0].replace("NAME", "{name}")
+        for path in re.findall(r"^\| `(/v1/[^`]*)`", TEXT, re.MULTILINE)
+    }
