@@ -1,5 +1,5 @@
 """
-One release's life on Triton: loaded, heard, listened to, healed when it falls silent, loaded again when it is gone.
+One release's life on one Triton: loaded, heard, listened to, healed when it falls silent, loaded again when it is gone.
 
 A release is only ever blamed for what is its own. While Triton itself does not answer there is no verdict: it is tried
 again until it answers, and a candidate's readiness deadline decides meanwhile.
@@ -53,13 +53,14 @@ class Failed:
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """
-    What all kept releases share.
+    What all releases kept on one Triton share.
 
-    loads: how many may load at once, for a load takes the processor from those who speak.
+    endpoint: its name. loads: how many may load at once, for a load takes the processor from those who speak.
     probed: told of every probe's outcome, None when it failed. changed: told when `heard` or `failed` changed.
-    all_silent: says whether every other loaded release fails its probes too.
+    all_silent: says whether every other release loaded there fails its probes too.
     """
 
+    endpoint: str
     triton: Triton
     repository: Path
     loads: asyncio.Semaphore
@@ -71,7 +72,11 @@ class Surroundings:
 
 
 class Kept:
-    """A release that is to be loaded; `heard` or `failed` says what came of it, neither while it is coming up."""
+    """
+    A release that is to be loaded on one Triton.
+
+    `heard` or `failed` says what came of it, neither while it is coming up.
+    """
 
     def __init__(self, release: Release, around: Surroundings) -> None:
         self.release = release
@@ -81,6 +86,11 @@ class Kept:
         self._around = around
         self._triton = around.triton
         self._sound_for = _SOUND_AGAIN_AFTER
+
+    @property
+    def endpoint(self) -> str:
+        """The name of the Triton that it is to be loaded on."""
+        return self._around.endpoint
 
     async def run(self) -> None:
         """Keep the release loaded and listen to it, for ever."""
@@ -115,7 +125,7 @@ class Kept:
                 # It may have been loaded before we came, with a stage that died since; loading that does nothing.
                 await self._triton.reload(ensemble)
                 probe = await self._probe(self._around.first_timeout_s)
-        LOAD_SECONDS.labels(ensemble, self.release.version).set(load_s)
+        LOAD_SECONDS.labels(ensemble, self.release.version, self._around.endpoint).set(load_s)
         return Heard(load_s, probe.latency_s, probe.sound.audio_s)
 
     async def _listen(self) -> None:
@@ -147,7 +157,7 @@ class Kept:
         if self._sound_for < _SOUND_AGAIN_AFTER:
             return False
         self._sound_for = 0
-        HEALS.labels(self.release.ensemble, self.release.version).inc()
+        HEALS.labels(self.release.ensemble, self.release.version, self._around.endpoint).inc()
         # A stage that another release shares is restarted only when that release is silent too.
         for shared in (False, True) if self._around.all_silent(self) else (False,):
             _log.warning(
@@ -192,7 +202,7 @@ class Kept:
         return (self._around.repository / self.release.ensemble / descriptor.DESCRIPTOR).exists()
 
     def _extra(self) -> dict[str, object]:
-        return {"ensemble": self.release.ensemble, "release": self.release.version}
+        return {"ensemble": self.release.ensemble, "release": self.release.version, "endpoint": self._around.endpoint}
 
 
 def _check_built(repository: Path, release: Release) -> None:

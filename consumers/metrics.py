@@ -27,17 +27,23 @@ RELAY_SECONDS: Final = Histogram(
 )
 TIMERS_DUE: Final = Gauge("segue_next_timer_timestamp_seconds", "When the earliest timer is due; 0 when none runs.")
 PROBE_UP: Final = Gauge(
-    "segue_probe_up", "1 when the release answered its last probe with sound audio.", ["ensemble", "release", "service"]
+    "segue_probe_up",
+    "1 when the release answered its last probe on the endpoint with sound audio.",
+    ["ensemble", "release", "service", "endpoint"],
 )
 PROBE_SECONDS: Final = Histogram(
     "segue_probe_seconds",
     "How long a release took for its probe.",
-    ["ensemble", "release", "service"],
+    ["ensemble", "release", "service", "endpoint"],
     buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
 )
-LOAD_SECONDS: Final = Gauge("segue_release_load_seconds", "How long the release took to load.", ["ensemble", "release"])
+LOAD_SECONDS: Final = Gauge(
+    "segue_release_load_seconds", "How long the release took to load.", ["ensemble", "release", "endpoint"]
+)
 HEALS: Final = Counter(
-    "segue_release_heals", "Releases reloaded because they had fallen silent.", ["ensemble", "release"]
+    "segue_release_heals",
+    "Releases reloaded because they had fallen silent.",
+    ["ensemble", "release", "endpoint"],
 )
 NOTICES: Final = Counter("segue_notices", "Notices told to people, by way and outcome.", ["way", "outcome"])
 WINDOWS: Final = Counter("segue_observer_windows", "Windows of measurements sent, by what was seen.", ["outcome"])

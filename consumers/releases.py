@@ -17,32 +17,43 @@ from typing import Final
 
 from consumers.delivery import deliver
 from consumers.draining import drained
-from consumers.kept import Kept, Surroundings
+from consumers.homes import came_of
+from consumers.kept import Failed, Heard, Kept, Surroundings
 from consumers.metrics import PROBE_SECONDS, PROBE_UP
 from consumers.producing import producer
 from consumers.reports import Reports
+from consumers.tritons import Tritons, tritons
 from consumers.waiting import delays_s
 from consumers.worker import Worker
-from controller.core.errors import SegueError, Unavailable
+from controller.core.errors import Malformed, SegueError, Unavailable
 from controller.core.names import Release
 from controller.journal import views
-from controller.outside.triton import Probe, Triton
+from controller.outside.triton import Probe
 from controller.wire.inbound import Received
 from controller.wire.topics import Topic
 
 _SWEEP_S: Final = 1.0
 _LOADS_AT_ONCE: Final = 2
 
-_Key = tuple[str, str]
+_Name = tuple[str, str]
 """Ensemble and digest: one name asked for with two digests is two releases, and one of them is not what is built."""
+
+_Key = tuple[str, str, str]
+"""The same and the endpoint."""
 
 _log = logging.getLogger(__name__)
 
 
 async def run(worker: Worker) -> None:
-    """Keep Triton at what the services want, until the worker is asked to stop; what is loaded then stays loaded."""
-    async with Triton(worker.settings.triton_grpc) as triton, producer(worker.settings) as kafka:
-        keeper = _Keeper(worker, triton, Reports(kafka, worker.topic(Topic.SIGNALS)))
+    """
+    Keep each Triton at what the services want, until the worker is asked to stop; what is loaded then stays loaded.
+
+    Raises Malformed when the settings name no Triton, or do not pair them.
+    """
+    if not worker.settings.tritons:
+        raise Malformed("SEGUE_TRITON_GRPC is empty; give the address, host:port, where releases shall be loaded")
+    async with tritons(worker.settings) as known, producer(worker.settings) as kafka:
+        keeper = _Keeper(worker, known, Reports(kafka, worker.topic(Topic.SIGNALS)))
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(deliver(worker, Topic.JOURNAL, keeper.wake))
@@ -54,19 +65,22 @@ async def run(worker: Worker) -> None:
 @dataclass(slots=True)
 class _Held:
     """
-    A release in hand. wants: which service wants it, and for which rollout ("" when for none).
+    A release in hand, on one endpoint. wants: which services want it.
 
     life: none while nobody has wanted it yet: an earlier worker left it behind, and it only has to go. leaving: runs
-    once nobody wants it; it can be called off until `gone`. news: the journal grew, and perhaps by what routers say.
+    once nobody wants it; it can be called off until `gone`. drains: it was up when it began to leave. news: the journal
+    grew, and perhaps by what routers say.
     """
 
     kept: Kept
     life: asyncio.Task[None] | None = None
-    wants: dict[str, str] = field(default_factory=dict)
+    wants: set[str] = field(default_factory=set)
     wanted_by: set[str] = field(default_factory=set)
     leaving: asyncio.Task[None] | None = None
     news: asyncio.Event = field(default_factory=asyncio.Event)
+    drains: bool = False
     gone: bool = False
+    unloaded: bool = False
 
     @property
     def was_up(self) -> bool:
@@ -75,25 +89,32 @@ class _Held:
 
 
 class _Keeper:
-    def __init__(self, worker: Worker, triton: Triton, reports: Reports) -> None:
+    def __init__(self, worker: Worker, known: Tritons, reports: Reports) -> None:
         self._worker = worker
-        self._triton = triton
+        self._tritons = known
         self._reports = reports
         self._awake = asyncio.Event()
         self._told: set[tuple[str, ...]] = set()
         self._held: dict[_Key, _Held] = {}
+        self._wanted: Sequence[views.Wanted] = ()
+        # Endpoints that nobody configured, by what is said of them.
+        self._nowhere: dict[str, Failed] = {}
         # Reported as unloaded, perhaps not decided yet: not to be taken for left behind.
-        self._reported_gone: set[tuple[str, _Key]] = set()
-        self._around = Surroundings(
-            triton=triton,
-            repository=worker.settings.repository,
-            loads=asyncio.Semaphore(_LOADS_AT_ONCE),
-            probe_every_s=worker.settings.probe_every_s,
-            first_timeout_s=worker.settings.release_timeout_s,
-            probed=self._probed,
-            changed=self._awake.set,
-            all_silent=self._others_silent,
-        )
+        self._reported_gone: set[tuple[str, _Name]] = set()
+        self._around = {
+            endpoint: Surroundings(
+                endpoint=endpoint,
+                triton=triton,
+                repository=worker.settings.repository,
+                loads=asyncio.Semaphore(_LOADS_AT_ONCE),
+                probe_every_s=worker.settings.probe_every_s,
+                first_timeout_s=worker.settings.release_timeout_s,
+                probed=self._probed,
+                changed=self._awake.set,
+                all_silent=self._others_silent,
+            )
+            for endpoint, triton in known.by_endpoint.items()
+        }
 
     async def wake(self, _: Sequence[Received]) -> None:
         """Look again now: something happened."""
@@ -123,32 +144,45 @@ class _Keeper:
                     task.cancel()
 
     def _compare(self, wanted: Sequence[views.Wanted], loaded: Sequence[views.Loaded]) -> None:
-        now: dict[_Key, dict[str, str]] = {}
+        self._wanted = wanted
+        now: dict[_Key, set[str]] = {}
         for want in wanted:
-            key = _key(want.release)
-            now.setdefault(key, {})[want.service] = want.rollout
-            if key not in self._held:
-                self._held[key] = _Held(Kept(want.release, self._around))
+            for endpoint in self._tritons.homes(want.endpoints):
+                self._take(want.release, endpoint)
+                now.setdefault(_key(want.release, endpoint), set()).add(want.service)
         self._take_over(loaded)
         for key, held in self._held.items():
-            held.wants = now.get(key, {})
+            held.wants = now.get(key, set())
             if not held.gone:
                 # Who asks for it only while it is being unloaded never had it, and is not told that it went.
-                held.wanted_by |= held.wants.keys()
+                held.wanted_by |= held.wants
             if not held.wants and held.leaving is None:
                 held.leaving = asyncio.create_task(self._leave(key, held))
             elif held.wants and not held.gone:
                 self._hold(held)
 
+    def _take(self, release: Release, endpoint: str) -> None:
+        """Take a release in hand on an endpoint, unless it is so already."""
+        key = _key(release, endpoint)
+        if key not in self._held:
+            self._held[key] = _Held(Kept(release, self._around[endpoint]))
+
     def _take_over(self, loaded: Sequence[views.Loaded]) -> None:
-        """Take in hand what a worker before this one loaded and did not come to unload."""
-        self._reported_gone &= {(one.service, _key(one.release)) for one in loaded}
+        """Take in hand what a worker before this one loaded, wherever it did, and did not come to unload."""
+        self._reported_gone &= {(one.service, _name(one.release)) for one in loaded}
         for one in loaded:
-            key = _key(one.release)
-            if key not in self._held and (one.service, key) not in self._reported_gone:
-                self._held[key] = _Held(Kept(one.release, self._around))
-            if key in self._held:
-                self._held[key].wanted_by.add(one.service)
+            if (one.service, _name(one.release)) in self._reported_gone:
+                continue
+            if not self._everywhere(one.release):
+                for endpoint in self._around:
+                    self._take(one.release, endpoint)
+            places = self._everywhere(one.release)
+            if not any(one.service in held.wanted_by | held.wants for held in places):
+                for held in places:
+                    held.wanted_by.add(one.service)
+
+    def _everywhere(self, release: Release) -> list[_Held]:
+        return [held for key, held in self._held.items() if key[:2] == _name(release)]
 
     def _hold(self, held: _Held) -> None:
         """Let a wanted release live, and call off its leaving."""
@@ -164,28 +198,33 @@ class _Keeper:
 
     async def _tell(self) -> None:
         """Report what came of each release to every service that wants it, once."""
-        for held in list(self._held.values()):
+        for want in self._wanted:
+            keys = [_key(want.release, endpoint) for endpoint in self._tritons.homes(want.endpoints)]
+            homes = [self._held[key] for key in keys if key in self._held]
             # What is being unloaded was heard once, and is not there for whoever asks for it again meanwhile.
-            for service, rollout in held.wants.items() if not held.gone else ():
-                await self._tell_one(held.kept, service, rollout)
+            if len(homes) == len(keys) and not any(held.gone for held in homes):
+                await self._tell_one(want, came_of([held.kept for held in homes], self._amiss(want), want.ready))
 
-    async def _tell_one(self, kept: Kept, service: str, rollout: str) -> None:
-        ensemble, heard, failed = kept.release.ensemble, kept.heard, kept.failed
-        if failed is not None:
-            incident = rollout or _incident(service, failed.at_ms)
+    def _amiss(self, want: views.Wanted) -> Failed | None:
+        """Return what is wrong with the endpoints that a release names, always with the time at which it was found."""
+        why = self._tritons.unknown(want.release, want.endpoints)
+        if why and why not in self._nowhere:
+            _log.error("%s", why, extra={"ensemble": want.release.ensemble, "release": want.release.version})
+            self._nowhere[why] = Failed(why, True, time.time_ns() // 1_000_000)
+        return self._nowhere[why] if why else None
+
+    async def _tell_one(self, want: views.Wanted, came: Heard | Failed | None) -> None:
+        service, rollout, ensemble = want.service, want.rollout, want.release.ensemble
+        if isinstance(came, Failed):
+            incident = rollout or _incident(service, came.at_ms)
             if (service, "failed", incident, ensemble) not in self._told:
                 await self._reports.failed(
-                    service, incident, ensemble, rollout=rollout, unknown=failed.unknown, reason=failed.reason
+                    service, incident, ensemble, rollout=rollout, unknown=came.unknown, reason=came.reason
                 )
                 self._told.add((service, "failed", incident, ensemble))
-        elif heard is not None and rollout and (service, "ready", rollout, ensemble) not in self._told:
+        elif came is not None and rollout and (service, "ready", rollout, ensemble) not in self._told:
             await self._reports.ready(
-                service,
-                rollout,
-                ensemble,
-                load_s=heard.load_s,
-                latency_s=heard.latency_s,
-                audio_s=heard.audio_s,
+                service, rollout, ensemble, load_s=came.load_s, latency_s=came.latency_s, audio_s=came.audio_s
             )
             self._told.add((service, "ready", rollout, ensemble))
 
@@ -196,35 +235,55 @@ class _Keeper:
         The unloading itself then waits for the inferences that are still at work, with a limit of its own: those of
         copies that nobody hears are not counted before.
         """
-        ensemble = held.kept.release.ensemble
-        was_up = held.was_up
-        why = ""
-        if was_up:
-            ceiling_s = self._worker.settings.drain_s
-            why = await drained(self._worker.store, ensemble, held.wanted_by, ceiling_s=ceiling_s, news=held.news)
+        release, why = held.kept.release, ""
+        held.drains = held.was_up
+        if held.drains:
+            why = await drained(
+                self._worker.store,
+                release.ensemble,
+                held.wanted_by,
+                ceiling_s=self._worker.settings.drain_s,
+                news=held.news,
+            )
         held.gone = True
         if held.life is not None:
             held.life.cancel()
-        await _until_done(lambda: self._unload(ensemble))
+        await _until_done(lambda: self._unload(key))
+        held.unloaded = True
         self._forget_probes(held)
-        _log.info("%s is unloaded: %s", ensemble, why or "it was never up", extra={"ensemble": ensemble})
-        if was_up:
+        told = {"ensemble": release.ensemble, "endpoint": key[-1]}
+        _log.info("%s is unloaded: %s", release.ensemble, why or "it was never up", extra=told)
+        if held.drains:
             at_ms = time.time_ns() // 1_000_000
             for service in sorted(held.wanted_by):
+                if self._is_elsewhere(held, service):
+                    continue
                 incident = _incident(service, at_ms)
-                await _until_done(partial(self._reports.unloaded, service, incident, ensemble, reason=why))
-                self._reported_gone.add((service, key))
+                await _until_done(partial(self._reports.unloaded, service, incident, release.ensemble, reason=why))
+                self._reported_gone.add((service, _name(release)))
         del self._held[key]
         self._awake.set()
 
-    async def _unload(self, ensemble: str) -> None:
-        if not any(held.wants for (name, _), held in self._held.items() if name == ensemble):
-            await self._triton.unload(ensemble)
+    async def _unload(self, key: _Key) -> None:
+        ensemble, _, endpoint = key
+        if not any(held.wants for held in self._on(endpoint) if held.kept.release.ensemble == ensemble):
+            await self._tritons.by_endpoint[endpoint].unload(ensemble)
+
+    def _is_elsewhere(self, held: _Held, service: str) -> bool:
+        """Say whether a service's release is still loaded on another endpoint; who unloads it last reports it."""
+        return any(
+            service in other.wanted_by and not other.unloaded and (other.wants or other.drains)
+            for other in self._everywhere(held.kept.release)
+            if other is not held
+        )
+
+    def _on(self, endpoint: str) -> list[_Held]:
+        return [held for key, held in self._held.items() if key[-1] == endpoint]
 
     def _probed(self, kept: Kept, probe: Probe | None) -> None:
-        held = self._held.get((kept.release.ensemble, kept.release.digest))
+        held = self._held.get(_key(kept.release, kept.endpoint))
         for service in held.wants if held else ():
-            labels = (kept.release.ensemble, kept.release.version, service)
+            labels = (kept.release.ensemble, kept.release.version, service, kept.endpoint)
             PROBE_UP.labels(*labels).set(probe is not None)
             if probe is not None:
                 PROBE_SECONDS.labels(*labels).observe(probe.latency_s)
@@ -232,17 +291,21 @@ class _Keeper:
     def _forget_probes(self, held: _Held) -> None:
         """Take the series away: an unloaded release is neither up nor down."""
         for service in held.wanted_by:
-            labels = (held.kept.release.ensemble, held.kept.release.version, service)
+            labels = (held.kept.release.ensemble, held.kept.release.version, service, held.kept.endpoint)
             for metric in (PROBE_UP, PROBE_SECONDS):
                 with suppress(KeyError):
                     metric.remove(*labels)
 
     def _others_silent(self, kept: Kept) -> bool:
-        others = [held.kept for held in self._held.values() if held.kept is not kept and held.kept.heard is not None]
+        others = [held.kept for held in self._on(kept.endpoint) if held.kept is not kept and held.kept.heard]
         return bool(others) and all(other.silent_for > 0 for other in others)
 
 
-def _key(release: Release) -> _Key:
+def _key(release: Release, endpoint: str) -> _Key:
+    return *_name(release), endpoint
+
+
+def _name(release: Release) -> _Name:
     return release.ensemble, release.digest
 
 

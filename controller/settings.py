@@ -26,6 +26,7 @@ class Settings:
     drain_s: how long a release that nobody wants is kept at most, while somebody may still hear it. A gateway that
     ends goes on with what it speaks for as long, but for 25 s at most.
     triton_http: host:port, or several separated by commas, where releases live that name no endpoint of their own.
+    triton_grpc: the same Tritons in the same order, where releases are loaded and probed; see `tritons`.
     eject_after: failures in a row after which a gateway leaves an endpoint alone. eject_first_s, eject_most_s: until
     the first probe of such an endpoint, and at most between two.
     observe_every_s: length of a window of measurements; at least twice what Prometheus lets pass between two scrapes.
@@ -62,6 +63,26 @@ class Settings:
         """Return the database's URL; by default SQLite inside `data`."""
         return self.database_url or f"sqlite:///{self.data.resolve()}/segue.db"
 
+    @property
+    def tritons(self) -> Mapping[str, str]:
+        """
+        Return the gRPC address of each Triton by its HTTP endpoint.
+
+        Where no HTTP endpoint is known, one gRPC address stands for itself. Raises Malformed when the two lists do not
+        pair.
+        """
+        grpc, http = _listed(self.triton_grpc), _listed(self.triton_http)
+        if not grpc:
+            return {}
+        if not http and len(grpc) == 1:
+            http = grpc
+        if len(http) != len(grpc) or len(set(http)) != len(http):
+            raise Malformed(
+                f"SEGUE_TRITON_GRPC is {self.triton_grpc!r} and SEGUE_TRITON_HTTP is {self.triton_http!r}; "
+                "give both as many addresses, separated by commas, of the same Tritons in the same order, each once"
+            )
+        return dict(zip(http, grpc, strict=True))
+
 
 def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
     """
@@ -85,7 +106,11 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
     counts = {
         name: _number(environment, name, 1, 1_000, int) for name in _COUNTS if f"SEGUE_{name.upper()}" in environment
     }
-    return Settings(**known, **paths, **ports, **seconds, **counts, tokens=_tokens(environment))  # type: ignore[arg-type]  # the tables below name fields of these types only
+    settings = Settings(**known, **paths, **ports, **seconds, **counts, tokens=_tokens(environment))  # type: ignore[arg-type]  # the tables below name fields of these types only
+    if settings.triton_http:
+        # Read here, so that a pair that is none is told at the start; one that is left out may be added later.
+        _ = settings.tritons
+    return settings
 
 
 _TEXT = (
@@ -117,6 +142,10 @@ _SECONDS = {
 _COUNTS = ("eject_after",)
 ROLES = ("viewer", "operator", "alertmanager")
 """What tokens may do. Any other role in lower case may look, and approve the gates of plans that ask for it."""
+
+
+def _listed(addresses: str) -> list[str]:
+    return [address.strip() for address in addresses.split(",") if address.strip()]
 
 
 def _number(

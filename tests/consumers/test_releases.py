@@ -3,7 +3,7 @@
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -67,9 +67,16 @@ async def request(
     *,
     service: str = "hibari",
     id: str = "",
+    endpoints: Sequence[str] = (),
 ) -> None:
     """Publish a rollout request."""
-    data = {"actor": "ci", "reason": "nightly", "release": asdict(release), "plan": plan}
+    data = {
+        "actor": "ci",
+        "reason": "nightly",
+        "release": asdict(release),
+        "plan": plan,
+        "endpoints": list(endpoints),
+    }
     named = id or f"request-{release.version}"
     await world.publish(message(MessageType.REQUESTED, named, 1_000, data, service).record)
 
