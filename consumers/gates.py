@@ -13,15 +13,15 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Final, Self, assert_never
 
+from consumers.tritons import Tritons
 from controller.core.errors import SegueError
 from controller.core.gates import Gate, GateKind
 from controller.core.readings import Reading
 from controller.core.rollout import Rollout
 from controller.journal import Store, views
-from controller.observe.golden import listen
+from controller.observe.golden import Speaker, listen
 from controller.outside.opinion import Opinions
 from controller.outside.series import Prometheus
-from controller.outside.triton import Triton
 from controller.wire.opinion import AskedWindow, Question
 
 _LONGEST_REASON: Final = 1_000
@@ -35,17 +35,21 @@ _Key = tuple[str, int, str]
 
 @dataclass(frozen=True, slots=True)
 class Means:
-    """Who is asked. prometheus, triton: None when nobody says where they are."""
+    """Who is asked. prometheus: None when nobody says where it is."""
 
     store: Store
     prometheus: Prometheus | None
-    triton: Triton | None
+    tritons: Tritons
     opinions: Opinions
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What is asked about: a rollout that stands in a step, at the end of a window; milliseconds since 1970."""
+    """
+    What is asked about: a rollout that stands in a step, at the end of a window; milliseconds since 1970.
+
+    stable_endpoints: where the release that it is compared with lives.
+    """
 
     service: str
     rollout: Rollout
@@ -53,6 +57,16 @@ class Case:
     end_ms: int
     serving: frozenset[str]
     """Rollouts that serve users now, of all services."""
+    stable_endpoints: tuple[str, ...] = ()
+
+    def speakers(self, tritons: Tritons) -> tuple[Speaker, Speaker]:
+        """Return candidate and stable with those of their endpoints that are known here."""
+        rollout = self.rollout
+        assert rollout.from_release is not None, f"{rollout.id} has nothing to be compared with"
+        return (
+            Speaker(rollout.release, tritons.homes(rollout.endpoints)),
+            Speaker(rollout.from_release, tritons.homes(self.stable_endpoints)),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,13 +192,13 @@ class Gates:
         return Reading(gate.name, outcome=opinion.verdict, reason=opinion.reason, figures=figures)
 
     async def _probe(self, gate: Gate, case: Case) -> Reading:
-        rollout = case.rollout
-        assert rollout.from_release is not None, f"{rollout.id} has nothing to be compared with"
-        if self._means.triton is None:
+        tritons = self._means.tritons
+        if not tritons.by_endpoint:
             return Reading(gate.name, reason="SEGUE_TRITON_GRPC is empty: nobody says whom to ask")
-        return await listen(
-            self._means.triton, gate.name, rollout.release, rollout.from_release, gate.prompts, gate.timeout_s
-        )
+        if why := tritons.unknown(case.rollout.release, case.rollout.endpoints):
+            return Reading(gate.name, reason=why)
+        candidate, stable = case.speakers(tritons)
+        return await listen(gate.name, candidate, stable, gate.prompts, gate.timeout_s)
 
     async def _before(self, case: Case) -> int:
         """Count the other services' rollouts that come first: those that serve users, and those that began earlier."""

@@ -18,6 +18,7 @@ from consumers.gates import Case, Gates, Means
 from consumers.metrics import BLIND_WINDOWS, TICK_SECONDS, WINDOW_LAG, WINDOWS
 from consumers.producing import producer
 from consumers.signalling import Signals
+from consumers.tritons import tritons
 from consumers.waiting import pause
 from consumers.worker import Worker
 from controller.core.errors import SegueError, Unavailable
@@ -31,7 +32,6 @@ from controller.journal import views
 from controller.observe.window import Seen, see
 from controller.outside.opinion import Opinions
 from controller.outside.series import Prometheus
-from controller.outside.triton import Triton
 from controller.wire.messages import MessageType
 from controller.wire.shape import plain
 from controller.wire.topics import Topic
@@ -54,14 +54,13 @@ async def run(worker: Worker) -> None:
         kafka = await stack.enter_async_context(producer(worker.settings))
         url = worker.settings.prometheus
         prometheus = await stack.enter_async_context(Prometheus(url)) if url else None
-        address = worker.settings.triton_grpc
-        triton = await stack.enter_async_context(Triton(address)) if address else None
+        known = await stack.enter_async_context(tritons(worker.settings))
         opinions = await stack.enter_async_context(Opinions())
-        gates = await stack.enter_async_context(Gates(Means(worker.store, prometheus, triton, opinions)))
+        gates = await stack.enter_async_context(Gates(Means(worker.store, prometheus, known, opinions)))
         signals = Signals(kafka, worker.topic(Topic.SIGNALS), "segue/observer")
         await views.holding(worker.store)
         worker.ready_when(lambda: "")
-        await _Observer(worker, signals, gates, prometheus, Footprints(worker.store, prometheus, triton)).run()
+        await _Observer(worker, signals, gates, prometheus, Footprints(worker.store, prometheus, known)).run()
 
 
 def observed(state: State) -> Rollout | None:
@@ -125,14 +124,17 @@ class _Observer:
 
     async def _tick(self, end_ms: int) -> None:
         services = await views.holding(self._worker.store)
-        watched = [(one.service, rollout) for one in services if (rollout := observed(one.state))]
-        if any(_weighs(rollout) for _, rollout in watched):
-            await self._footprints.look()
         serving = frozenset(one.state.rollout.id for one in services if one.state.rollout and one.state.rollout.serves)
-        self._gates.keep_only([rollout for _, rollout in watched])
-        cases = [Case(*one, end_ms - self._every_ms, end_ms, serving) for one in watched]
+        cases = [
+            Case(one.service, rollout, end_ms - self._every_ms, end_ms, serving, one.state.stable_endpoints)
+            for one in services
+            if (rollout := observed(one.state))
+        ]
+        if any(_weighs(case.rollout) for case in cases):
+            await self._footprints.look()
+        self._gates.keep_only([case.rollout for case in cases])
         done = await asyncio.gather(*map(self._observe, cases), return_exceptions=True)
-        for (service, _), came in zip(watched, done, strict=True):
+        for service, came in zip([case.service for case in cases], done, strict=True):
             if isinstance(came, SegueError):
                 _log.warning("a window of %s is lost: %s", service, came, extra={"service": service})
             elif came is not None:

@@ -5,6 +5,9 @@ Triton tells the memory of a GPU as a whole, so there a release is given what wa
 before. Where anything else was loaded or unloaded meanwhile that difference is nobody's, and nothing is said. Without a
 GPU the stages of a release tell the resident memory of their own processes, and a release takes the sum; a stage that
 two releases share counts for both.
+
+A release that lives on several Tritons takes what it takes on the one where it takes most: a leak on one of them is not
+hidden by the others, and a release on three is no larger than one on two.
 """
 
 from collections import defaultdict
@@ -16,6 +19,9 @@ from controller.core.readings import Footprint, MemorySource
 from controller.outside.series import Prometheus, Series
 
 GPU: Final = "nv_gpu_memory_used_bytes"
+SERVER: Final = "instance"
+"""Prometheus' own label for whom it reads: one Triton."""
+
 STAGE: Final = "segue_stage_resident_bytes"
 """By `stage`, the model's name in Triton, and `slot`, its instance there; each is a process of its own."""
 
@@ -63,21 +69,25 @@ async def footprint(
             return None
         grown = asked.grown(candidate.load, ours, now, at_ms)
         theirs = await asked.taken(stable.load)
-        return _known(ours.bytes + grown, theirs.bytes if theirs else 0, MemorySource.GPU)
+        used = max(taken + grown.get(server, 0) for server, taken in ours.bytes.items())
+        return _known(used, max(theirs.bytes.values()) if theirs else 0, MemorySource.GPU)
     names = sorted({*candidate.stages, *stable.stages})
     if not names:
         return None
     stages = await prometheus.vector(_stages(names), at_ms, timeout_s=timeout_s)
-    by_stage = _by_stage(stages)
-    return _known(_sum(candidate.stages, by_stage), _sum(stable.stages, by_stage), MemorySource.PROCESS)
+    servers = _by_server(stages)
+    return _known(_most(candidate.stages, servers), _most(stable.stages, servers), MemorySource.PROCESS)
+
+
+_Gpus = Mapping[frozenset[tuple[str, str]], float]
 
 
 @dataclass(frozen=True, slots=True)
 class _Taken:
-    """What a load added, and what was in use after it, by GPU."""
+    """What a load added on each server, and what was in use after it, by GPU."""
 
-    bytes: int
-    after: Mapping[frozenset[tuple[str, str]], float]
+    bytes: Mapping[str, int]
+    after: _Gpus
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,14 +107,14 @@ class _Gpu:
         if not first or before.keys() != first.keys() or self._others(load, load.began_ms, after_ms):
             return None
         after = {gpu: used for gpu, (_, used) in first.items()}
-        return _Taken(round(sum(after.values()) - sum(before.values())), after)
+        return _Taken(_more(before, after), after)
 
-    def grown(self, load: Load | None, taken: _Taken, now: Sequence[Series], at_ms: int) -> int:
-        """Return by how much more is in use than right after the load; 0 when that may be somebody else's."""
+    def grown(self, load: Load | None, taken: _Taken, now: Sequence[Series], at_ms: int) -> Mapping[str, int]:
+        """Return by how much more is in use than right after the load; nothing where that may be somebody else's."""
         found = _by_gpu(now)
         if load is None or found.keys() != taken.after.keys() or self._others(load, load.began_ms, at_ms):
-            return 0
-        return round(sum(found.values()) - sum(taken.after.values()))
+            return {}
+        return _more(taken.after, found)
 
     def _others(self, own: Load, begin_ms: int, end_ms: int) -> bool:
         """Say whether any other release came or went between two times."""
@@ -124,20 +134,29 @@ def _stages(names: Iterable[str]) -> str:
     return f'{STAGE}{{stage=~"{"|".join(names)}"}}'
 
 
-def _by_stage(series: Iterable[Series]) -> Mapping[str, int]:
-    """Return the bytes of each stage: of all its processes on one server, and of several servers the most."""
+def _by_server(series: Iterable[Series]) -> Collection[Mapping[str, float]]:
+    """Return the bytes of each stage, of all its processes, server by server."""
     servers: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
     for one in series:
-        servers[one.labels["stage"]][one.labels.get("instance", "")] += one.samples[0][1]
-    return {stage: round(max(sums.values())) for stage, sums in servers.items()}
+        servers[one.labels.get(SERVER, "")][one.labels["stage"]] += one.samples[0][1]
+    return servers.values()
 
 
-def _sum(stages: Collection[str], by_stage: Mapping[str, int]) -> int:
-    """Return the bytes of a release; 0, which is unknown, when one of its stages is."""
-    return sum(by_stage[stage] for stage in stages) if all(stage in by_stage for stage in stages) else 0
+def _most(stages: Collection[str], servers: Iterable[Mapping[str, float]]) -> int:
+    """Return the bytes of a release where it takes most; 0, which is unknown, where no server has all its stages."""
+    whole = [server for server in servers if all(stage in server for stage in stages)]
+    return round(max((sum(server[stage] for stage in stages) for server in whole), default=0))
 
 
-def _by_gpu(series: Iterable[Series]) -> Mapping[frozenset[tuple[str, str]], float]:
+def _more(before: _Gpus, after: _Gpus) -> Mapping[str, int]:
+    """Return the bytes that are in use on each server beyond those before, of all its GPUs."""
+    more: dict[str, float] = defaultdict(float)
+    for gpu, used in after.items():
+        more[dict(gpu).get(SERVER, "")] += used - before[gpu]
+    return {server: round(added) for server, added in more.items()}
+
+
+def _by_gpu(series: Iterable[Series]) -> _Gpus:
     return {_gpu(one): one.samples[0][1] for one in series}
 
 

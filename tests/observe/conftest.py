@@ -34,11 +34,11 @@ def gauges() -> Iterator[Gauges]:
 
 @pytest.fixture
 def server(tmp_path: Path, exporter: Exporter, gauges: Gauges) -> Iterator[Server]:
-    """A Prometheus that reads both, when they are there."""
+    """A Prometheus that reads both, when they are there, and believes an instance that is shown."""
     targets = json.dumps([f"127.0.0.1:{one.port}" for one in (exporter, gauges)])
     config = (
         "global: {scrape_interval: 100ms, scrape_timeout: 100ms}\n"
-        f"scrape_configs: [{{job_name: segue, static_configs: [{{targets: {targets}}}]}}]\n"
+        f"scrape_configs: [{{job_name: segue, honor_labels: true, static_configs: [{{targets: {targets}}}]}}]\n"
     )
     with start_prometheus(tmp_path / "prometheus", config) as running:
         yield running

@@ -103,3 +103,38 @@ async def test_process_memory_is_the_sum_of_the_stages(
     assert await read(("g2p", "net_2"), ("g2p", "net_1")) == Footprint(280 * MIB, 110 * MIB, MemorySource.PROCESS)
     assert await read(("g2p", "net_2"), ("g2p", "away")) == Footprint(280 * MIB, 0, MemorySource.PROCESS)
     assert await read(("away", "net_2"), ("g2p", "net_1")) is None
+
+
+async def test_release_takes_what_it_takes_where_it_takes_most(
+    prometheus: Prometheus, gauges: Gauges, settled: Settled
+) -> None:
+    """Of a release on several servers the largest counts, whole: not their sum, and no stage of one with another's."""
+    held = {"a": {"g2p": 10, "net": 100}, "b": {"g2p": 30, "net": 110, "old": 50}, "c": {"g2p": 90}}
+    for server, stages in held.items():
+        for stage, mib in stages.items():
+            gauges.values[f'{STAGE}{{instance="{server}",stage="{stage}",slot="{stage}_0_0"}}'] = mib * MIB
+    at_ms = await settled(STAGE)
+    ours, theirs = Loaded(("g2p", "net"), None), Loaded(("g2p", "old"), None)
+    found = await footprint(prometheus, ours, theirs, (), at_ms, timeout_s=5)
+    assert found == Footprint(140 * MIB, 80 * MIB, MemorySource.PROCESS)
+
+
+async def test_leak_on_one_of_several_gpus_is_seen(prometheus: Prometheus, gauges: Gauges, settled: Settled) -> None:
+    """A candidate that grows on one server takes what it takes there, however still it keeps on the other."""
+    here, there = (f'{GPU}{{gpu_uuid="GPU-1",instance="{server}"}}' for server in ("a", "b"))
+
+    async def holds(a: float, b: float) -> int:
+        gauges.values |= {here: a * MIB, there: b * MIB}
+        return await settled(GPU)
+
+    async def load(digest: str, a: float, b: float) -> Load:
+        began_ms = await settled(GPU)
+        await asyncio.sleep(0.2)
+        return Load(digest, began_ms, await holds(a, b), -1)
+
+    await holds(1000, 500)
+    loads = [await load(STABLE, 3000, 2400), await load(CANDIDATE, 5300, 4700)]
+    at_ms = await holds(5300, 4950)
+    theirs, ours = (Loaded(("voice",), load) for load in loads)
+    found = await footprint(prometheus, ours, theirs, loads, at_ms, timeout_s=5)
+    assert found == Footprint(2550 * MIB, 2000 * MIB, MemorySource.GPU)

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from consumers.gates import Case, Gates, Means
+from consumers.tritons import Tritons
 from controller.core.gate import Figure, Outcome
 from controller.core.gates import Gate, GateKind
 from controller.core.plan import Plan, Step
@@ -45,7 +46,7 @@ async def store(tmp_path: Path) -> AsyncIterator[Store]:
 async def means(store: Store) -> AsyncIterator[Means]:
     """Everybody who can be asked, save Prometheus."""
     async with Triton(f"{LOOPBACK}:{free_port()}") as nobody, Opinions() as opinions:
-        yield Means(store, None, nobody, opinions)
+        yield Means(store, None, Tritons({"triton-a:8000": nobody}), opinions)
 
 
 def standing(*gates: Gate, step: int = 0, named: tuple[str, ...] = ()) -> Rollout:
@@ -261,6 +262,17 @@ async def test_golden_prompts_are_asked_once_a_step(means: Means) -> None:
     assert await answers(means, case(replace(rollout, standings=(passed,)), 30_000)) == ()
     of_last_step = replace(passed, at_ms=14_000)
     assert len(await answers(means, case(replace(rollout, standings=(of_last_step,)), 30_000))) == 1
+
+
+async def test_golden_prompts_need_endpoints_that_are_known(means: Means) -> None:
+    """A release on an endpoint that nobody configured is not asked; the reason names it and what to set."""
+    rollout = replace(standing(Gate("golden", GateKind.PROBE, prompts=1)), endpoints=("triton-z:8000",))
+    (found,) = await answers(means, case(rollout))
+    assert found.outcome is None
+    assert found.reason == (
+        "hibari__1.5.0 is to live on triton-z:8000, which SEGUE_TRITON_HTTP does not name here (it names "
+        "triton-a:8000); add it there, and its gRPC address at the same position of SEGUE_TRITON_GRPC"
+    )
 
 
 async def test_fleet_counts_who_comes_first(means: Means, store: Store) -> None:
