@@ -1,13 +1,14 @@
 """Starting a world: a tree of real parts, whoever reads what it publishes, and a pager at its end."""
 
 import itertools
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from kafka import KafkaProducer
 
 from controller.outside.prometheus import FAST
+from controller.parts.triton import Triton
 from controller.settings import Settings
 from controller.supervise.plan import PARTS, Part
 from controller.supervise.tree import start_tree
@@ -27,14 +28,16 @@ def running_world(
     database_url: str,
     parts: Collection[Part] = PARTS,
     *,
+    tritons: Sequence[Triton] = (),
     observe_every_s: float = 0,
     drain_s: float = 60,
 ) -> Iterator[World]:
     """
     Run Segue on one store until the block ends; its data stands in folder, SQLite's too when no URL is given.
 
-    observe_every_s: 0 leaves it to the scenarios to say what was measured. drain_s: longer than any scenario takes, so
-    that what leaves goes because nobody hears it.
+    tritons: to be used in place of one that is started; they share the repository folder/models. observe_every_s: 0
+    leaves it to the scenarios to say what was measured. drain_s: longer than any scenario takes, so that what leaves
+    goes because nobody hears it.
     """
     with ExitStack() as stack:
         people = stack.enter_context(pager())
@@ -42,6 +45,8 @@ def running_world(
             data=folder / "segue",
             repository=folder / "models",
             database_url=database_url,
+            triton_http=",".join(triton.http for triton in tritons),
+            triton_grpc=",".join(triton.grpc for triton in tritons),
             notify_webhook=people.url,
             tokens={LISTENING_ROOM: "voice-quality"},
             drain_s=drain_s,

@@ -165,10 +165,10 @@ class Tale:
     world: World
     service: str
 
-    def request(self, release: Release, steps: object = None, **plan: object) -> None:
+    def request(self, release: Release, steps: object = None, *, endpoints: object = (), **plan: object) -> None:
         """Ask for a rollout as CI would; by default one that stands still at half the traffic."""
         asked = {"name": "journey", "steps": STAY if steps is None else steps, "guard_s": 3600, "gates": [], **plan}
-        data = {"release": plain(release), "plan": asked, "actor": "ci", "reason": "a journey"}
+        data = {"release": plain(release), "plan": asked, "actor": "ci", "reason": "a journey", "endpoints": endpoints}
         event = self.world.event("rollout.requested", self.service, data)
         self.world.publish(Topic.REQUESTED, self.service, event)
 
