@@ -1,7 +1,9 @@
 """One rollout as sentences, told from its facts alone: who asked, what was measured, what gates said, how it ended."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import groupby
+from typing import TYPE_CHECKING
 
 from controller.cli.evidence import figures_line
 from controller.cli.picture import clock
@@ -36,6 +38,10 @@ from controller.core.gate import Outcome
 from controller.core.plan import PROMOTION
 from controller.core.stream import Fact
 from controller.log import iso
+from controller.wire.topics import Topic
+
+if TYPE_CHECKING:
+    from controller.journal.origins import Origin
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +73,23 @@ def story(facts: Iterable[Fact]) -> list[Sentence]:
         sentences.append(Sentence(fact.at_ms, fact.position, text))
     last = sentences[-1] if sentences else Sentence(0, 0, "")
     return sentences + [Sentence(last.at_ms, last.position, one) for one in seen.told()]
+
+
+def lines(sentences: Iterable[Sentence], messages: "Mapping[int, Origin]") -> Iterator[str]:
+    """
+    Write a story line by line, with the messages that came from outside under what they led to first.
+
+    messages: by position of the fact. What Segue's own parts signalled, thousands a day, is left out.
+    """
+    told: set[Origin] = set()
+    for position, group in groupby(sentences, key=lambda one: one.position):
+        for one in group:
+            yield f"{iso(one.at_ms / 1000)}  {one.text}"
+        message = messages.get(position)
+        if message is not None and message.topic is not Topic.SIGNALS and message not in told:
+            told.add(message)
+            place = f"{message.topic}/{message.partition}/{message.offset}"
+            yield f"{' ' * len(iso(0))}  by message {message.id} of {message.source}, {place}"
 
 
 _CLOSES = (StepStarted, RolloutPromoted, RolloutAborted, RolloutSuperseded)

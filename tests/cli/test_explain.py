@@ -1,4 +1,4 @@
-"""`segue explain` asked for what is no rollout."""
+"""`segue explain`: each fact leads to the message that it came from; and what is no rollout is told so."""
 
 import asyncio
 from pathlib import Path
@@ -9,7 +9,9 @@ from controller.handle import handle
 from controller.journal import open_store
 from controller.journal.schema import upgrade
 from tests.cli.segue import Segue, segue_in
-from tests.journal.messages import installed, rolling
+from tests.journal.messages import alert, installed, rolling
+
+ALERT = "alert-1.5.0-15000 of tests/hibari, alerts.received/0/15000"
 
 
 @pytest.fixture
@@ -18,7 +20,7 @@ def segue(tmp_path: Path) -> Segue:
 
     async def live(url: str) -> None:
         store = await open_store(url)
-        await handle(store, [*installed(), *rolling("1.5.0", 10_000)])
+        await handle(store, [*installed(), *rolling("1.5.0", 10_000), alert("1.5.0", 15_000)])
         await store.close()
 
     (tmp_path / "data").mkdir()
@@ -26,6 +28,34 @@ def segue(tmp_path: Path) -> Segue:
     upgrade(url)
     asyncio.run(live(url))
     return segue_in(tmp_path)
+
+
+def test_what_came_from_outside_is_told_with_its_message(segue: Segue) -> None:
+    """A request and an alert stand under what they began, with their place in Kafka; Segue's own signals do not."""
+    told = segue("explain", "hibari-2").out.splitlines()
+    assert [line.strip() for line in told if line.startswith(" ")] == [
+        "by message request-1.5.0-10000 of tests/hibari, rollout.requested/0/10000",
+        f"by message {ALERT}",
+    ]
+    assert [one.startswith(" ") for one in told[:3]] == [False, True, False]
+    assert "Alert SpeechErrors fired" in told[told.index(f"{' ' * 26}by message {ALERT}") - 1]
+
+
+def test_programs_get_the_message_of_every_sentence(segue: Segue) -> None:
+    """In JSON each sentence has its message, those of Segue's own parts among them."""
+    sentences = segue.json("explain", "hibari-2")["sentences"]
+    assert [one["message"]["topic"] for one in sentences] == [
+        "rollout.requested",
+        *["signals.reported"] * 2,
+        *["alerts.received"] * 3,
+    ]
+    assert sentences[-1]["message"] == {
+        "source": "tests/hibari",
+        "id": "alert-1.5.0-15000",
+        "topic": "alerts.received",
+        "partition": 0,
+        "offset": 15_000,
+    }
 
 
 @pytest.mark.parametrize("asked", ["hibari", "hibari-9"])
