@@ -62,7 +62,8 @@ def goes_unheard(tale: Tale, release: Release, told: list[str]) -> None:
     unheard = [f"ReleaseDrained {release.version}", f"ReleaseUnloaded {release.version}"]
     assert [sentence(fact.event) for fact in facts] == [*told, *unheard]
     drained, gone = facts[-2:]
-    assert gone.at_ms - drained.at_ms < 2000
+    # It includes the unloading itself; the ceiling would be a minute.
+    assert gone.at_ms - drained.at_ms < 10_000
     assert "nobody heard it any more" in gone.event.reason
     assert not is_loaded(tale, release)
 
