@@ -1,5 +1,5 @@
 """
-Facts to rows that people ask for: rollouts, steps, routes, releases, verdicts, routers.
+Facts to rows that people ask for: rollouts, steps, routes, releases, verdicts, routers, applied.
 
 Pure up to `write`. Each statement touches columns that no other statement of the same table touches after it, so a
 batch can be written statement by statement instead of fact by fact.
@@ -9,7 +9,19 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
-from sqlalchemy import Connection, Executable, Table, bindparam, delete, exists, func, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Executable,
+    Table,
+    bindparam,
+    delete,
+    exists,
+    func,
+    insert,
+    select,
+    update,
+)
 
 from controller.core.events import (
     AnyEvent,
@@ -34,13 +46,14 @@ from controller.core.events import (
     RouteSet,
     StepStarted,
     Trigger,
+    WindowMeasured,
 )
 from controller.core.names import FULL_BP, Release
 from controller.core.rollout import Phase
 from controller.core.routing import Role
 from controller.core.state import State, table
 from controller.journal.append import Link
-from controller.journal.tables import releases, rollouts, routers, routes, steps, verdicts
+from controller.journal.tables import applied, releases, rollouts, routers, routes, steps, verdicts
 from controller.wire.codec import table_json
 from controller.wire.shape import plain
 from controller.wire.strict import canonical
@@ -93,6 +106,11 @@ def _rows(link: Link) -> Iterator[tuple[str, Values]]:
             )
         case HoldExtended():
             yield "step moved", {"in_rollout": event.rollout, "due_at": event.due_ms}
+        case WindowMeasured():
+            requests = event.window.candidate.requests
+            # While nobody is served, what was counted are copies that nobody heard.
+            if requests and link.state.rollout is not None and link.state.rollout.serves:
+                yield "rollout exposed", {"of_rollout": event.rollout, "requests": requests}
         case GateJudged():
             yield "gate judged", _verdict(event, link)
         case RolloutWaiting():
@@ -119,6 +137,7 @@ def _rows(link: Link) -> Iterator[tuple[str, Values]]:
         case RouteApplied():
             yield "router heard", _router(event, link)
             yield "route applied", _heard_again(event, link)
+            yield "route applied first", _applied(event, service)
         case ReleaseDrained():
             yield "release drained", _drained(event, link)
         case RouterEnded():
@@ -177,6 +196,7 @@ def _ended(event: AnyEvent, status: str, weight_bp: int, at: int, trigger: Trigg
 def _route(event: RouteSet, link: Link) -> Values:
     routing = table(link.state)
     stable, candidate = routing.arm(Role.STABLE), routing.arm(Role.CANDIDATE)
+    running, shares = link.state.rollout, [segment.weight_bp for segment in routing.segments]
     return {
         "service": link.fact.stream,
         "epoch": event.epoch,
@@ -186,8 +206,13 @@ def _route(event: RouteSet, link: Link) -> Values:
         "set_because": event.reason,
         "rollout": event.rollout,
         "stable": stable.release.version if stable else None,
+        "stable_digest": stable.release.digest if stable else None,
         "candidate": candidate.release.version if candidate else None,
+        "candidate_digest": candidate.release.digest if candidate else None,
+        "candidate_rollout": running.id if candidate and running else None,
         "candidate_bp": candidate.weight_bp if candidate else 0,
+        "candidate_most_bp": max(candidate.weight_bp, *shares, 0) if candidate else 0,
+        "segments": canonical([plain(segment) for segment in routing.segments]),
         "body": table_json(routing).decode(),
     }
 
@@ -216,6 +241,10 @@ def _router(event: RouteApplied, link: Link) -> Values:
         "applied_at": event.applied_at_ms,
         "speaking": None if event.speaking is None else canonical(list(event.speaking)),
     }
+
+
+def _applied(event: RouteApplied, service: str) -> Values:
+    return {"service": service, "epoch": event.epoch, "router": event.router, "applied_at": event.applied_at_ms}
 
 
 def _heard_again(event: RouteApplied, link: Link) -> Values:
@@ -256,12 +285,12 @@ def _became(release: Release, service: str, at: int) -> Values:
     return {"of_service": service, "of_digest": release.digest, "at": at}
 
 
-def _unless_there(table: Table, columns: Sequence[str], *key: str) -> Executable:
-    """Return an insert that leaves a row alone that is there already."""
+def _unless_there(table: Table, columns: Sequence[str], *key: str, **found: ColumnElement[bool]) -> Executable:
+    """Return an insert that leaves a row alone that is there already. found: columns that the store works out."""
     # Not ON CONFLICT: the two dialects write it through classes of their own, and here it comes to the same.
     values = {name: bindparam(name, type_=table.c[name].type) for name in columns}
     is_there = exists().where(*(table.c[name] == values[name] for name in key))
-    return insert(table).from_select(columns, select(*values.values()).where(~is_there))
+    return insert(table).from_select([*columns, *found], select(*values.values(), *found.values()).where(~is_there))
 
 
 _REQUESTED: Final = (
@@ -296,6 +325,19 @@ _WITHOUT = func.replace(
     bindparam("alone"),
     "",
 )
+_SERVED = applied.alias()
+_FIRST_APPLIED = _unless_there(
+    applied,
+    ("service", "epoch", "router", "applied_at"),
+    "service",
+    "epoch",
+    "router",
+    joined=~exists().where(
+        _SERVED.c.service == bindparam("service"),
+        _SERVED.c.router == bindparam("router"),
+        _SERVED.c.epoch < bindparam("epoch"),
+    ),
+)
 _STATEMENTS: Final[dict[str, Executable]] = {
     "rollout started": insert(rollouts),
     "rollout moved": _ROLLOUT.values(
@@ -309,6 +351,7 @@ _STATEMENTS: Final[dict[str, Executable]] = {
         ended_because=bindparam("ended_because"),
         trigger=bindparam("trigger"),
     ),
+    "rollout exposed": _ROLLOUT.values(exposed_requests=rollouts.c.exposed_requests + bindparam("requests")),
     "step started": insert(steps),
     "step moved": update(steps)
     .where(
@@ -323,6 +366,7 @@ _STATEMENTS: Final[dict[str, Executable]] = {
     "route applied": update(routers)
     .where(*_THAT_ROUTER, routers.c.epoch <= bindparam("at_most"))
     .values({name: bindparam(name) for name in _REPORTED}),
+    "route applied first": _FIRST_APPLIED,
     # By the position, for all tables of a batch are written before: a word of before the latest says nothing of it.
     "release drained": update(routers)
     .where(*_THAT_ROUTER, routers.c.epoch == bindparam("by_epoch"), routers.c.position < bindparam("before"))

@@ -54,6 +54,7 @@ _DERIVED: Final = (
     tables.releases,
     tables.verdicts,
     tables.routers,
+    tables.applied,
     tables.timers,
 )
 _JOURNAL: Final = select(*(tables.journal.c[name] for name in Recorded.__slots__)).order_by(

@@ -22,6 +22,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.dialects.postgresql import TIMESTAMP
 from sqlalchemy.types import TypeDecorator, TypeEngine
@@ -64,6 +65,12 @@ metadata = MetaData()
 # SQLite counts rows for us only in a column of exactly this type.
 _Number = BigInteger().with_variant(Integer, "sqlite")
 
+
+def _where(condition: str) -> dict[str, Any]:
+    # An index of few rows of a large table.
+    return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
+
+
 journal = Table(
     "journal",
     metadata,
@@ -85,6 +92,8 @@ journal = Table(
     PrimaryKeyConstraint("stream", "position", name="journal_stream_position"),
     Index("journal_occurred_at", "occurred_at"),
     Index("journal_rollout", "rollout"),
+    Index("journal_type", "type", "stream", "position", **_where("type <> 'WindowMeasured'")),
+    Index("journal_told", "rollout", "type", **_where("type <> 'WindowMeasured'")),
 )
 """Every fact. Never updated, never deleted from: triggers refuse it."""
 
@@ -106,6 +115,8 @@ inbox = Table(
     Column("value", LargeBinary),
     Column("headers", Text, nullable=False),
     UniqueConstraint("source", "id", name="inbox_source_id"),
+    Index("inbox_ordered", "service", "number", **_where("topic = 'rollout.ordered'")),
+    Index("inbox_alert", "id", **_where("topic = 'alerts.received'")),
     sqlite_autoincrement=True,
 )
 """
@@ -176,9 +187,14 @@ rollouts = Table(
     Column("ended_by", Text),
     Column("ended_because", Text),
     Column("trigger", Text),
+    Column("exposed_requests", BigInteger, nullable=False, server_default="0"),
     Index("rollouts_service", "service", "started_at"),
 )
-"""One row a rollout. status: preparing, holding, waiting, paused, promoted, aborted, superseded or reverted."""
+"""
+One row a rollout. status: preparing, holding, waiting, paused, promoted, aborted, superseded or reverted.
+
+exposed_requests: users' requests that windows counted on it while it was the candidate; copies for a mirror are none.
+"""
 
 steps = Table(
     "steps",
@@ -204,12 +220,27 @@ routes = Table(
     Column("set_because", Text, nullable=False),
     Column("rollout", Text, nullable=False),
     Column("stable", Text),
+    Column("stable_digest", Text),
     Column("candidate", Text),
+    Column("candidate_digest", Text),
+    Column("candidate_rollout", Text),
     Column("candidate_bp", Integer, nullable=False),
+    Column("candidate_most_bp", Integer, nullable=False),
+    Column("segments", Text, nullable=False),
     Column("body", Text, nullable=False),
     PrimaryKeyConstraint("service", "epoch", name="routes_service_epoch"),
+    Index("routes_position", "service", "position"),
+    Index("routes_rollout", "rollout"),
+    Index("routes_candidate_rollout", "candidate_rollout"),
+    Index("routes_stable", "service", "stable_digest", "epoch"),
+    Index("routes_candidate", "service", "candidate_digest", "epoch"),
 )
-"""Every routing table there ever was; `body` is the table as routers got it."""
+"""
+Every routing table there ever was; `body` is the table as routers got it.
+
+rollout: in which it was set. candidate_rollout: whose candidate that is. candidate_most_bp: the largest share that the
+candidate has, of all users or of a segment's. segments: JSON list, as in `body`.
+"""
 
 releases = Table(
     "releases",
@@ -271,6 +302,23 @@ routers = Table(
 What each router that has not ended reported last: the epoch it serves, and by the fact at which position.
 
 speaking: JSON list of the ensembles that it may still ask; empty (NULL) when it does not say.
+"""
+
+applied = Table(
+    "applied",
+    metadata,
+    Column("service", Text, nullable=False),
+    Column("epoch", BigInteger, nullable=False),
+    Column("router", Text, nullable=False),
+    Column("applied_at", Instant, nullable=False),
+    Column("joined", Boolean, nullable=False),
+    PrimaryKeyConstraint("service", "epoch", "router", name="applied_service_epoch_router"),
+    Index("applied_router", "service", "router", "epoch"),
+)
+"""
+Since when each router served each table, by its own clock, as it said first.
+
+joined: it had told of no table before.
 """
 
 schema_history = Table(

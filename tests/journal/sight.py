@@ -14,6 +14,7 @@ READ_TABLES = (
     tables.releases,
     tables.verdicts,
     tables.routers,
+    tables.applied,
 )
 # When a row was written is the machine's own business; everything else must follow from the messages.
 _OWN = {"recorded_at", "decided_at", "number", "fired_at"}

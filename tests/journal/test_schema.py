@@ -49,14 +49,14 @@ def test_the_newest_revision_is_alembics_head() -> None:
 async def test_a_store_without_schema_says_what_to_do(tmp_path: Path, cluster: Postgres) -> None:
     """Starting before the first upgrade names the command."""
     empty = cluster.create("empty")
-    with pytest.raises(Broken, match="has no schema yet; this Segue needs 0004: run `segue db upgrade`"):
+    with pytest.raises(Broken, match="has no schema yet; this Segue needs 0005: run `segue db upgrade`"):
         await open_store(empty)
     cluster.drop("empty")
     with pytest.raises(Broken, match=r"there is no database .*new\.db: run `segue db upgrade`"):
         await open_store(f"sqlite:///{tmp_path}/new.db")
     assert not (tmp_path / "new.db").exists()
     (tmp_path / "old.db").touch()
-    with pytest.raises(Broken, match="has no schema yet; this Segue needs 0004: run `segue db upgrade`"):
+    with pytest.raises(Broken, match="has no schema yet; this Segue needs 0005: run `segue db upgrade`"):
         await open_store(f"sqlite:///{tmp_path}/old.db")
 
 
@@ -71,7 +71,7 @@ async def test_a_store_of_a_newer_segue_says_which_to_install(store: Store, url:
         )
 
     await store.write(from_the_future)
-    with pytest.raises(Broken, match=r"has schema 0099; .* up to 0004: install Segue 9\.9\.0 or later"):
+    with pytest.raises(Broken, match=r"has schema 0099; .* up to 0005: install Segue 9\.9\.0 or later"):
         await open_store(url)
     with pytest.raises(Broken, match=r"install Segue 9\.9\.0 or later"):
         upgrade(url)
@@ -106,7 +106,7 @@ async def test_verdicts_of_before_are_filled_in(store: Store, kind: str, tmp_pat
     facts = [dict(row._mapping) for row in await store.rows(select(journal), {})]
     url = cluster.create("verdicts") if kind == "postgresql" else f"sqlite:///{tmp_path}/verdicts.db"
     older = database(url)
-    await older.write(lambda connection: _schema_at("0002", connection))
+    await older.write(lambda connection: schema_at("0002", connection))
     await older.write(lambda connection: connection.execute(insert(journal), facts))
     await older.close()
     upgrade(url)
@@ -117,14 +117,15 @@ async def test_verdicts_of_before_are_filled_in(store: Store, kind: str, tmp_pat
         cluster.drop("verdicts")
 
 
-def _schema_at(revision: str, connection: Connection) -> None:
+def schema_at(revision: str, connection: Connection) -> None:
+    """Bring an empty store to a revision of before."""
     config = Config(attributes={"connection": connection})
     config.set_main_option("script_location", str(Path(schema.__file__).parents[2] / "migrations"))
     command.upgrade(config, revision)
 
 
 def _first_schema(connection: Connection) -> None:
-    _schema_at("0001", connection)
+    schema_at("0001", connection)
     connection.execute(insert(journal), journal_rows())
     heads = {row["stream"]: row for row in journal_rows()}
     known = {"epoch": 1, "candidate_bp": 0}

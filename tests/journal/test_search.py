@@ -180,8 +180,8 @@ def test_a_question_that_cannot_be_asked_says_why(asked: dict[str, object], sent
     ("search", "sqlite"),
     [
         (Search(service=SERVICE, since_ms=12_000), "stream=? AND position>? AND position<?"),
-        (Search(rollout="hibari-2"), "journal_rollout"),
-        (Search(service=SERVICE, rollout="hibari-2"), "journal_rollout"),
+        (Search(rollout="hibari-2"), "(rollout=?)"),
+        (Search(service=SERVICE, rollout="hibari-2"), "(rollout=?)"),
         (Search(since_ms=12_000), "journal_occurred_at"),
     ],
 )
