@@ -13,14 +13,28 @@ from controller.core.errors import Broken
 from controller.handle import handle
 from controller.journal import Store
 from controller.journal.rebuild import rebuild
-from controller.parts.installed import ROOT
 from migrations.auditing import VIEWS
+from tests.cli.segue import segue_in
+from tests.docs.audit import PAGE, answered
 from tests.journal.audited import audited, day, told
 from tests.journal.conftest import Opened, cluster, kind, new_url, opened, store, templates, url
 
 __all__ = ["cluster", "kind", "new_url", "opened", "store", "templates", "url"]
 
-TEXT = (ROOT / "docs" / "audit.md").read_text()
+TEXT = PAGE.read_text()
+
+
+async def test_every_answer_is_what_the_store_gives(store: Store, url: str, tmp_path: Path) -> None:
+    """Each question in SQL and each command is asked of a store that holds the day, and answers as the page says."""
+    await audited(store, tmp_path)
+    assert await answered(TEXT, store, segue_in(tmp_path, SEGUE_DATABASE_URL=url)) == TEXT
+
+
+def test_twenty_questions_are_answered() -> None:
+    """There are as many as the page promises, and none without SQL."""
+    questions = re.split(r"^### \d+\. ", TEXT, flags=re.MULTILINE)[1:]
+    assert len(questions) == 20
+    assert all("```sql\n" in question for question in questions)
 
 
 async def test_every_column_is_told_in_order(store: Store, tmp_path: Path) -> None:
