@@ -45,6 +45,7 @@ HEALS: Final = Counter(
     "Releases reloaded because they had fallen silent.",
     ["ensemble", "release", "endpoint"],
 )
+CHECKPOINTS: Final = Counter("segue_checkpoints", "Signed words of how far a service's history had got.")
 NOTICES: Final = Counter("segue_notices", "Notices told to people, by way and outcome.", ["way", "outcome"])
 WINDOWS: Final = Counter("segue_observer_windows", "Windows of measurements sent, by what was seen.", ["outcome"])
 BLIND_WINDOWS: Final = Counter(

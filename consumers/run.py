@@ -20,7 +20,10 @@ from controller.core.errors import Broken, Unavailable
 from controller.journal import Store, open_store
 from controller.settings import Settings
 
-FUNCTIONS: Final = ("rollouts", "orders", "alerts", "signals", "relay", "timers", "releases", "notifier", "observer")
+FUNCTIONS: Final = (
+    *("rollouts", "orders", "alerts", "signals", "relay", "timers", "checkpoints"),
+    *("releases", "notifier", "observer"),
+)
 """What `run` can host. Each is a module of this package with `async def run(worker) -> None`."""
 
 # What is in hand may end by itself; then it is cancelled, which only means that it is done again later.

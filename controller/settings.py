@@ -31,6 +31,8 @@ class Settings:
     the first probe of such an endpoint, and at most between two.
     observe_every_s: length of a window of measurements; at least twice what Prometheus lets pass between two scrapes.
     0 observes nothing: somebody else reports windows, or no plan has gates.
+    signing_key: file with the key that signs checkpoints, "" signs none. trusted_keys: files with public keys whose
+    checkpoints are believed besides, separated by commas.
     """
 
     data: Path = Path(".local/segue")
@@ -56,6 +58,9 @@ class Settings:
     eject_first_s: float = 1
     eject_most_s: float = 60
     observe_every_s: float = 10
+    signing_key: str = ""
+    trusted_keys: str = ""
+    checkpoint_every_s: float = 300
     log_level: str = "INFO"
 
     @property
@@ -124,6 +129,8 @@ _TEXT = (
     "host",
     "router",
     "notify_webhook",
+    "signing_key",
+    "trusted_keys",
     "log_level",
 )
 _PATHS = ("data", "repository")
@@ -137,6 +144,7 @@ _SECONDS = {
     "eject_first_s": 0,
     "eject_most_s": 0,
     "observe_every_s": 1,
+    "checkpoint_every_s": 1,
 }
 """With the least that each may be."""
 _COUNTS = ("eject_after",)

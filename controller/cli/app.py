@@ -8,6 +8,7 @@ from controller.cli import (
     database,
     explaining,
     history,
+    keys,
     letters,
     plans,
     releases,
@@ -40,6 +41,7 @@ app.add_typer(letters.app, name="dead-letters")
 app.command()(replaying.replay)
 app.command()(verifying.verify)
 app.command()(backtesting.backtest)
+app.add_typer(keys.app, name="key")
 app.command()(database.topics)
 app.add_typer(database.app, name="db")
 app.add_typer(bench.app, name="bench")

@@ -22,7 +22,8 @@ def verify(
     """
     Check every fact in SQL and in Kafka, and that both are the same; 1 when a fact is not what was written.
 
-    What was changed, removed, inserted, moved or cut off is named by copy and position.
+    What was changed, removed, inserted, moved or cut off is named by copy and position. Signed checkpoints are believed
+    when their key is SEGUE_SIGNING_KEY's, or stands in SEGUE_TRUSTED_KEYS.
 
     Example: segue verify
     """
@@ -37,7 +38,8 @@ def check(*, sql_only: bool, as_json: bool) -> None:
     elif not verified.findings:
         where = "SQL" if sql_only else "SQL and in Kafka"
         typer.echo(
-            f"every fact in {where} is what was written; facts: {verified.sql_facts}, services: {verified.streams}"
+            f"every fact in {where} is what was written; facts: {verified.sql_facts}, services: {verified.streams}, "
+            f"signed checkpoints: {verified.checkpoints}"
         )
     else:
         for one in verified.findings[:_MOST_TOLD]:
@@ -51,8 +53,12 @@ def check(*, sql_only: bool, as_json: bool) -> None:
 
 async def _verify(sql_only: bool) -> "Verified":
     from controller.cli.stored import opened
+    from controller.outside.signing import read_signer, read_trusted
     from controller.proof.look import verify as look
 
     settings = settings_here() if sql_only else kafka_here()
+    signer = read_signer(settings.signing_key) if settings.signing_key else None
+    # Who names no key wants no signatures checked; whoever names one distrusts every other.
+    trusted = read_trusted(settings.trusted_keys, signer) or None
     async with opened(settings) as store:
-        return await look(store) if sql_only else await look(store, settings.kafka, settings.topic_prefix)
+        return await look(store, "" if sql_only else settings.kafka, settings.topic_prefix, trusted)

@@ -321,6 +321,19 @@ Since when each router served each table, by its own clock, as it said first.
 joined: it had told of no table before.
 """
 
+checkpoints = Table(
+    "checkpoints",
+    metadata,
+    Column("service", Text, nullable=False),
+    Column("position", BigInteger, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("hash", Text, nullable=False),
+    Column("signed_at", Instant, nullable=False),
+    Column("signature", Text, nullable=False),
+    PrimaryKeyConstraint("service", "position", "key", name="checkpoints_service_position_key"),
+)
+"""Signed words that a fact had this hash; see `wire.checkpoint`. Never updated, never deleted from."""
+
 schema_history = Table(
     "schema_history",
     metadata,

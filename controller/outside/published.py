@@ -1,4 +1,4 @@
-"""The journal as it was published: every record of `rollout.journal` from its start to where it ends now."""
+"""What was published: every record of a topic that is kept for ever, from its start to where it ends now."""
 
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
@@ -24,13 +24,13 @@ class Published:
     value: bytes
 
 
-async def published(bootstrap: str, prefix: str = "") -> AsyncGenerator[Published, None]:
+async def published(bootstrap: str, prefix: str = "", of: Topic = Topic.JOURNAL) -> AsyncGenerator[Published, None]:
     """
     Yield the records, each partition in its order, as they come; close it (`contextlib.aclosing`) when left early.
 
     Raises Broken when there is no such topic, Unavailable when Kafka does not answer.
     """
-    topic = topic_name(Topic.JOURNAL, prefix)
+    topic = topic_name(of, prefix)
     try:
         # A reader of a topic that is not there waits for it; so it is looked for first.
         async with _consumer(bootstrap) as looking:
@@ -43,7 +43,7 @@ async def published(bootstrap: str, prefix: str = "") -> AsyncGenerator[Publishe
             async for record in records:
                 yield record
     except KafkaError as error:
-        raise Unavailable(f"Kafka at {bootstrap} did not give its journal ({error!r}); is it running there?") from error
+        raise Unavailable(f"Kafka at {bootstrap} did not give {topic} ({error!r}); is it running there?") from error
 
 
 @asynccontextmanager
@@ -68,7 +68,7 @@ async def _to_the_end(consumer: AIOKafkaConsumer, partitions: list[TopicPartitio
     while behind := [one for one in partitions if await consumer.position(one) < ends[one]]:
         batch = await consumer.getmany(*behind, timeout_ms=_SILENCE_MS)
         if not batch:
-            raise Unavailable(f"Kafka sent nothing for {_SILENCE_MS // 1000} s in the middle of its journal; try again")
+            raise Unavailable(f"Kafka sent nothing for {_SILENCE_MS // 1000} s in the middle of a topic; try again")
         for one, records in batch.items():
             for record in records:
                 if record.offset < ends[one] and record.value is not None:

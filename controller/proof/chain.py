@@ -1,6 +1,7 @@
 """One stream as one copy of the journal has it: taken fact by fact, and what is wrong with it noted, not raised."""
 
 from array import array
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -26,6 +27,8 @@ class Tampering(StrEnum):
     CUT = "cut off"
     """Facts at the end are missing."""
     UNREADABLE = "unreadable"
+    UNTRUSTED = "not trusted"
+    """A checkpoint whose signature is nobody's."""
     UNLINKED = "not linked"
     """It does not follow the fact before it: one of the two was changed, and its hash made anew."""
 
@@ -48,11 +51,13 @@ class Chain:
 
     hashes: the first eight bytes of the hash of each fact, by position; 0 where it is missing. last: the last hash.
     doubles: whether a fact may be there several times, as in a topic that is written at least once.
+    signed: hashes that checkpoints vouch for, by position.
     """
 
     copy: Copy
     stream: str
     doubles: bool = False
+    signed: Mapping[int, str] = field(default_factory=dict)
     hashes: "array[int]" = field(default_factory=lambda: array("Q"))
     last: str = GENESIS_HASH
     findings: list[Finding] = field(default_factory=list)
@@ -75,6 +80,8 @@ class Chain:
         elif written.prev_hash != self.last and len(self.findings) == before:
             why = f"it follows {written.prev_hash}, and the fact before it has {self.last}"
             self.note(Tampering.UNLINKED, position, why)
+        if self.signed.get(position, written.hash) != written.hash:
+            self.note(Tampering.CHANGED, position, f"a signed checkpoint says its hash is {self.signed[position]}")
         self.hashes.append(short(written.hash))
         self.last = written.hash
         return content == written.hash
@@ -82,6 +89,12 @@ class Chain:
     def note(self, tampering: Tampering, position: int, told: str) -> None:
         """Note what is wrong with the fact at a position."""
         self.findings.append(Finding(self.copy, tampering, self.stream, position, told))
+
+    def end(self) -> None:
+        """Note when a checkpoint vouches for a fact beyond the last one."""
+        if self.signed and (last := max(self.signed)) > self.position:
+            told = f"it ends before it, and a signed checkpoint vouches for fact {last}"
+            self.note(Tampering.CUT, self.position + 1, told)
 
     def _missing(self, position: int) -> None:
         first = self.position + 1

@@ -12,8 +12,10 @@ from controller.journal.facts import Recorded, recorded
 from controller.journal.store import Store
 from controller.journal.tables import outbox, services
 from controller.outside.published import published
+from controller.outside.signing import Trusted
 from controller.proof.chain import Chain, Copy, Finding, Tampering, short
 from controller.proof.compare import compare
+from controller.proof.vouched import Hashes, Vouched, vouched_for
 from controller.wire.codec import Written, written_from_message
 from controller.wire.topics import Topic
 
@@ -23,49 +25,53 @@ class Verified:
     """
     What was looked at, and what is wrong with it.
 
-    kafka_facts: -1 when only SQL was looked at; a double counts once.
+    kafka_facts: -1 when only SQL was looked at; a double counts once. checkpoints: those whose signature is trusted.
     """
 
     streams: int
     sql_facts: int
     kafka_facts: int
     findings: tuple[Finding, ...]
+    checkpoints: int = 0
 
 
-async def verify(store: Store, kafka: str = "", prefix: str = "") -> Verified:
+async def verify(store: Store, kafka: str = "", prefix: str = "", trusted: Trusted | None = None) -> Verified:
     """
     Check the chain of every stream in SQL and, where Kafka's address is given, in Kafka, and compare the two.
 
-    Raises Broken when there is no topic, Unavailable when SQL or Kafka does not answer.
+    trusted: keys by whose checkpoints both are measured; None asks for no checkpoints. Raises Broken when there is no
+    topic, Unavailable when SQL or Kafka does not answer.
     """
-    sql = _Sql(store)
+    # Before the facts: those that a checkpoint speaks of are all there by then.
+    vouched = Vouched() if trusted is None else await vouched_for(store, kafka, prefix, trusted)
+    sql = _Sql(store, vouched.hashes)
     await sql.look()
     if not kafka:
-        return await _only_sql(sql)
+        findings = [*vouched.findings, *await sql.against_heads()]
+        findings += [finding for chain in sql.ended() for finding in chain.findings]
+        return Verified(len(sql.chains), sql.facts, -1, tuple(findings), vouched.checkpoints)
     # In this order: what is no longer on its way out now, Kafka has, up to an end that is asked for after this.
     promised = {name: chain.position for name, chain in sql.chains.items()}
     for name, waiting in (await sql.waiting()).items():
         promised[name] = promised.get(name, 0) - waiting
-    topic, unreadable = await _look_at_kafka(kafka, prefix)
+    topic, unreadable = await _look_at_kafka(kafka, prefix, vouched.hashes)
     # And what Kafka had by then, SQL had before.
     await sql.look()
-    findings = [*unreadable, *await sql.against_heads()]
+    sql.ended()
+    findings = [*vouched.findings, *unreadable, *await sql.against_heads()]
     for name in sorted(sql.chains.keys() | topic.keys()):
         copies = sql.chains.get(name, Chain(Copy.SQL, name)), topic.get(name, Chain(Copy.KAFKA, name))
         findings += compare(*copies, published=promised.get(name, 0))
-    return Verified(len(sql.chains), sql.facts, sum(chain.position for chain in topic.values()), tuple(findings))
-
-
-async def _only_sql(sql: "_Sql") -> Verified:
-    findings = [*await sql.against_heads(), *(finding for chain in sql.chains.values() for finding in chain.findings)]
-    return Verified(len(sql.chains), sql.facts, -1, tuple(findings))
+    known = sum(chain.position for chain in topic.values())
+    return Verified(len(sql.chains), sql.facts, known, tuple(dict.fromkeys(findings)), vouched.checkpoints)
 
 
 class _Sql:
     """The journal in SQL; looking again goes on where the last look ended."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, signed: Hashes) -> None:
         self._store = store
+        self._signed = signed
         self._heads: dict[str, tuple[int, str]] | None = None
         self.chains: dict[str, Chain] = {}
         self.facts = 0
@@ -85,10 +91,21 @@ class _Sql:
         async for one in facts:
             chain = self.chains.get(one.stream)
             if chain is None:
-                chain = self.chains[one.stream] = Chain(Copy.SQL, one.stream)
+                chain = self.chains[one.stream] = self._chain(one.stream)
             if chain.take(_written(one)) and (wrong := _columns(one)):
                 chain.note(Tampering.CHANGED, one.position, wrong)
             self.facts += 1
+
+    def _chain(self, name: str) -> Chain:
+        return Chain(Copy.SQL, name, signed=self._signed.get(name, {}))
+
+    def ended(self) -> list[Chain]:
+        """Return every stream that is there or should be, nothing being taken any more."""
+        for name in self._signed:
+            self.chains.setdefault(name, self._chain(name))
+        for chain in self.chains.values():
+            chain.end()
+        return list(self.chains.values())
 
     async def against_heads(self) -> list[Finding]:
         """Return what the services' own rows say against the journal, then and now."""
@@ -136,7 +153,7 @@ def _columns(one: Recorded) -> str:
     return "its columns do not say what its body says" if wrong else ""
 
 
-async def _look_at_kafka(kafka: str, prefix: str) -> tuple[dict[str, Chain], list[Finding]]:
+async def _look_at_kafka(kafka: str, prefix: str, signed: Hashes) -> tuple[dict[str, Chain], list[Finding]]:
     chains: dict[str, Chain] = {}
     unreadable: list[Finding] = []
     async with aclosing(published(kafka, prefix)) as records:
@@ -150,7 +167,8 @@ async def _look_at_kafka(kafka: str, prefix: str) -> tuple[dict[str, Chain], lis
                 continue
             chain = chains.get(written.stream)
             if chain is None:
-                chain = chains[written.stream] = Chain(Copy.KAFKA, written.stream, doubles=True)
+                vouched = signed.get(written.stream, {})
+                chain = chains[written.stream] = Chain(Copy.KAFKA, written.stream, doubles=True, signed=vouched)
             chain.take(written)
     return chains, unreadable
 

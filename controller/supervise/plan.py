@@ -32,7 +32,7 @@ PARTS: Final = frozenset(Part)
 
 FUNCTIONS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {
-        "control": ("rollouts", "orders", "alerts", "signals", "relay", "timers"),
+        "control": ("rollouts", "orders", "alerts", "signals", "relay", "timers", "checkpoints"),
         "releases": ("releases", "notifier", "observer"),
         "gateway": ("gateway",),
         "api": ("api",),
@@ -109,6 +109,8 @@ def lay_out(settings: Settings, parts: Collection[Part], processes: Collection[s
             if name in processes:
                 chosen[name] = _asked_for(name, asked)
     filled = replace(settings, data=settings.data.resolve(), repository=settings.repository.resolve())
+    if filled.signing_key:
+        filled = replace(filled, signing_key=str(Path(filled.signing_key).resolve()))
     if free_ports or "gateway" in processes:
         filled = replace(filled, gateway_port=chosen["gateway"])
     if free_ports or "api" in processes:

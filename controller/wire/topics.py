@@ -23,6 +23,7 @@ class Topic(StrEnum):
     JOURNAL = "rollout.journal"
     TABLE = "routing.table"
     DEAD = "dead.letters"
+    CHECKPOINTS = "journal.checkpoints"
 
 
 INBOUND: Final = (Topic.REQUESTED, Topic.ORDERED, Topic.ALERTS, Topic.SIGNALS)
@@ -69,6 +70,7 @@ SPECS: Final[Mapping[Topic, TopicSpec]] = MappingProxyType(
     {
         **{topic: _inbound() for topic in INBOUND},
         Topic.JOURNAL: _for_ever(),
+        Topic.CHECKPOINTS: _for_ever(),
         Topic.TABLE: TopicSpec(
             PARTITIONS,
             MappingProxyType(

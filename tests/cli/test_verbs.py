@@ -171,7 +171,7 @@ def test_the_journal_is_verified_and_the_read_tables_made_anew(deciding: Decidin
     facts = segue.json("db", "rebuild")["facts"]
     after = segue.json("rollout", "status", "rebuilt")
     assert {**after, "waiting_for": ""} == {**before, "waiting_for": ""}
-    assert segue.json("db", "verify")["facts"] == facts
+    assert segue.json("db", "verify")["sql_facts"] == facts
 
 
 class Waiting:

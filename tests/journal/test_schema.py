@@ -16,7 +16,7 @@ from controller.core.errors import Broken, Malformed, Unavailable
 from controller.handle import handle
 from controller.journal import Store, open_store, schema
 from controller.journal.database import database
-from controller.journal.revision import REVISIONS
+from controller.journal.revision import NEWEST, REVISIONS
 from controller.journal.schema import upgrade
 from controller.journal.tables import journal, metadata, services, steps, verdicts
 from controller.parts.postgres import Postgres
@@ -49,14 +49,14 @@ def test_the_newest_revision_is_alembics_head() -> None:
 async def test_a_store_without_schema_says_what_to_do(tmp_path: Path, cluster: Postgres) -> None:
     """Starting before the first upgrade names the command."""
     empty = cluster.create("empty")
-    with pytest.raises(Broken, match="has no schema yet; this Segue needs 0005: run `segue db upgrade`"):
+    with pytest.raises(Broken, match=f"has no schema yet; this Segue needs {NEWEST}: run `segue db upgrade`"):
         await open_store(empty)
     cluster.drop("empty")
     with pytest.raises(Broken, match=r"there is no database .*new\.db: run `segue db upgrade`"):
         await open_store(f"sqlite:///{tmp_path}/new.db")
     assert not (tmp_path / "new.db").exists()
     (tmp_path / "old.db").touch()
-    with pytest.raises(Broken, match="has no schema yet; this Segue needs 0005: run `segue db upgrade`"):
+    with pytest.raises(Broken, match=f"has no schema yet; this Segue needs {NEWEST}: run `segue db upgrade`"):
         await open_store(f"sqlite:///{tmp_path}/old.db")
 
 
@@ -71,7 +71,7 @@ async def test_a_store_of_a_newer_segue_says_which_to_install(store: Store, url:
         )
 
     await store.write(from_the_future)
-    with pytest.raises(Broken, match=r"has schema 0099; .* up to 0005: install Segue 9\.9\.0 or later"):
+    with pytest.raises(Broken, match=rf"has schema 0099; .* up to {NEWEST}: install Segue 9\.9\.0 or later"):
         await open_store(url)
     with pytest.raises(Broken, match=r"install Segue 9\.9\.0 or later"):
         upgrade(url)

@@ -83,12 +83,8 @@ def test_old_journal_replays_on_new_code(world: World, tmp_path: Path) -> None:
             "ReleaseQuarantined 1.5.0",
         ]
         assert followed[0].position == from_sql["services"]["late-voice"]["position"] + 1
-        assert command.json("db", "verify") == {
-            "streams": 3,
-            "sql_facts": facts + 6,
-            "kafka_facts": -1,
-            "findings": [],
-        }
+        verified = command.json("db", "verify")
+        assert (verified["streams"], verified["sql_facts"], verified["findings"]) == (3, facts + 6, [])
 
 
 def test_tampered_journal_is_detected(tale: Tale) -> None:
@@ -97,13 +93,15 @@ def test_tampered_journal_is_detected(tale: Tale) -> None:
     command = segue(tale.world)
     (place,) = [fact.position for fact in tale.facts() if sentence(fact.event).startswith("RolloutAborted")]
     with tampered(tale.world, tale.service, place, '"trigger":"alert"', '"trigger":"order"'):
-        replayed, audited = command("replay", "--from", "sql"), command("db", "verify")
-        assert (replayed.code, audited.code) == (1, 1)
-        assert f"fact {tale.service}/{place} " in replayed.err
-        assert "is not what was written: its content has the hash" in replayed.err
-        assert "restore the database from a backup" in replayed.err
-        assert f"{tale.service}/{place} in sql is changed: its content has the hash" in audited.out
-        assert "compare them with a backup" in audited.out
+        found = command("replay", "--from", "sql")
+        assert found.code == 1
+        assert f"fact {tale.service}/{place} " in found.err
+        assert "is not what was written: its content has the hash" in found.err
+        assert "restore the database from a backup" in found.err
+        for verb in (("db", "verify"), ("verify",)):
+            found = command(*verb)
+            assert found.code == 1
+            assert f"{tale.service}/{place} in sql is changed: its content has the hash" in found.out
         untouched = replay(tale, "kafka")
     assert replay(tale, "sql")["state_sha256"] == untouched["state_sha256"]
     assert tale.sentences() == facts

@@ -1,0 +1,39 @@
+"""What was decided is signed as it grows, and `segue verify` believes it."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from controller.journal import Store
+from controller.journal.checkpoints import kept
+from controller.outside.signing import make_key, read_signer, read_trusted
+from controller.proof.look import verify
+from tests.consumers.world import DECIDERS, World
+from tests.journal.messages import SERVICE, alert, requested
+
+
+async def test_what_was_decided_is_signed_and_published(world: World, store: Store, tmp_path: Path) -> None:
+    """One checkpoint for each growth, in SQL and in Kafka, and both copies verify against them."""
+    make_key(tmp_path / "key.pem")
+    signer = read_signer(str(tmp_path / "key.pem"))
+    signing = replace(world.settings, signing_key=str(tmp_path / "key.pem"), checkpoint_every_s=0.2)
+    mine = replace(world, settings=signing)
+
+    async def signed(position: int) -> bool:
+        return (SERVICE, position) in {(one.service, one.position) for one in await kept(store)}
+
+    async with mine.hosting(store, *DECIDERS, "checkpoints"):
+        for position, message in enumerate((requested("1.4.0"), alert("1.3.0")), start=1):
+            await mine.publish(message.record)
+            await mine.until("a new fact is signed", lambda position=position: signed(position))  # type: ignore[misc]  # bound for the loop
+    trusted = read_trusted("", signer)
+    found = await verify(store, signing.kafka, signing.topic_prefix, trusted)
+    assert (found.findings, found.checkpoints) == ((), 2)
+
+
+async def test_without_a_key_nothing_is_signed(world: World, store: Store) -> None:
+    """It is ready all the same: who wants no signatures needs no key."""
+    async with world.hosting(store, *DECIDERS, "checkpoints") as readiness:
+        await world.publish(requested("1.4.0").record)
+        await world.until_told(SERVICE, "RolloutStarted")
+        assert "checkpoints" not in await readiness.missing()
+    assert await kept(store) == []
