@@ -13,7 +13,11 @@ if TYPE_CHECKING:
     from controller.settings import Settings
 
 ALONE = ("gateway", "api")
-FUNCTIONS = ("rollouts", "orders", "alerts", "signals", "relay", "timers", "releases", "notifier", "observer", *ALONE)
+FUNCTIONS = (
+    *("rollouts", "orders", "alerts", "signals", "relay", "timers", "checkpoints"),
+    *("releases", "notifier", "observer"),
+    *ALONE,
+)
 
 _log = logging.getLogger(__name__)
 

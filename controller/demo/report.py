@@ -55,6 +55,10 @@ class Measured:
     quarantine_refused: bool
     replay_kafka_equal: bool
     replay_sql_equal: bool
+    verified: bool
+    checkpoints: int
+    redecided_equal: bool
+    tampering_found: str
     wall_s: float
 
 
@@ -135,6 +139,10 @@ def broken_promises(measured: Measured) -> list[str]:
         (measured.quarantine_refused, "the release that was taken back was let in again"),
         (measured.replay_kafka_equal, "the journal replayed from Kafka gives another state or table"),
         (measured.replay_sql_equal, "the journal replayed from SQL gives another state or table"),
+        (measured.verified, "the journal in SQL or in Kafka is not what was written"),
+        (measured.checkpoints > 0, "no signed checkpoint vouches for the journal"),
+        (measured.redecided_equal, "a recorded message leads to other facts when it is decided again"),
+        (measured.tampering_found != "", "a word that was changed in a copy of the journal was not found"),
         (measured.wall_s <= WALL_WITHIN_S, f"the demo took {measured.wall_s:.0f} s; {WALL_WITHIN_S} s were promised"),
     )
     return [sentence for kept, sentence in checks if not kept]

@@ -67,7 +67,11 @@ class Show:
             f"leak in {measured.leak_detection_s:.0f} s ({measured.leak_guilty_metric})\n"
         )
         equal = measured.replay_kafka_equal and measured.replay_sql_equal
-        lines.append(f"{measured.facts} facts; replays from Kafka and SQL {'equal' if equal else 'DIFFER'}\n")
+        lines.append(
+            f"{measured.facts} facts; replays from Kafka and SQL {'equal' if equal else 'DIFFER'}; "
+            f"{'verified' if measured.verified else 'NOT VERIFIED'} by {measured.checkpoints} signed checkpoints; "
+            f"a changed word: {measured.tampering_found or 'NOT FOUND'}\n"
+        )
         lines.append(f"listen: {short(folder)}/*.wav; measured: {short(folder)}/report.json")
         for sentence in broken:
             lines.append(f"\nNOT KEPT: {sentence}", style="bold red")

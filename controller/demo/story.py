@@ -12,12 +12,14 @@ from controller.demo.acts import Detected, detect, refuse, take_back, wait, walk
 from controller.demo.hops import trace_rollback
 from controller.demo.load import Load
 from controller.demo.outsider import SERVICE, Outsider
+from controller.demo.proof import prove
 from controller.demo.report import Measured, broken_promises, latencies, measure_share, write_report
 from controller.demo.show import Show
 from controller.demo.voices import BAD_SHARE_BP, BY_EVIDENCE, BY_MEMORY, INSTALL, Voices, build_voices
 from controller.journal import views
 from controller.journal.store import open_store
 from controller.outside.prometheus import FAST
+from controller.outside.signing import make_key
 from controller.replay import fingerprint, replay_kafka, replay_sql
 from controller.settings import Settings
 from controller.supervise.tree import Tree, start_tree
@@ -34,8 +36,16 @@ def tell(folder: Path, show: Show) -> bool:
     folder.mkdir(parents=True)
     show.title("starting Kafka, Triton, Prometheus, Alertmanager and Segue")
     voices = build_voices(folder / "models")
+    key = folder / "checkpoints.pem"
+    make_key(key)
     settings = Settings(
-        data=folder / "segue", repository=folder / "models", drain_s=2, probe_every_s=2, observe_every_s=2
+        data=folder / "segue",
+        repository=folder / "models",
+        drain_s=2,
+        probe_every_s=2,
+        observe_every_s=2,
+        signing_key=str(key),
+        checkpoint_every_s=10,
     )
     with start_tree(settings, free_ports=True, pace=FAST, told=show.member) as tree:
         measured = asyncio.run(_play(tree, voices, folder, show, begun))
@@ -60,6 +70,7 @@ async def _play(tree: Tree, voices: Voices, folder: Path, show: Show, begun: flo
         )
         show.rollback(rollback)
         replay_kafka_equal, replay_sql_equal = await _replay(tree, show)
+        proven = await prove(tree, taken.rollout, folder, show)
         facts = outsider.facts()
     finally:
         outsider.close()
@@ -89,6 +100,10 @@ async def _play(tree: Tree, voices: Voices, folder: Path, show: Show, begun: flo
         quarantine_refused=refused,
         replay_kafka_equal=replay_kafka_equal,
         replay_sql_equal=replay_sql_equal,
+        verified=proven.verified,
+        checkpoints=proven.checkpoints,
+        redecided_equal=proven.redecided,
+        tampering_found=proven.tampering_found,
         wall_s=time.monotonic() - begun,
     )
 

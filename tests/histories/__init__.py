@@ -4,6 +4,7 @@ Journals as former versions of Segue wrote them, and how to read them.
 0.1.0: facts.jsonl as published on rollout.journal; states.jsonl and tables.jsonl, one service a line. Three services
 with rollouts that were promoted, reverted, overridden, superseded and taken back, one that is still running, and a
 message that could not be read.
+0.1.0-demo: journal.jsonl and inbox.jsonl, the tables of those names after a demo, a row a line, as `record` keeps them.
 """
 
 import json
