@@ -24,7 +24,7 @@ async def fill(store: Store) -> None:
     """Commit an installation and forty facts more for each service, interleaved."""
     await handle(store, [message for service in SERVICES for message in installed(service)])
     for number in range(REPORTS):
-        await handle(store, [applied(1, 10_000 + number, service) for service in SERVICES])
+        await handle(store, [applied(1, 10_000 + number, service=service) for service in SERVICES])
 
 
 async def all_published(world: World) -> bool:
