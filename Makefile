@@ -17,8 +17,8 @@ setup: ## find what is missing and install it
 demo: setup ## watch a good release climb by evidence and bad ones be taken back, on real parts
 	@$(PYTHON) -m controller.demo
 
-test: setup ## run every test
-	@$(PYTHON) -m pytest
+test: setup ## run every test, in two processes: most of them wait
+	@$(PYTHON) -m pytest -n 2 --dist loadgroup
 
 check: setup ## lint, format, types, and which way imports point
 	@$(RUFF) check .
