@@ -210,6 +210,7 @@ def _received(topic: Topic, record: ConsumerRecord[Any, Any]) -> Received:
         offset=record.offset,
         key=record.key,
         value=record.value,
-        headers=tuple(record.headers),
+        # A header may have no value in Kafka; what is kept of it has an empty one.
+        headers=tuple((name, value or b"") for name, value in record.headers),
         timestamp_ms=record.timestamp,
     )

@@ -1,6 +1,7 @@
 """From a record to facts and a table: in order, once, and no message at the cost of another."""
 
 import asyncio
+import json
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
@@ -8,6 +9,7 @@ from dataclasses import replace
 import pytest
 from aiokafka.producer import message_accumulator
 from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
+from sqlalchemy import select
 
 from consumers import deciding
 from controller.core.errors import Broken
@@ -15,9 +17,10 @@ from controller.core.names import UNADDRESSED
 from controller.core.routing import Role
 from controller.handle import Handled, handle
 from controller.journal import Store, open_store, views
+from controller.journal.tables import inbox
 from controller.parts.postgres import Postgres
 from controller.wire.inbound import Input, Received
-from controller.wire.topics import Topic
+from controller.wire.topics import Topic, topic_name
 from tests.consumers.world import DECIDERS, World
 from tests.journal.messages import alert, installed, requested, rolling
 
@@ -55,6 +58,21 @@ async def test_alert_brings_traffic_back_through_kafka(world: World, store: Stor
     assert candidate.weight_bp == 500
     assert [(arm.role, arm.release.version, arm.weight_bp) for arm in after.arms] == [(Role.STABLE, "1.4.0", 10_000)]
     assert after.epoch > before.epoch
+
+
+async def test_a_header_without_a_value_is_no_poison(world: World, store: Store) -> None:
+    """Kafka lets a header have none; the message counts, and is kept with an empty one."""
+    record = requested("1.4.0").record
+    async with world.hosting(store, *DECIDERS):
+        await world.producer.send_and_wait(
+            topic_name(record.topic, world.settings.topic_prefix),
+            record.value,
+            key=record.key,
+            headers=[*record.headers, ("trace", None)],
+        )
+        await world.until_told("hibari", "RolloutStarted")
+    (kept,) = await store.rows(select(inbox.c.headers), {})
+    assert ["trace", ""] in json.loads(kept.headers)
 
 
 async def test_poison_in_a_batch_costs_no_neighbour(world: World, store: Store) -> None:
