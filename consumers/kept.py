@@ -75,14 +75,17 @@ class Kept:
     """
     A release that is to be loaded on one Triton.
 
-    `heard` or `failed` says what came of it, neither while it is coming up.
+    `heard` or `failed` says what came of it, neither while it is coming up; `was_heard`, whether it ever spoke.
+    loading: held while Triton loads it, which Triton does to the end, whoever waits for it.
     """
 
     def __init__(self, release: Release, around: Surroundings) -> None:
         self.release = release
         self.heard: Heard | None = None
         self.failed: Failed | None = None
+        self.was_heard = False
         self.silent_for = 0
+        self.loading = asyncio.Lock()
         self._around = around
         self._triton = around.triton
         self._sound_for = _SOUND_AGAIN_AFTER
@@ -115,7 +118,7 @@ class Kept:
     async def _load_and_hear(self) -> Heard:
         ensemble = self.release.ensemble
         await asyncio.to_thread(_check_built, self._around.repository, self.release)
-        async with self._around.loads:
+        async with self._around.loads, self.loading:
             began = time.perf_counter()
             await self._triton.load(ensemble)
             load_s = time.perf_counter() - began
@@ -164,7 +167,7 @@ class Kept:
                 "%s fell silent and is reloaded", self.release.ensemble, extra=self._extra() | {"shared": shared}
             )
             try:
-                async with self._around.loads:
+                async with self._around.loads, self.loading:
                     await self._triton.reload(self.release.ensemble, shared=shared)
                 await self._probe(self._around.first_timeout_s)
                 return True
@@ -186,7 +189,7 @@ class Kept:
         return probe
 
     def _came_up(self, heard: Heard) -> None:
-        self.heard, self.failed = heard, None
+        self.heard, self.failed, self.was_heard = heard, None, True
         _log.info("%s is loaded and spoke", self.release.ensemble, extra=self._extra() | {"load_s": heard.load_s})
         self._around.changed()
 

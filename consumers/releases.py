@@ -85,7 +85,7 @@ class _Held:
     @property
     def was_up(self) -> bool:
         """Say whether it may have requests in flight."""
-        return self.life is None or self.kept.heard is not None
+        return self.life is None or self.kept.was_heard
 
 
 class _Keeper:
@@ -245,9 +245,11 @@ class _Keeper:
                 ceiling_s=self._worker.settings.drain_s,
                 news=held.news,
             )
-        held.gone = True
-        if held.life is not None:
-            held.life.cancel()
+        # What is loading cannot be unloaded, and would be loaded in the end with nobody to unload it.
+        async with held.kept.loading:
+            held.gone = True
+            if held.life is not None:
+                held.life.cancel()
         await _until_done(lambda: self._unload(key))
         held.unloaded = True
         self._forget_probes(held)

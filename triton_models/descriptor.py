@@ -8,7 +8,7 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from controller.core.errors import Broken
+from controller.core.errors import Broken, Unavailable
 from controller.core.names import Release
 
 DESCRIPTOR = "release.json"
@@ -29,7 +29,11 @@ def dump(built: Built) -> bytes:
 
 
 def read(repository: Path, ensemble: str) -> Built:
-    """Read the descriptor of `ensemble`. Raises Broken when the repository has none, or one that cannot be read."""
+    """
+    Read the descriptor of `ensemble`.
+
+    Raises Broken when the repository has none, or one that is none; Unavailable when it cannot be read now.
+    """
     path = repository / ensemble / DESCRIPTOR
     try:
         body = json.loads(path.read_bytes())
@@ -38,6 +42,8 @@ def read(repository: Path, ensemble: str) -> Built:
         raise Broken(
             f"{repository} holds no release {ensemble!r}; `segue release list` shows what it holds."
         ) from error
+    except OSError as error:
+        raise Unavailable(f"{path} cannot be read now: {error.strerror}; is the repository there, and ours?") from error
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise Broken(
             f"{path} is no release descriptor ({error}); remove the folder and build the release again."

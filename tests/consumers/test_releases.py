@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from tritonclient.grpc.aio import InferenceServerClient
 
 from controller.core.events import ReleaseFailed, RolloutAborted, Trigger
 from controller.core.names import Release
@@ -140,6 +141,37 @@ async def test_release_goes_as_soon_as_nobody_hears_it(near_triton: World, store
         await patient.until_told("hibari", "ReleaseDrained", "ReleaseUnloaded")
         assert await triton.loaded() == {first.ensemble}
     assert "nobody heard it any more" in (await patient.facts("hibari"))[-1].event.reason
+
+
+async def test_release_given_up_while_it_loads_is_not_left_behind(
+    near_triton: World, store: Store, server: Server, triton: Triton
+) -> None:
+    """Triton loads to the end whatever was begun; nobody wants it by then, so it goes again."""
+    first, second = tone(server, "1.0.0"), tone(server, "2.0.0", {"voice.load_s": "3"})
+    async with near_triton.hosting(store, *DECIDERS, "releases"):
+        await request(near_triton, first)
+        await near_triton.until_told("hibari", "RolloutPromoted", "RouteSet")
+        await request(near_triton, second)
+        await near_triton.until("its stage is loading", lambda: states(server, "LOADING"))
+        await request(near_triton, first, id="back")
+        await near_triton.until_told("hibari", "RolloutAborted")
+
+        async def nothing_loads() -> bool:
+            return not await states(server, "LOADING")
+
+        await near_triton.until("the load ended", nothing_loads)
+
+        async def gone() -> bool:
+            return await triton.loaded() == {first.ensemble}
+
+        await near_triton.until("the second is gone", gone)
+
+
+async def states(server: Server, state: str) -> set[str]:
+    """Name the models that Triton has in a state."""
+    async with InferenceServerClient(server.grpc) as asking:
+        index = await asking.get_model_repository_index()
+        return {model.name for model in index.models if model.state == state}
 
 
 async def test_release_that_was_never_built_is_unknown(near_triton: World, store: Store, server: Server) -> None:

@@ -1,8 +1,9 @@
 """
 One tone, as long as its text: 50 ms a character at speed 1.
 
-Each fault that a journey needs is a parameter of the release: slow (`delay_s`), failing on long texts
-(`max_characters`), silent or clipped (`level` 0 or above 1), drawling (`pace` above 1), hungry for memory (`held_mib`).
+Each fault that a journey needs is a parameter of the release: slow (`delay_s`), slow to load (`load_s`), failing on
+long texts (`max_characters`), silent or clipped (`level` 0 or above 1), drawling (`pace` above 1), hungry for memory
+(`held_mib`).
 """
 
 import os
@@ -37,6 +38,7 @@ class TritonPythonModel:
         self.max_characters = int(parameters["max_characters"])
         self.level = float(parameters["level"])
         self.pace = float(parameters["pace"])
+        time.sleep(float(parameters["load_s"]))
         # Written to, or the kernel would not give it.
         self.held = np.ones(int(float(parameters["held_mib"]) * 2**20), np.uint8)
         if not 20 <= self.frequency_hz <= SAMPLE_RATE_HZ / 2:
