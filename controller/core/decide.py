@@ -99,11 +99,19 @@ def decide(state: State, command: AnyCommand, now_ms: int) -> tuple[AnyEvent, ..
 
 def _release_failed(draft: Draft, command: ReportReleaseFailed) -> None:
     rollout, guard, stable = draft.state.rollout, draft.state.guard, draft.state.stable
-    if rollout is not None and rollout.release.ensemble == command.ensemble and _about(command, rollout.id):
+    late = rollout is None or not _about(command, rollout.id) or (command.unknown and rollout.ready)
+    if rollout is not None and not late and rollout.release.ensemble == command.ensemble:
         draft.add(_failed(command, draft.said()))
         return draft.abort(Trigger.RELEASE_UNKNOWN if command.unknown else Trigger.RELEASE_FAILED, command.reason)
     here = guard is not None and _about(command, guard.rollout)
-    if guard is not None and here and stable is not None and stable.ensemble == command.ensemble:
+    # One that was promoted was known once: whoever knows it no longer looks in the wrong place, and it speaks on.
+    if (
+        guard is not None
+        and here
+        and not command.unknown
+        and stable is not None
+        and stable.ensemble == command.ensemble
+    ):
         draft.add(_failed(command, draft.said(rollout=guard.rollout)))
         return draft.revert(Trigger.RELEASE_FAILED, command.reason)
     return draft.add(_failed(command, draft.said(rollout="")))

@@ -204,6 +204,12 @@ class TestWalk:
             ReleaseQuarantined(**SAID, release=NEW),
         )
 
+    def test_release_that_spoke_is_not_unknown(self) -> None:
+        """Who does not find a release any more that was heard looks in the wrong place: that is recorded, no more."""
+        lost = ReleaseFailed(**SAID, ensemble="hibari__1.5.0", unknown=True)
+        walking().when(failed("1.5.0", unknown=True)).then(lost)
+        promoted().when(failed("1.5.0", unknown=True)).then(lost)
+
     def test_failure_of_an_earlier_rollout_is_only_recorded(self) -> None:
         """A late report about the same release says nothing of the rollout, or the guard window, of today."""
         late = ReleaseFailed(**SAID, ensemble="hibari__1.5.0", unknown=False)
