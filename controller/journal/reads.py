@@ -105,7 +105,7 @@ def _rows(link: Link) -> Iterator[tuple[str, Values]]:
                 },
             )
         case HoldExtended():
-            yield "step moved", {"in_rollout": event.rollout, "due_at": event.due_ms}
+            yield "step moved", _hold_moved(event, link)
         case WindowMeasured():
             requests = event.window.candidate.requests
             # While nobody is served, what was counted are copies that nobody heard.
@@ -122,7 +122,7 @@ def _rows(link: Link) -> Iterator[tuple[str, Values]]:
             preparing = rollout is not None and rollout.phase is Phase.PREPARING
             yield from _stands(event.rollout, "preparing" if preparing else "holding", link.state)
             if rollout is not None and not preparing:
-                yield "step moved", {"in_rollout": event.rollout, "due_at": event.due_ms}
+                yield "step moved", _hold_moved(event, link)
         case RolloutPromoted():
             yield "rollout ended", _ended(event, "promoted", FULL_BP, at)
             yield "release promoted", _became(event.release, service, at)
@@ -153,6 +153,10 @@ def _rows(link: Link) -> Iterator[tuple[str, Values]]:
         case _:
             # What was refused, noted, applied or rejected stands in the journal; nobody asks for it by row.
             pass
+
+
+def _hold_moved(event: HoldExtended | RolloutResumed, link: Link) -> Values:
+    return {"in_rollout": event.rollout, "before": link.fact.position, "due_at": event.due_ms}
 
 
 def _rollout(event: RolloutStarted, service: str, at: int) -> Values:
@@ -357,7 +361,10 @@ _STATEMENTS: Final[dict[str, Executable]] = {
     .where(
         steps.c.rollout == bindparam("in_rollout"),
         steps.c.position
-        == select(func.max(_ENTERED.c.position)).where(_ENTERED.c.rollout == bindparam("in_rollout")).scalar_subquery(),
+        == select(func.max(_ENTERED.c.position))
+        # The step of that time: one that was entered later, in the same batch or ever, keeps its own end.
+        .where(_ENTERED.c.rollout == bindparam("in_rollout"), _ENTERED.c.position < bindparam("before"))
+        .scalar_subquery(),
     )
     .values(due_at=bindparam("due_at")),
     "route set": insert(routes),

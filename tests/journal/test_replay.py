@@ -4,8 +4,9 @@ import random
 
 import pytest
 
+from controller.core.commands import TimerKind
 from controller.core.errors import Broken, Malformed
-from controller.core.state import table
+from controller.core.state import table, timers
 from controller.core.stream import begin, fold
 from controller.handle import handle
 from controller.journal import Store, tables, views
@@ -139,6 +140,28 @@ async def test_a_long_journal_is_read_whole(store: Store) -> None:
         (name, position) for name in names for position in range(1, 201)
     ]
     assert await rebuild(store) == 1400
+
+
+async def test_a_hold_that_moved_is_that_of_its_own_step(store: Store) -> None:
+    """Whatever is entered after it, in the same batch or ever, keeps its own end; live as after a rebuild."""
+    await handle(store, [*installed(), *rolling()])
+    await handle(
+        store,
+        [
+            ordered(MessageType.EXTEND, 12_000, by_s=7),
+            ordered(MessageType.PAUSE, 13_000),
+            ordered(MessageType.ADVANCE, 14_000),
+        ],
+    )
+    (service,) = await views.services(store)
+    rollout = await views.rollout(store, "hibari-2")
+    assert rollout is not None
+    ends = [(step.step, step.due_at) for step in rollout.steps]
+    (hold,) = [timer.due_ms for timer in timers(service.state) if timer.kind is TimerKind.HOLD]
+    assert ends == [(0, 29_000), (1, hold)]
+    await rebuild(store)
+    again = await views.rollout(store, "hibari-2")
+    assert again == rollout
 
 
 async def test_read_tables_tell_the_story(store: Store) -> None:
