@@ -5,20 +5,22 @@ A new version must not change the past: what a message led to has to follow from
 is decided upon the facts as they were recorded, so one difference does not bring forth others.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
-from typing import Any
+from typing import Any, Final
 
 from controller.core.errors import Broken, Malformed
 from controller.core.stream import Fact, History, begin, fold, react
 from controller.journal import Store, views
-from controller.journal.facts import facts as recorded_facts
+from controller.journal.facts import history as recorded_history
 from controller.journal.inputs import Taken, taken
 from controller.wire.codec import event_type
 from controller.wire.difference import Difference, first_difference
 from controller.wire.inbound import Input, Received, read, rejected, undecidable
 from controller.wire.shape import plain
+
+_PAGE: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +56,13 @@ async def redecide(store: Store, service: str) -> Redecided:
     stands = await views.service(store, service)
     if stands is None:
         raise Broken(f"nothing was ever recorded for a service {service}; `segue replay` lists all")
-    facts = recorded_facts(store, service)
+    facts = _Facts(store, service)
     history = begin(service)
     messages = 0
     otherwise: list[Otherwise] = []
     async for message in taken(store, service):
         _in_place(service, message.position, history.position)
-        were = [fact async for fact in _next(facts, message.facts)]
+        were = await facts.next(message.facts)
         if found := _compared(history, message, were):
             otherwise.append(found)
         history = fold(history, were)
@@ -78,9 +80,29 @@ def _in_place(service: str, position: int, reached: int) -> None:
         )
 
 
-async def _next(facts: AsyncIterator[Fact], number: int) -> AsyncIterator[Fact]:
-    for _ in range(number):
-        yield await anext(facts)
+class _Facts:
+    """A service's recorded facts, taken as they are needed: those that come in meanwhile are read in their turn."""
+
+    def __init__(self, store: Store, service: str) -> None:
+        self._store = store
+        self._service = service
+        self._position = 0
+        self._read: list[Fact] = []
+
+    async def next(self, number: int) -> list[Fact]:
+        """Return the next facts. Raises Broken when the journal ends before them."""
+        while len(self._read) < number:
+            last = self._position + len(self._read)
+            page = await recorded_history(self._store, self._service, last, _PAGE)
+            if not page:
+                raise Broken(
+                    f"the journal of {self._service} ends at {last}, and a message in the inbox led to facts up to "
+                    f"{self._position + number}: see `segue verify`"
+                )
+            self._read += [one.fact for one in page]
+        taken, self._read = self._read[:number], self._read[number:]
+        self._position += number
+        return taken
 
 
 def _compared(history: History, message: Taken, were: Sequence[Fact]) -> Otherwise | None:

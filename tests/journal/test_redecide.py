@@ -1,10 +1,13 @@
 """What was decided follows again from the recorded messages, or the difference is named."""
 
+from collections.abc import AsyncIterator
+
 import pytest
 
 from controller.core.errors import Broken, Malformed
 from controller.handle import handle
 from controller.journal import Store
+from controller.journal.inputs import Taken, taken
 from controller.journal.tables import inbox
 from controller.redecide import redecide
 from controller.wire.difference import Difference
@@ -19,7 +22,7 @@ UNLOCKED = {
 }
 
 
-def taken(record: Received) -> Input:
+def consumed(record: Received) -> Input:
     """Take a record as a consumer does."""
     try:
         return read(record)
@@ -29,7 +32,7 @@ def taken(record: Received) -> Input:
 
 def day() -> list[Input]:
     """A day with everything, and a message nobody can read."""
-    return [one if one.source != "segue/rejected" else taken(unreadable()) for one in eventful()]
+    return [one if one.source != "segue/rejected" else consumed(unreadable()) for one in eventful()]
 
 
 async def do(store: Store, *statements: str) -> None:
@@ -101,3 +104,29 @@ async def test_a_message_that_says_something_else_today_is_named(store: Store) -
     (found,) = (await redecide(store, SERVICE)).otherwise
     assert found.difference.one == "tests/hibari ready-1.4.0-2000"
     assert found.difference.other.startswith("segue/rejected signals.reported/0/2000")
+
+
+async def test_a_journal_that_ends_too_early_cannot_be_decided_again(store: Store, kind: str) -> None:
+    """Facts that a message led to and that are gone are told of, with where to look."""
+    await handle(store, [*installed(), *rolling()])
+    await do(store, *UNLOCKED[kind], "DELETE FROM journal WHERE position > 6")
+    with pytest.raises(Broken, match=r"the journal of hibari ends at 6, .* facts up to 8: see `segue verify`"):
+        await redecide(store, SERVICE)
+
+
+async def test_what_is_decided_meanwhile_is_decided_again_too(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A service that goes on while its past is looked at has only more of it."""
+    quiet = [ordered(MessageType.RESUME, 20_000 + number) for number in range(600)]
+    await handle(store, [*installed(), *quiet])
+
+    async def and_meanwhile(of: Store, service: str) -> AsyncIterator[Taken]:
+        number = 0
+        async for one in taken(of, service):
+            yield one
+            number += 1
+            if number == 100:
+                await handle(store, rolling("1.5.0", 30_000_000))
+
+    monkeypatch.setattr("controller.redecide.taken", and_meanwhile)
+    again = await redecide(store, SERVICE)
+    assert (again.messages, again.otherwise) == (len(quiet) + 4, ())
