@@ -133,6 +133,8 @@ class _Stream:
     early: dict[int, tuple[Fact, str, str]] = field(default_factory=dict)
 
     def take(self, fact: Fact, prev_hash: str, hash: str) -> None:
+        if fact.position < 1:
+            raise self._broken(fact.position, "is no place for a fact")
         if fact.position <= len(self.known):
             if self.known[fact.position - 1] != _short(hash):
                 raise self._broken(fact.position, "occurs twice, with different contents")

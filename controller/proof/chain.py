@@ -4,8 +4,12 @@ from array import array
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Final
 
 from controller.wire.codec import GENESIS_HASH, Written
+
+_FARTHEST: Final = 1_000_000
+"""A fact so far beyond the one before it is none of ours, and noting all that would lie between takes too much."""
 
 
 class Copy(StrEnum):
@@ -72,6 +76,9 @@ class Chain:
         position, before = written.position, len(self.findings)
         if (content := written.content_hash) != written.hash:
             self.note(Tampering.CHANGED, position, f"its content has the hash {content}, and not {written.hash}")
+        if not 0 < position <= self.position + _FARTHEST:
+            self.note(Tampering.INSERTED, position, f"no fact can have this place: {self.position} came before it")
+            return content == written.hash
         if position <= self.position:
             self._again(position, written.hash)
             return content == written.hash

@@ -46,6 +46,13 @@ def _explained(wrong: Chain, right: Chain) -> Iterator[Finding]:
         kind, told = Tampering.REMOVED, f"{name} has one more fact here; the facts after it were moved down"
     if kind is not None:
         yield Finding(wrong.copy, kind, wrong.stream, first + 1, told)
+        # What was done before it, or between facts that changed places, is told as well.
+        apart = set(range(first)) if kind is not Tampering.MOVED else set(range(common)) - set(differing)
+        yield from (
+            finding
+            for finding in wrong.findings
+            if finding.position - 1 in apart and finding.tampering is not Tampering.UNLINKED
+        )
         return
     for at in differing:
         if wrong.hashes[at]:

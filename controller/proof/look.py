@@ -9,6 +9,7 @@ from sqlalchemy import bindparam, func, select
 
 from controller.core.errors import Malformed
 from controller.journal.facts import Recorded, recorded
+from controller.journal.outbox import SHARD
 from controller.journal.store import Store
 from controller.journal.tables import outbox, services
 from controller.outside.published import published
@@ -175,5 +176,7 @@ async def _look_at_kafka(kafka: str, prefix: str, signed: Hashes) -> tuple[dict[
 
 _HEADS = select(services.c.service, services.c.position, services.c.head_hash)
 _WAITING = (
-    select(outbox.c.key, func.count().label("facts")).where(outbox.c.topic == bindparam("topic")).group_by(outbox.c.key)
+    select(outbox.c.key, func.count().label("facts"))
+    .where(outbox.c.topic == bindparam("topic"), outbox.c.shard == SHARD)
+    .group_by(outbox.c.key)
 )

@@ -172,3 +172,32 @@ def test_a_copy_that_was_made_anew_is_told_from_the_other() -> None:
             anew.append(sealed(replace(fact, body=body, prev_hash=anew[-1].hash if anew else GENESIS_HASH)))
         (found,) = compare(chain(Copy.SQL, anew), chain(Copy.KAFKA, whole), len(whole))
         assert (found.copy, found.tampering, found.position) == (Copy.EITHER, Tampering.CHANGED, at + 1)
+
+
+def test_a_place_that_no_fact_can_have_is_named() -> None:
+    """One record with an absurd position costs neither memory nor the rest of what is found."""
+    chance = random.Random(1)  # noqa: S311  # repeatable on purpose
+    whole = stream(chance)
+    for position in (0, -1, 2**62):
+        odd = sealed(replace(whole[0], position=position))
+        for facts in ([odd, *whole], [*whole, odd]):
+            found = compare(chain(Copy.SQL, whole), chain(Copy.KAFKA, facts), len(whole))
+            assert [(one.copy, one.tampering, one.position) for one in found] == [
+                (Copy.KAFKA, Tampering.INSERTED, position)
+            ]
+
+
+def test_a_loud_tampering_hides_no_quiet_one() -> None:
+    """A changed fact is found beside two that changed places."""
+    for seed in range(TRIES):
+        chance = random.Random(seed)  # noqa: S311  # repeatable on purpose
+        whole = stream(chance)
+        while len(whole) < 8:
+            whole = stream(chance)
+        facts = list(whole)
+        facts[1] = replace(facts[1], body="{}")
+        at, to = len(facts) - 2, len(facts) - 1
+        facts[at], facts[to] = replace(facts[to], position=at + 1), replace(facts[at], position=to + 1)
+        found = compare(chain(Copy.SQL, facts), chain(Copy.KAFKA, whole), len(whole))
+        named = {(one.tampering, one.position) for one in found}
+        assert {(Tampering.CHANGED, 2), (Tampering.MOVED, at + 1)} <= named, f"seed {seed}"
