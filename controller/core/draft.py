@@ -141,11 +141,11 @@ class Draft:
         if condemned is not None:
             self.add(ReleaseQuarantined(**said, release=condemned))
 
-    def abort(self, trigger: Trigger, why: str, guilty: tuple[str, ...] = ()) -> None:
+    def abort(self, trigger: Trigger, why: str, guilty: tuple[str, ...] = (), *, condemn: bool = True) -> None:
         """
         Take all traffic from the candidate; quarantine it when the trigger speaks against it.
 
-        guilty: the measures that did.
+        guilty: the measures that did. condemn: False when, this time, it does not.
         """
         rollout = self.state.rollout
         assert rollout is not None
@@ -161,7 +161,7 @@ class Draft:
             )
         )
         guard = self.state.guard
-        condemned = trigger in _CONDEMNS and rollout.plan.quarantine
+        condemned = condemn and trigger in _CONDEMNS and rollout.plan.quarantine
         if condemned and guard is not None and guard.previous.digest == rollout.release.digest:
             # It was the former stable, asked for again: nothing may go back to what is condemned.
             self.add(GuardWindowEnded(**said, release=guard.previous))
@@ -169,8 +169,12 @@ class Draft:
         if condemned:
             self.add(ReleaseQuarantined(**said, release=rollout.release))
 
-    def revert(self, trigger: Trigger, why: str) -> None:
-        """Inside the guard window: give all traffic back to the former stable; a running rollout ends with it."""
+    def revert(self, trigger: Trigger, why: str, *, condemn: bool = True) -> None:
+        """
+        Inside the guard window: give all traffic back to the former stable; a running rollout ends with it.
+
+        condemn: False when nothing speaks against the release that is taken back.
+        """
         guard, condemned, running = self.state.guard, self.state.stable, self.state.rollout
         assert guard is not None
         assert condemned is not None
@@ -188,7 +192,7 @@ class Draft:
         plan = self.state.stable_plan
         self.add(PromotionReverted(**said, trigger=trigger, release=condemned, back_to=guard.previous))
         self.set_route(why, guard.rollout)
-        if plan is None or plan.quarantine:
+        if condemn and (plan is None or plan.quarantine):
             self.add(ReleaseQuarantined(**said, release=condemned))
 
     def set_route(self, why: str, rollout: str | None = None) -> None:

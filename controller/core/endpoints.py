@@ -3,7 +3,9 @@ What follows when a router can no longer reach a release: often nothing, for it 
 
 A release is blamed only for what is its own. It is taken back when no endpoint of it is left to a router, a probe has
 confirmed that, and the same router hears another release of the service: then it is neither the router nor a Triton
-that all share. A release that is not loaded is being loaded by the release worker, which says so when it cannot.
+that all share. Where it shares none with that other release, a machine or a way to it may be all that is gone: it is
+taken back, and condemned only for answering with errors. A release that is not loaded is being loaded by the release
+worker, which says so when it cannot.
 """
 
 from controller.core.commands import ReportEndpointEjected, ReportEndpointReadmitted
@@ -32,11 +34,22 @@ def ejected(draft: Draft, report: ReportEndpointEjected) -> None:
     if not rollout or not report.all_gone or not is_its_own:
         return
     why = f"no endpoint of {report.ensemble} is left to {report.router}: {report.reason}"
-    running = draft.state.rollout
-    if running is not None and running.id == rollout:
-        draft.abort(Trigger.RELEASE_FAILED, why)
+    running, guard = draft.state.rollout, draft.state.guard
+    walks = running is not None and running.id == rollout
+    if running is not None and walks:
+        mine, other = running.endpoints, draft.state.stable_endpoints
     else:
-        draft.revert(Trigger.RELEASE_FAILED, why)
+        mine, other = draft.state.stable_endpoints, guard.endpoints if guard else ()
+    if mine and report.endpoint not in mine:
+        # A late word about where it lived before.
+        return
+    # No name means the endpoints that each gateway was given; who names some may share none of those.
+    shares = bool(set(mine) & set(other)) or (not mine and not other)
+    condemn = shares or report.fault is EndpointFault.FAILED
+    if walks:
+        draft.abort(Trigger.RELEASE_FAILED, why, condemn=condemn)
+    else:
+        draft.revert(Trigger.RELEASE_FAILED, why, condemn=condemn)
 
 
 def readmitted(draft: Draft, report: ReportEndpointReadmitted) -> None:

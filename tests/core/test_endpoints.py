@@ -15,6 +15,7 @@ from controller.core.events import (
     RolloutAborted,
     RolloutPromoted,
     RolloutStarted,
+    RouteSet,
     StepStarted,
     Trigger,
 )
@@ -91,6 +92,34 @@ def test_promoted_release_of_which_no_endpoint_is_left_is_reverted() -> None:
         ReleaseQuarantined(**SAID, release=NEW),
     )
     assert {event.rollout for event in when.events} == {"hibari-2"}
+
+
+def living_on(*endpoints: str) -> tuple[AnyEvent, ...]:
+    """1.5.0 walks, on endpoints that its request named; stable is on those that gateways were given."""
+    started, *rest = WALKING
+    assert isinstance(started, RolloutStarted)
+    return (replace(started, endpoints=endpoints), *rest)
+
+
+def test_release_on_a_triton_of_its_own_is_not_condemned_for_it() -> None:
+    """When its machine does not answer it is taken back; it may return, for nobody knows whose fault that was."""
+    for fault in (EndpointFault.AWAY, EndpointFault.TIMED_OUT):
+        when = given(installed(), living_on("triton:8000")).when(replace(gone(), fault=fault))
+        assert [type(event) for event in when.events] == [EndpointEjected, RolloutAborted, RouteSet]
+        when = given(installed(), living_on("triton:8000"), PROMOTED).when(replace(gone(), fault=fault))
+        assert [type(event) for event in when.events] == [EndpointEjected, PromotionReverted, RouteSet]
+
+
+def test_late_word_of_where_it_lived_before_is_only_recorded() -> None:
+    """A release that was moved is not taken back for the endpoint that it left."""
+    given(installed(), living_on("elsewhere:8000")).when(gone()).then(fact(gone()))
+
+
+def test_release_that_breaks_its_own_triton_s_answers_is_condemned() -> None:
+    """A Triton that answers, and answers every request of it with an error, leaves no doubt."""
+    fails = replace(gone(), fault=EndpointFault.FAILED)
+    when = given(installed(), living_on("triton:8000")).when(fails)
+    assert isinstance(when.events[-1], ReleaseQuarantined)
 
 
 @pytest.mark.parametrize(
