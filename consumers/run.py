@@ -19,11 +19,9 @@ from consumers.worker import Readiness, Worker
 from controller.core.errors import Broken, Unavailable
 from controller.journal import Store, open_store
 from controller.settings import Settings
+from controller.supervise.plan import FUNCTIONS as HOSTED
 
-FUNCTIONS: Final = (
-    *("rollouts", "orders", "alerts", "signals", "relay", "timers", "checkpoints"),
-    *("releases", "notifier", "observer"),
-)
+FUNCTIONS: Final = (*HOSTED["control"], *HOSTED["releases"])
 """What `run` can host. Each is a module of this package with `async def run(worker) -> None`."""
 
 # What is in hand may end by itself; then it is cancelled, which only means that it is done again later.

@@ -2,22 +2,20 @@
 
 import asyncio
 import logging
+from itertools import chain
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from controller.cli.answers import code_of
 from controller.core.errors import SegueError
+from controller.supervise.plan import FUNCTIONS as HOSTED
 
 if TYPE_CHECKING:
     from controller.settings import Settings
 
 ALONE = ("gateway", "api")
-FUNCTIONS = (
-    *("rollouts", "orders", "alerts", "signals", "relay", "timers", "checkpoints"),
-    *("releases", "notifier", "observer"),
-    *ALONE,
-)
+FUNCTIONS = tuple(chain.from_iterable(HOSTED.values()))
 
 _log = logging.getLogger(__name__)
 
