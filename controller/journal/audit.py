@@ -1,11 +1,12 @@
 """Following a stream's hashes from fact to fact, so that nothing is folded that is not what was written."""
 
+import json
 from dataclasses import dataclass
 from typing import Final, NoReturn
 
 from controller.core.errors import Broken
 from controller.journal.facts import Recorded
-from controller.wire.codec import GENESIS_HASH, content_hash
+from controller.wire.codec import GENESIS_HASH
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,17 +23,22 @@ def follow(place: Place, one: Recorded) -> Place:
         _tampered(one, f"position {place.position + 1} is missing")
     if one.prev_hash != place.hash:
         _tampered(one, f"it follows {one.prev_hash}, and the fact before it has {place.hash}")
-    content = content_hash(
-        one.prev_hash, one.stream, one.position, one.at_ms, one.cause, one.type, one.schema, one.body
-    )
-    if content != one.hash:
+    if (content := one.written.content_hash) != one.hash:
         _tampered(one, f"its content has the hash {content}")
-    event = one.fact.event
-    # These columns say again, for SQL's sake, what the hashed content says.
-    said = (f"{one.stream}/{one.position}", one.at_ms, event.actor, event.reason, event.rollout)
-    if said != (one.id, one.occurred_at, one.actor, one.reason, one.rollout):
-        _tampered(one, "its columns do not say what its body says")
+    if wrong := misquoted(one):
+        _tampered(one, wrong)
     return Place(one.position, one.hash)
+
+
+def misquoted(one: Recorded) -> str:
+    """Say what the columns that SQL is asked by say otherwise than the hashed content; "" when nothing."""
+    try:
+        body = json.loads(one.body)
+        said = (f"{one.stream}/{one.position}", one.at_ms, body["actor"], body["reason"], body["rollout"])
+    except (ValueError, KeyError, TypeError):
+        return "its body cannot be read"
+    wrong = said != (one.id, one.occurred_at, one.actor, one.reason, one.rollout)
+    return "its columns do not say what its body says" if wrong else ""
 
 
 _WHAT_NEXT: Final = "compare with the topic rollout.journal and restore the database from a backup"

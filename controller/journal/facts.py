@@ -10,7 +10,7 @@ from controller.core.events import WindowMeasured
 from controller.core.stream import Fact
 from controller.journal.store import Store
 from controller.journal.tables import journal
-from controller.wire.codec import event_from
+from controller.wire.codec import Written, event_from
 
 _PAGE: Final = 500
 
@@ -34,6 +34,21 @@ class Recorded:
     body: str
     prev_hash: str
     hash: str
+
+    @property
+    def written(self) -> Written:
+        """What its hash is taken of, and the hash that stands there."""
+        return Written(
+            self.stream,
+            self.position,
+            self.at_ms,
+            self.cause,
+            self.type,
+            self.schema,
+            self.body,
+            self.prev_hash,
+            self.hash,
+        )
 
     @property
     def fact(self) -> Fact:

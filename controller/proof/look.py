@@ -1,6 +1,5 @@
 """Looking at the copies of the journal, while services go on deciding."""
 
-import json
 from collections.abc import AsyncIterable
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -8,6 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import bindparam, func, select
 
 from controller.core.errors import Malformed
+from controller.journal.audit import misquoted
 from controller.journal.facts import Recorded, recorded
 from controller.journal.outbox import SHARD
 from controller.journal.store import Store
@@ -17,7 +17,7 @@ from controller.outside.signing import Trusted
 from controller.proof.chain import Chain, Copy, Finding, Tampering, short
 from controller.proof.compare import compare
 from controller.proof.vouched import Hashes, Vouched, vouched_for
-from controller.wire.codec import Written, written_from_message
+from controller.wire.codec import written_from_message
 from controller.wire.topics import Topic
 
 
@@ -93,7 +93,7 @@ class _Sql:
             chain = self.chains.get(one.stream)
             if chain is None:
                 chain = self.chains[one.stream] = self._chain(one.stream)
-            if chain.take(_written(one)) and (wrong := _columns(one)):
+            if chain.take(one.written) and (wrong := misquoted(one)):
                 chain.note(Tampering.CHANGED, one.position, wrong)
             self.facts += 1
 
@@ -135,23 +135,6 @@ class _Sql:
 
     async def _read_heads(self) -> dict[str, tuple[int, str]]:
         return {row.service: (row.position, row.head_hash) for row in await self._store.rows(_HEADS, {})}
-
-
-def _written(one: Recorded) -> Written:
-    return Written(
-        one.stream, one.position, one.at_ms, one.cause, one.type, one.schema, one.body, one.prev_hash, one.hash
-    )
-
-
-def _columns(one: Recorded) -> str:
-    """Say what the columns that SQL is asked by say otherwise than the hashed content; "" when nothing."""
-    try:
-        body = json.loads(one.body)
-        said = (f"{one.stream}/{one.position}", one.at_ms, body["actor"], body["reason"], body["rollout"])
-    except (ValueError, KeyError, TypeError):
-        return "its body cannot be read"
-    wrong = said != (one.id, one.occurred_at, one.actor, one.reason, one.rollout)
-    return "its columns do not say what its body says" if wrong else ""
 
 
 async def _look_at_kafka(kafka: str, prefix: str, signed: Hashes) -> tuple[dict[str, Chain], list[Finding]]:
