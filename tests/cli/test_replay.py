@@ -3,21 +3,18 @@
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import count
 
 import pytest
 
 from controller.core.errors import Broken, Unavailable
 from controller.core.events import AnyEvent
 from controller.core.stream import Fact, begin, fold
-from controller.outside.kafka import ensure_topics, publish
 from controller.parts.ports import LOOPBACK, free_port
 from controller.replay import Until, replay_kafka
 from controller.wire.codec import GENESIS_HASH, fact_from_message, fact_hash, fact_message
 from tests.cli.conftest import Deciding
+from tests.cli.copies import published
 from tests.spec import SERVICE, installed
-
-_numbers = count(1)
 
 
 def messages(events: Sequence[AnyEvent] = installed()) -> list[bytes]:
@@ -30,19 +27,10 @@ def messages(events: Sequence[AnyEvent] = installed()) -> list[bytes]:
     return made
 
 
-def published(deciding: Deciding, values: Sequence[bytes]) -> str:
-    """Publish these as a journal of their own and return its prefix."""
-    prefix = f"copy-{next(_numbers)}."
-    ensure_topics(deciding.tree.kafka, prefix)
-    for value in values:
-        publish(deciding.tree.kafka, f"{prefix}rollout.journal", SERVICE, value)
-    return prefix
-
-
 async def test_doubles_are_dropped(deciding: Deciding) -> None:
     """A relay that crashed publishes some facts again; the state is the same."""
     facts = messages()
-    prefix = published(deciding, [facts[0], facts[1], facts[0], facts[1], facts[2]])
+    prefix = published(deciding, SERVICE, [facts[0], facts[1], facts[0], facts[1], facts[2]])
     expected = fold(begin(SERVICE), [fact_from_message(one)[0] for one in facts]).state
     replayed = await replay_kafka(deciding.tree.kafka, prefix)
     assert replayed[SERVICE].state == expected
@@ -52,7 +40,7 @@ async def test_doubles_are_dropped(deciding: Deciding) -> None:
 async def test_a_replay_may_end_early(deciding: Deciding) -> None:
     """At a position or at a time it gives what was so then, though all that follows is checked as well."""
     facts = messages()
-    prefix = published(deciding, facts)
+    prefix = published(deciding, SERVICE, facts)
     for until in (Until(position=2), Until(at_ms=1002)):
         replayed = await replay_kafka(deciding.tree.kafka, prefix, SERVICE, until)
         assert replayed[SERVICE] == fold(begin(SERVICE), [fact_from_message(one)[0] for one in facts[:2]])
@@ -63,14 +51,14 @@ async def test_a_replay_may_end_early(deciding: Deciding) -> None:
 async def test_an_empty_journal_has_no_services(deciding: Deciding) -> None:
     """Nothing recorded, nothing replayed, and no waiting for it."""
     since = time.monotonic()
-    assert await replay_kafka(deciding.tree.kafka, published(deciding, [])) == {}
+    assert await replay_kafka(deciding.tree.kafka, published(deciding, SERVICE, [])) == {}
     assert time.monotonic() - since < 30
 
 
 async def test_a_gap_is_named(deciding: Deciding) -> None:
     """A missing fact is told by its position."""
     facts = messages()
-    prefix = published(deciding, [facts[0], facts[2]])
+    prefix = published(deciding, SERVICE, [facts[0], facts[2]])
     with pytest.raises(Broken, match=f"position 2 of {SERVICE} is missing, and 3 is there"):
         await replay_kafka(deciding.tree.kafka, prefix)
 
@@ -78,7 +66,7 @@ async def test_a_gap_is_named(deciding: Deciding) -> None:
 async def test_a_changed_fact_is_named(deciding: Deciding) -> None:
     """A fact whose content does not have its hash is told, with what to do."""
     facts = messages()
-    prefix = published(deciding, [facts[0].replace(b"a test says so", b"nobody says so")])
+    prefix = published(deciding, SERVICE, [facts[0].replace(b"a test says so", b"nobody says so")])
     with pytest.raises(Broken, match=rf"hash of {SERVICE}/1.*segue db verify"):
         await replay_kafka(deciding.tree.kafka, prefix)
 
@@ -87,7 +75,7 @@ async def test_two_facts_in_one_place_are_named(deciding: Deciding) -> None:
     """A second history that branches off is not taken for a double."""
     first, *_ = installed()
     branch = messages([replace(first, reason="somebody else says so")])
-    prefix = published(deciding, [messages()[0], branch[0]])
+    prefix = published(deciding, SERVICE, [messages()[0], branch[0]])
     with pytest.raises(Broken, match=f"position 1 of {SERVICE} occurs twice"):
         await replay_kafka(deciding.tree.kafka, prefix)
 
@@ -96,7 +84,7 @@ async def test_a_broken_chain_is_named(deciding: Deciding) -> None:
     """A fact of another history does not follow this one's."""
     first, second, *_ = installed()
     branch = messages([replace(first, reason="somebody else says so"), second])
-    prefix = published(deciding, [messages()[0], branch[1]])
+    prefix = published(deciding, SERVICE, [messages()[0], branch[1]])
     with pytest.raises(Broken, match=f"position 2 of {SERVICE} does not follow"):
         await replay_kafka(deciding.tree.kafka, prefix)
 

@@ -1,8 +1,7 @@
 """`segue verify`: SQL and Kafka hold the same facts, as they were written, or it is said which do not."""
 
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Sequence
-from itertools import count
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
@@ -11,16 +10,14 @@ from controller.handle import handle
 from controller.journal import Store, open_store
 from controller.journal.schema import upgrade
 from controller.journal.tables import outbox
-from controller.outside.kafka import ensure_topics, publish
 from controller.proof.look import verify
 from controller.wire.topics import Topic
 from tests.cli.conftest import Deciding
+from tests.cli.copies import published
 from tests.journal.messages import SERVICE, installed, rolling
 from tests.journal.sight import outgoing
 
 Facts = list[bytes]
-
-_numbers = count(1)
 
 
 @pytest.fixture
@@ -31,15 +28,6 @@ async def store(tmp_path: Path) -> AsyncIterator[Store]:
     made = await open_store(url)
     yield made
     await made.close()
-
-
-def published(deciding: Deciding, values: Sequence[bytes]) -> str:
-    """Publish these as a journal of their own and return its prefix."""
-    prefix = f"verified-{next(_numbers)}."
-    ensure_topics(deciding.tree.kafka, prefix)
-    for value in values:
-        publish(deciding.tree.kafka, f"{prefix}rollout.journal", SERVICE, value)
-    return prefix
 
 
 async def decided(store: Store) -> Facts:
@@ -71,7 +59,7 @@ async def test_the_topic_is_compared_with_sql(
 ) -> None:
     """Doubles are nothing; whatever was changed, left out, cut off or added is named by its place."""
     facts = await decided(store)
-    found = await verify(store, deciding.tree.kafka, published(deciding, happens(facts)))
+    found = await verify(store, deciding.tree.kafka, published(deciding, SERVICE, happens(facts)))
     assert [(one.copy, one.tampering, one.position) for one in found.findings] == named
     assert found.sql_facts == len(facts)
 
@@ -79,7 +67,7 @@ async def test_the_topic_is_compared_with_sql(
 async def test_what_is_on_its_way_to_kafka_is_not_missed(deciding: Deciding, store: Store) -> None:
     """Facts in the outbox are published later; those that left it must be there."""
     await handle(store, [*installed(), *rolling()])
-    assert (await verify(store, deciding.tree.kafka, published(deciding, []))).findings == ()
+    assert (await verify(store, deciding.tree.kafka, published(deciding, SERVICE, []))).findings == ()
 
 
 def test_a_living_journal_verifies_until_somebody_changes_it(deciding: Deciding) -> None:

@@ -14,12 +14,8 @@ from controller.wire.difference import Difference
 from controller.wire.inbound import Input, Received, read, rejected
 from controller.wire.messages import MessageType
 from tests.journal.messages import SERVICE, alert, installed, ordered, rolling, unreadable
+from tests.journal.tampering import UNLOCKED
 from tests.journal.test_replay import eventful
-
-UNLOCKED = {
-    "sqlite": ("DROP TRIGGER journal_no_update", "DROP TRIGGER journal_no_delete"),
-    "postgresql": ("ALTER TABLE journal DISABLE TRIGGER ALL",),
-}
 
 
 def consumed(record: Received) -> Input:

@@ -18,7 +18,7 @@ from controller.wire.checkpoint import Checkpoint, checkpoint_from_message, chec
 from controller.wire.codec import GENESIS_HASH, content_hash
 from tests.journal.messages import SERVICE, installed, rolling
 from tests.journal.sight import outgoing
-from tests.proof.test_sql import UNLOCKED
+from tests.journal.tampering import UNLOCKED
 
 
 @pytest.fixture

@@ -7,12 +7,8 @@ from controller.journal import Store, tables, views
 from controller.proof.chain import Copy, Tampering
 from controller.proof.look import Verified, verify
 from tests.journal.messages import alert, installed
+from tests.journal.tampering import UNLOCKED
 from tests.journal.test_replay import eventful
-
-UNLOCKED = {
-    "sqlite": ("DROP TRIGGER journal_no_update", "DROP TRIGGER journal_no_delete"),
-    "postgresql": ("ALTER TABLE journal DISABLE TRIGGER ALL",),
-}
 
 
 async def test_an_untouched_journal_verifies(store: Store) -> None:
