@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import Connection, update
 
 from controller.core.errors import Broken
 from controller.handle import handle
@@ -100,7 +100,7 @@ async def test_what_has_grown_is_signed_once(store: Store, signer: Signer) -> No
 async def made_anew(store: Store, kind: str) -> None:
     """Change the first fact, and give every later one, and the service's row, a hash that fits."""
 
-    def work(connection) -> None:  # type: ignore[no-untyped-def]  # SQLAlchemy's
+    def work(connection: Connection) -> None:
         for statement in UNLOCKED[kind]:
             connection.exec_driver_sql(statement)
         journal, prev = tables.journal, GENESIS_HASH
@@ -136,7 +136,7 @@ async def test_a_stream_cut_off_before_its_checkpoint_is_found(
     await handle(store, [*installed(), *rolling()])
     await signed_so_far(store, signer)
 
-    def work(connection) -> None:  # type: ignore[no-untyped-def]  # SQLAlchemy's
+    def work(connection: Connection) -> None:
         for statement in UNLOCKED[kind]:
             connection.exec_driver_sql(statement)
         journal = tables.journal
