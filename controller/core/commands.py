@@ -223,6 +223,24 @@ class ReportWindow(Command):
     blind: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportSceneKept(Command):
+    """The scene of a rollout that was taken back is kept; see `SceneKept`."""
+
+    rollout: str
+    place: str
+    manifest_sha256: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportSceneDropped(Command):
+    """A rollout's scene is kept no longer."""
+
+    rollout: str
+    place: str
+
+
 class TimerKind(StrEnum):
     """What a service can be waiting for."""
 
@@ -277,6 +295,8 @@ AnyCommand = (
     | ReportEndpointEjected
     | ReportEndpointReadmitted
     | ReportWindow
+    | ReportSceneKept
+    | ReportSceneDropped
     | ElapseTimer
     | RejectMessage
 )

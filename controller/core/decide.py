@@ -22,6 +22,8 @@ from controller.core.commands import (
     ReportReleaseUnloaded,
     ReportRouteApplied,
     ReportRouterEnded,
+    ReportSceneDropped,
+    ReportSceneKept,
     ReportWindow,
     RequestRollout,
     SetPlan,
@@ -39,6 +41,8 @@ from controller.core.events import (
     ReleaseUnloaded,
     RouteApplied,
     RouterEnded,
+    SceneDropped,
+    SceneKept,
     Trigger,
 )
 from controller.core.orders import obey
@@ -80,6 +84,17 @@ def decide(state: State, command: AnyCommand, now_ms: int) -> tuple[AnyEvent, ..
             readmitted(draft, command)
         case ReportWindow():
             measure(draft, command)
+        case ReportSceneKept():
+            draft.add(
+                SceneKept(
+                    **draft.said(rollout=command.rollout),
+                    place=command.place,
+                    manifest_sha256=command.manifest_sha256,
+                    size_bytes=command.size_bytes,
+                )
+            )
+        case ReportSceneDropped():
+            draft.add(SceneDropped(**draft.said(rollout=command.rollout), place=command.place))
         case ElapseTimer():
             _elapse(draft, command)
         case RejectMessage():

@@ -358,6 +358,26 @@ class AlertNoted(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SceneKept(Event):
+    """
+    What was left of a rollout that was taken back is kept, for whoever looks into it later.
+
+    place: the folder. manifest_sha256: of its manifest, in hex. size_bytes: of all its files.
+    """
+
+    place: str
+    manifest_sha256: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SceneDropped(Event):
+    """A rollout's scene is kept no longer; the reason says why."""
+
+    place: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MessageRejected(Event):
     """A message could not be read; it stands in the dead letters under `letter`."""
 
@@ -400,5 +420,7 @@ AnyEvent = (
     | ServiceRetired
     | AlertMatched
     | AlertNoted
+    | SceneKept
+    | SceneDropped
     | MessageRejected
 )

@@ -40,6 +40,8 @@ from controller.core.events import (
     RouteApplied,
     RouterEnded,
     RouteSet,
+    SceneDropped,
+    SceneKept,
     ServiceRetired,
     StepStarted,
     WindowMeasured,
@@ -251,6 +253,8 @@ def evolve(state: State, event: AnyEvent, at_ms: int = 0) -> State:
             | EndpointReadmitted()
             | AlertMatched()
             | AlertNoted()
+            | SceneKept()
+            | SceneDropped()
             | MessageRejected()
         ):
             return state

@@ -43,6 +43,7 @@ from controller.wire.reported import (
     RouterHasEnded,
     TimerElapsed,
 )
+from controller.wire.scenes import SceneIsDropped, SceneIsKept
 from controller.wire.topics import Topic
 
 
@@ -71,6 +72,8 @@ class MessageType(StrEnum):
     WINDOW = "io.segue.window.measured"
     EJECTED = "io.segue.endpoint.ejected"
     READMITTED = "io.segue.endpoint.readmitted"
+    KEPT = "io.segue.scene.kept"
+    DROPPED = "io.segue.scene.dropped"
     ELAPSED = "io.segue.timer.elapsed"
 
 
@@ -100,6 +103,8 @@ MESSAGES: Final[Mapping[Topic, Mapping[MessageType, type[Message]]]] = {
         MessageType.WINDOW: WindowIsMeasured,
         MessageType.EJECTED: EndpointIsEjected,
         MessageType.READMITTED: EndpointIsReadmitted,
+        MessageType.KEPT: SceneIsKept,
+        MessageType.DROPPED: SceneIsDropped,
         MessageType.ELAPSED: TimerElapsed,
     },
 }

@@ -25,6 +25,8 @@ from controller.core.commands import (
     ReportReleaseUnloaded,
     ReportRouteApplied,
     ReportRouterEnded,
+    ReportSceneDropped,
+    ReportSceneKept,
     ResumeRollout,
     RetireService,
     RollBack,
@@ -141,6 +143,12 @@ COMMANDS: st.SearchStrategy[AnyCommand] = st.one_of(
         st.integers(1, 9),
     ),
     st.just(ReportRouterEnded(service=SERVICE, **SAID, router="gw-1")),
+    ROLLOUTS.map(
+        lambda rollout: ReportSceneKept(
+            service=SERVICE, **SAID, rollout=rollout, place="/x", manifest_sha256="ab" * 32, size_bytes=7
+        )
+    ),
+    ROLLOUTS.map(lambda rollout: ReportSceneDropped(service=SERVICE, **SAID, rollout=rollout, place="/x")),
     st.just(RejectMessage(service=SERVICE, **SAID, topic="alerts.received", partition=0, offset=7, letter="x")),
 )
 MESSAGES = st.lists(st.tuples(COMMANDS, st.integers(0, 100_000)), max_size=40)

@@ -34,6 +34,8 @@ from controller.core.events import (
     RouteApplied,
     RouterEnded,
     RouteSet,
+    SceneDropped,
+    SceneKept,
     ServiceRetired,
     StepStarted,
     WindowMeasured,
@@ -92,6 +94,8 @@ def sentence(event: AnyEvent) -> str:
         case WindowMeasured():
             return f"{name}{' blind' if event.blind else ''}"
         case HoldExtended() | QuarantineLifted() | RolloutPaused() | RolloutResumed() | RouteApplied() | RouterEnded():
+            return name
+        case SceneKept() | SceneDropped():
             return name
     assert_never(event)
 

@@ -21,6 +21,7 @@ from controller.core.events import (
     ReleaseUnloaded,
     RouteApplied,
     RouterEnded,
+    SceneKept,
 )
 from controller.core.names import Release
 from controller.core.routing import RoutingTable
@@ -36,8 +37,16 @@ from triton_models.build import build
 TONE = Path(__file__).parents[1] / "models" / "tone"
 PATIENCE_S = 30
 
-_WHENEVER = (RouteApplied, RouterEnded, ReleaseDrained, ReleaseUnloaded, EndpointEjected, EndpointReadmitted)
-"""Reported when a router or the drain comes to it: claimed on their own (`applied`, `unloaded`), not in the order."""
+_WHENEVER = (
+    RouteApplied,
+    RouterEnded,
+    ReleaseDrained,
+    ReleaseUnloaded,
+    EndpointEjected,
+    EndpointReadmitted,
+    SceneKept,
+)
+"""Reported when somebody comes to it: claimed on their own (`applied`, `unloaded`, `scene`), not in the order."""
 
 STAY = [{"weight_bp": 5000, "hold_s": 3600}]
 """Steps for a rollout that is to stand still at half of the traffic until something happens."""

@@ -38,6 +38,13 @@ ENDPOINT: dict[str, object] = {
     "reason": "it did not answer",
 }
 EJECTED = ENDPOINT | {"fault": "away", "probed": False, "all_gone": True, "others_speak": True}
+KEPT: dict[str, object] = {
+    "rollout": "hibari-2",
+    "place": "/var/lib/segue/scenes/hibari-2",
+    "manifest_sha256": "ab" * 32,
+    "size_bytes": 52_340,
+    "reason": "1.6.0 was taken back",
+}
 EXAMPLES: dict[str, tuple[Topic, dict[str, object]]] = {
     "io.segue.rollout.requested": (Topic.REQUESTED, REQUEST),
     "io.segue.rollout.pause": (Topic.ORDERED, ORDER),
@@ -61,6 +68,11 @@ EXAMPLES: dict[str, tuple[Topic, dict[str, object]]] = {
     "io.segue.window.measured": (Topic.SIGNALS, WINDOW),
     "io.segue.endpoint.ejected": (Topic.SIGNALS, EJECTED),
     "io.segue.endpoint.readmitted": (Topic.SIGNALS, ENDPOINT),
+    "io.segue.scene.kept": (Topic.SIGNALS, KEPT),
+    "io.segue.scene.dropped": (
+        Topic.SIGNALS,
+        {"rollout": "hibari-2", "place": "/var/lib/segue/scenes/hibari-2", "reason": "it is older than 90 days"},
+    ),
     "io.segue.timer.elapsed": (Topic.SIGNALS, {"kind": "hold", "epoch": 4}),
 }
 """One good message of every type: its topic and its data."""

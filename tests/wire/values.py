@@ -43,6 +43,8 @@ from controller.core.events import (
     RouteApplied,
     RouterEnded,
     RouteSet,
+    SceneDropped,
+    SceneKept,
     ServiceRetired,
     StepStarted,
     Trigger,
@@ -253,6 +255,8 @@ SAMPLES: tuple[AnyEvent, ...] = (
     EndpointReadmitted(**_SAID, ensemble="hibari__1_6_0", endpoint="10.0.0.7:8000", router="gateway@a", consecutive=6),
     ReleaseDrained(**_SAID, ensemble="hibari__1_5_0", router="gateway@a", epoch=7),
     RouterEnded(**_SAID, router="gateway@a"),
+    SceneKept(**_SAID, place="/var/lib/segue/scenes/hibari-2", manifest_sha256="ab" * 32, size_bytes=52_340),
+    SceneDropped(**_SAID, place="/var/lib/segue/scenes/hibari-2"),
 )
 
 STATE = State(
