@@ -53,10 +53,11 @@ async def dead_letters(request: Request) -> Response:
 async def dead_letter(request: Request) -> Response:
     """Tell one dead letter with all its bytes, in base64."""
     allow(request, "viewer")
-    store = await request.app.state.reading.store()
-    letter = await views.dead_letter(store, request.path_params["letter"])
+    place = request.path_params["letter"]
+    check_text(place, "letter")
+    letter = await views.dead_letter(await request.app.state.reading.store(), place)
     if letter is None:
-        raise HTTPException(404, f"there is no dead letter {request.path_params['letter']!r}; see /v1/dead-letters")
+        raise HTTPException(404, f"there is no dead letter {place!r}; see /v1/dead-letters")
     return json_response({**_letter(letter), "key_base64": _base64(letter.key), "value_base64": _base64(letter.value)})
 
 

@@ -112,6 +112,7 @@ async def test_dead_letters_tell_reason_and_origin(told: Api) -> None:
         ("/v1/services/nobody", 404, "nothing is recorded for a service named 'nobody'; see /v1/services"),
         ("/v1/services/nobody/history", 404, "nothing is recorded for a service named 'nobody'; see /v1/services"),
         ("/v1/dead-letters/none", 404, "there is no dead letter 'none'; see /v1/dead-letters"),
+        ("/v1/dead-letters/%00", 400, "letter is '\\x00'; allowed: text without the character U+0000"),
         ("/v1/services/hibari/history?limit=0", 400, "?limit= is '0'; allowed: a whole number from 1 to 1000"),
         ("/v1/services/hibari/history?after=-1", 400, "?after= is '-1'; allowed: a whole number from 0"),
         ("/v1/dead-letters?after=x", 400, "?after= is 'x'; allowed: a whole number from 0"),
