@@ -12,6 +12,7 @@ hidden by the others, and a release on three is no larger than one on two.
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Final
 
@@ -104,17 +105,18 @@ class _Gpu:
         settled = await self.prometheus.samples(GPU, until_ms, SETTLED_MS, timeout_s=self.timeout_s)
         first = {_gpu(one): one.samples[0] for one in settled}
         after_ms = max((at_ms for at_ms, _ in first.values()), default=0)
-        if not first or before.keys() != first.keys() or self._others(load, load.began_ms, after_ms):
-            return None
         after = {gpu: used for gpu, (_, used) in first.items()}
-        return _Taken(_more(before, after), after)
+        # A server that came up meanwhile may be where it was loaded; one that went away is not where it was heard.
+        known = _more(before, after)
+        if not after or known.keys() != _servers(after) or self._others(load, load.began_ms, after_ms):
+            return None
+        return _Taken(known, after)
 
     def grown(self, load: Load | None, taken: _Taken, now: Sequence[Series], at_ms: int) -> Mapping[str, int]:
         """Return by how much more is in use than right after the load; nothing where that may be somebody else's."""
-        found = _by_gpu(now)
-        if load is None or found.keys() != taken.after.keys() or self._others(load, load.began_ms, at_ms):
+        if load is None or self._others(load, load.began_ms, at_ms):
             return {}
-        return _more(taken.after, found)
+        return _more(taken.after, _by_gpu(now))
 
     def _others(self, own: Load, begin_ms: int, end_ms: int) -> bool:
         """Say whether any other release came or went between two times."""
@@ -149,11 +151,21 @@ def _most(stages: Collection[str], servers: Iterable[Mapping[str, float]]) -> in
 
 
 def _more(before: _Gpus, after: _Gpus) -> Mapping[str, int]:
-    """Return the bytes that are in use on each server beyond those before, of all its GPUs."""
+    """Return the bytes in use beyond those before, on all GPUs of each server that had the same GPUs then."""
     more: dict[str, float] = defaultdict(float)
-    for gpu, used in after.items():
-        more[dict(gpu).get(SERVER, "")] += used - before[gpu]
+    changed = _servers(before.keys() ^ after.keys())
+    for gpu in before.keys() & after.keys():
+        if (server := _server(gpu)) not in changed:
+            more[server] += after[gpu] - before[gpu]
     return {server: round(added) for server, added in more.items()}
+
+
+def _servers(gpus: Iterable[frozenset[tuple[str, str]]]) -> AbstractSet[str]:
+    return {_server(gpu) for gpu in gpus}
+
+
+def _server(gpu: frozenset[tuple[str, str]]) -> str:
+    return dict(gpu).get(SERVER, "")
 
 
 def _by_gpu(series: Iterable[Series]) -> _Gpus:

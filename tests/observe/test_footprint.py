@@ -140,3 +140,35 @@ async def test_leak_on_one_of_several_gpus_is_seen(prometheus: Prometheus, gauge
     theirs, ours = (Loaded(("voice",), load) for load in loads)
     found = await footprint(prometheus, ours, theirs, loads, at_ms, timeout_s=5)
     assert found == Footprint(2550 * MIB, 2000 * MIB, MemorySource.GPU)
+
+
+async def test_server_that_goes_during_a_load_is_not_where_it_was_loaded(
+    prometheus: Prometheus, gauges: Gauges, settled: Settled
+) -> None:
+    """What is known of the others stays known: a release was heard where it lives."""
+    here, going = (f'{GPU}{{gpu_uuid="GPU-1",instance="{server}"}}' for server in ("a", "b"))
+    gauges.values |= {here: 3000 * MIB, going: 500 * MIB}
+    began_ms = await settled(GPU)
+    await asyncio.sleep(0.2)
+    del gauges.values[going]
+    gauges.values[here] = 5300 * MIB
+    load = Load(CANDIDATE, began_ms, await settled(GPU), -1)
+    gauges.values[here] = 5400 * MIB
+    at_ms = await settled(GPU)
+    ours, theirs = Loaded(("voice",), load), Loaded(("old",), None)
+    found = await footprint(prometheus, ours, theirs, (load,), at_ms, timeout_s=5)
+    assert found == Footprint(2400 * MIB, 0, MemorySource.GPU)
+
+
+async def test_server_that_comes_during_a_load_may_be_its_own(
+    prometheus: Prometheus, gauges: Gauges, settled: Settled
+) -> None:
+    """What was in use on it before is not known, and perhaps the release was loaded there: then nothing is said."""
+    here, coming = (f'{GPU}{{gpu_uuid="GPU-1",instance="{server}"}}' for server in ("a", "b"))
+    gauges.values[here] = 3000 * MIB
+    began_ms = await settled(GPU)
+    await asyncio.sleep(0.2)
+    gauges.values |= {here: 3001 * MIB, coming: 2400 * MIB}
+    load = Load(CANDIDATE, began_ms, await settled(GPU), -1)
+    ours, theirs = Loaded(("voice",), load), Loaded(("old",), None)
+    assert await footprint(prometheus, ours, theirs, (load,), await settled(GPU), timeout_s=5) is None
