@@ -13,6 +13,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "controller.quality": {"controller.core"},
     "controller.settings": {"controller.core"},
     "controller.log": set(),
+    "controller.chart": set(),
     "controller.wire": {"controller.core"},
     "controller.journal": {"controller.core", "controller.wire", "migrations"},
     "controller.handle": {"controller.core", "controller.wire", "controller.journal"},
@@ -41,7 +42,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "controller.settings",
         "controller.log",
     },
-    "controller.bench": {"controller.core", "controller.wire", "controller.parts"},
+    "controller.bench": {"controller.core", "controller.wire", "controller.parts", "controller.chart"},
     "triton_models": {"controller.core"},
     "migrations": set(),
 }

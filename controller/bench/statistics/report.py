@@ -5,8 +5,8 @@ from typing import Final
 
 import numpy as np
 
-from controller.bench.statistics.chart import Line, Panel, picture
 from controller.bench.statistics.goals import NAMES, Figures, Outcome
+from controller.chart import Line, Panel, picture, shares
 from controller.core.errors import Broken
 
 BEGIN, END = "<!-- figures begin -->", "<!-- figures end -->"
@@ -48,9 +48,10 @@ def _detection(figures: Figures) -> str:
     grid = np.geomspace(_FIRST_MIN, _LAST_MIN, _STEPS)
     ticks = tuple((_along(at), told) for at, told in _TICKS)
     panels = [
-        Panel(outcome.case.name, "time since the fault began", ticks, _shares(outcome, grid)) for outcome in shown
+        Panel(outcome.case.name, "time since the fault began", ticks, _shares(outcome, grid), shares("found"))
+        for outcome in shown
     ]
-    return picture(panels, 2, "found")
+    return picture(panels, 2)
 
 
 def _false_alarms(figures: Figures) -> str:
@@ -58,10 +59,10 @@ def _false_alarms(figures: Figures) -> str:
     grid = np.linspace(0, day, _STEPS)
     ticks = tuple((hours / 24, f"{hours} h") for hours in (0, 6, 12, 18, 24))
     panels = [
-        Panel(outcome.case.name, "hours of looking", ticks, _shares(outcome, grid, linear=True))
+        Panel(outcome.case.name, "hours of looking", ticks, _shares(outcome, grid, linear=True), shares("taken back"))
         for outcome in figures.outcomes[:2]
     ]
-    return picture(panels, 2, "taken back")
+    return picture(panels, 2)
 
 
 def _shares(
