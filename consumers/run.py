@@ -8,6 +8,7 @@ import asyncio
 import logging
 import signal
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from importlib import import_module
 from typing import Final
 
@@ -18,6 +19,7 @@ from consumers.waiting import delays_s, pause
 from consumers.worker import Readiness, Worker
 from controller.core.errors import Broken, Unavailable
 from controller.journal import Store, open_store
+from controller.journal.rights import may_rewrite
 from controller.settings import Settings
 from controller.supervise.plan import FUNCTIONS as HOSTED
 
@@ -55,6 +57,7 @@ async def run(names: Sequence[str], settings: Settings) -> None:
             return
         readiness.store = store
         try:
+            await _warn_of_rights(store)
             await host([Worker(name, settings, store, stopping, readiness) for name in names])
         finally:
             await store.close()
@@ -94,6 +97,12 @@ async def _open(settings: Settings, stopping: asyncio.Event) -> Store | None:
             _log.warning("waiting for the database: %s", error, extra={"retry_in_s": delay_s})
         if await pause(stopping, delay_s):
             return None
+
+
+async def _warn_of_rights(store: Store) -> None:
+    with suppress(Unavailable):  # it was there a moment ago; who waits for it again is each function
+        if await may_rewrite(store):
+            _log.warning("this login could rewrite the journal: use one with the role segue_app (docs/audit.md)")
 
 
 async def _keep(function: Function, worker: Worker) -> None:

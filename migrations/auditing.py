@@ -34,12 +34,6 @@ POSTGRES: Final = Words(
     since_ms="CAST(round(extract(epoch FROM ({until}) - ({since})) * 1000) AS bigint)",
 )
 
-CREATE_ROLE: Final = "CREATE ROLE segue_auditor NOLOGIN"
-UNLESS_THERE: Final = f"""
-DO $$ BEGIN {CREATE_ROLE}; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$
-"""
-"""Roles belong to the whole cluster, and another database of it may be upgraded at the same moment."""
-
 VIEWS: Final = (
     "audit_events",
     "audit_rollouts",
@@ -51,14 +45,9 @@ VIEWS: Final = (
 )
 
 
-def grants(schema: str) -> tuple[str, ...]:
-    """Return what lets the auditor read, in order."""
-    views = ", ".join(VIEWS)
-    return (
-        CREATE_ROLE,
-        f'GRANT USAGE ON SCHEMA "{schema}" TO segue_auditor',
-        f"GRANT SELECT ON {views} TO segue_auditor",
-    )
+def auditor_rights() -> tuple[str, ...]:
+    """Return what lets the auditor read the views of this revision."""
+    return (f"GRANT SELECT ON {', '.join(VIEWS)} TO segue_auditor",)
 
 
 def views(words: Words) -> Iterator[str]:

@@ -48,6 +48,8 @@ def _migrate(connection: Connection, name: str) -> None:
     from alembic import command
     from alembic.config import Config
 
+    from migrations import roles
+
     if connection.dialect.name == "postgresql":
         # Two upgrades at once: the second waits, then finds nothing to do. (SQLite: BEGIN IMMEDIATE does the same.)
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _UPGRADE_LOCK})
@@ -66,3 +68,6 @@ def _migrate(connection: Connection, name: str) -> None:
     ]
     if rows:
         connection.execute(insert(schema_history), rows)
+    if connection.dialect.name == "postgresql":
+        # Every time: a revision may have brought tables, and an administrator the role that we could not make.
+        roles.give(connection, roles.APP, roles.app_rights())

@@ -1,13 +1,12 @@
 """Views for auditors, the same on both stores, the tables that they need, and a role that reads nothing else."""
 
-import logging
 from typing import Any
 
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-from migrations import auditing
+from migrations import auditing, roles
 
 Type = sa.types.TypeEngine[Any]
 
@@ -15,8 +14,6 @@ revision = "0005"
 down_revision = "0004"
 branch_labels = None
 depends_on = None
-
-_log = logging.getLogger("segue.migrations")
 
 
 def upgrade() -> None:
@@ -27,7 +24,7 @@ def upgrade() -> None:
     for statement in auditing.views(auditing.POSTGRES if postgres else auditing.SQLITE):
         op.execute(statement)
     if postgres:
-        _auditor()
+        roles.give(op.get_bind(), "segue_auditor", auditing.auditor_rights())
 
 
 def _tables(instant: Type) -> None:
@@ -78,35 +75,3 @@ def _indexes() -> None:
     ordered, alerts = sa.text("topic = 'rollout.ordered'"), sa.text("topic = 'alerts.received'")
     op.create_index("inbox_ordered", "inbox", ["service", "number"], sqlite_where=ordered, postgresql_where=ordered)
     op.create_index("inbox_alert", "inbox", ["id"], sqlite_where=alerts, postgresql_where=alerts)
-
-
-def _auditor() -> None:
-    """Let `segue_auditor` read the views and nothing else; where we may not, say what an administrator has to run."""
-    connection = op.get_bind()
-    schema = str(connection.scalar(sa.text("SELECT current_schema()")))
-    lacking = [f"{statement};" for statement in auditing.grants(schema) if not _granted(connection, statement)]
-    # Whoever may enter a schema and not let others in is only warned that nothing was granted.
-    if not lacking and not connection.scalar(sa.text(_ENTERS)):
-        lacking = [f"{auditing.grants(schema)[1]};"]
-    if lacking:
-        _log.warning("the role segue_auditor is not complete; let an administrator run: %s", " ".join(lacking))
-
-
-_IS_THERE = "SELECT 1 FROM pg_roles WHERE rolname = 'segue_auditor'"
-_ENTERS = "SELECT has_schema_privilege('segue_auditor', current_schema(), 'USAGE')"
-
-
-def _granted(connection: sa.Connection, statement: str) -> bool:
-    if statement == auditing.CREATE_ROLE:
-        if connection.scalar(sa.text(_IS_THERE)):
-            return True
-        statement = auditing.UNLESS_THERE
-    try:
-        with connection.begin_nested():
-            connection.execute(sa.text(statement))
-    except sa.exc.DBAPIError as refused:
-        # 42501: not allowed; 42704: no such role, for it could not be created. Anything else is an error of ours.
-        if getattr(refused.orig, "sqlstate", "") not in ("42501", "42704"):
-            raise
-        return False
-    return True

@@ -54,7 +54,7 @@ async def test_a_role_of_its_own_can_run_segue_and_rewrite_nothing(store: Store,
     owner = await asyncpg.connect(url.replace("+asyncpg", ""))
     await owner.execute(statements)
     try:
-        role = make_url(url).set(username="segue_app", password="change-me")
+        role = make_url(url).set(username="segue_worker", password="change-me")
         app = await opened(role.render_as_string(hide_password=False))
         assert (await handle(app, list(day()))).facts
         assert await rebuild(app) > 0
@@ -64,7 +64,7 @@ async def test_a_role_of_its_own_can_run_segue_and_rewrite_nothing(store: Store,
                 await app.write(partial(_empty, table))
         await app.close()
     finally:
-        await owner.execute("DROP OWNED BY segue_app; DROP ROLE segue_app")
+        await owner.execute("DROP ROLE segue_worker")
         await owner.close()
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 import asyncpg
 import pytest
 from sqlalchemy import Connection, insert
-from sqlalchemy.engine import make_url
 
 from controller.handle import handle
 from controller.journal import Store, open_store
@@ -16,7 +15,7 @@ from controller.journal.database import database
 from controller.journal.rebuild import rebuild
 from controller.journal.schema import upgrade
 from controller.journal.tables import journal
-from controller.parts.postgres import Postgres, start_postgres
+from controller.parts.postgres import Postgres
 from controller.wire.inbound import Input
 from controller.wire.messages import MessageType
 from migrations.auditing import VIEWS
@@ -289,25 +288,6 @@ async def test_the_auditor_reads_views_and_no_table(auditor: "asyncpg.Connection
             await auditor.fetch(f"SELECT * FROM {table}")
     with pytest.raises(asyncpg.InsufficientPrivilegeError):
         await auditor.execute("DELETE FROM journal")
-
-
-async def test_who_may_make_no_role_is_told_what_to_run(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """An upgrade by a role that may not create roles goes through, and says what an administrator has to run."""
-    with start_postgres(tmp_path / "apart") as cluster:
-        admin = await asyncpg.connect(cluster.url().replace("+asyncpg", ""))
-        await admin.execute("CREATE ROLE humble LOGIN PASSWORD 'humble'")
-        await admin.execute("CREATE DATABASE humble OWNER humble")
-        await admin.close()
-        url = make_url(cluster.url("humble")).set(username="humble", password="humble")  # a test's own
-        address = url.render_as_string(hide_password=False)
-        upgrade(address)
-        (line,) = [one.getMessage() for one in caplog.records if "segue_auditor" in one.getMessage()]
-        assert "let an administrator run: CREATE ROLE segue_auditor NOLOGIN; GRANT USAGE ON SCHEMA" in line
-        admin = await asyncpg.connect(cluster.url("humble").replace("+asyncpg", ""))
-        await admin.execute(line.split("let an administrator run: ")[1])
-        await admin.execute("SET ROLE segue_auditor")
-        assert await admin.fetch("SELECT * FROM audit_events") == []
-        await admin.close()
 
 
 def _measured_for_days(connection: Connection) -> None:
