@@ -46,6 +46,9 @@ HEALS: Final = Counter(
     ["ensemble", "release", "endpoint"],
 )
 CHECKPOINTS: Final = Counter("segue_checkpoints", "Signed words of how far a service's history had got.")
+REFUSED: Final = Gauge(
+    "segue_checkpoints_refused", "Services that are signed no further, for they no longer hold what was signed."
+)
 NOTICES: Final = Counter("segue_notices", "Notices told to people, by way and outcome.", ["way", "outcome"])
 WINDOWS: Final = Counter("segue_observer_windows", "Windows of measurements sent, by what was seen.", ["outcome"])
 BLIND_WINDOWS: Final = Counter(

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import Connection, bindparam, func, insert, select
+from sqlalchemy import Connection, and_, bindparam, func, insert, select
 
 from controller.core.errors import Conflict
 from controller.journal import outbox
 from controller.journal.outbox import Outgoing
 from controller.journal.store import Store
-from controller.journal.tables import checkpoints, services
+from controller.journal.tables import checkpoints, journal, services
 from controller.journal.wake import Bell
 from controller.wire.checkpoint import Checkpoint, checkpoint_message
 from controller.wire.topics import Topic
@@ -23,6 +23,21 @@ class Grown:
     service: str
     position: int
     hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """A stream that no longer holds what was signed last. holds: the hash that stands there now, None for no fact."""
+
+    service: str
+    position: int
+    signed: str
+    holds: str | None
+
+
+async def lost(store: Store, key: str) -> list[Lost]:
+    """Return every stream whose fact at the last checkpoint signed with this key is not the one that was signed."""
+    return [Lost(*row) for row in await store.rows(_LOST, {"key": key})]
 
 
 async def grown(store: Store, key: str) -> list[Grown]:
@@ -70,10 +85,21 @@ _LAST: Final = (
     .subquery()
 )
 _GROWN: Final = (
-    select(services.c.service, services.c.position, services.c.head_hash)
+    # The hash of the fact itself: the service's row is made from facts, and may be made anew.
+    select(services.c.service, services.c.position, journal.c.hash)
+    .join(journal, and_(journal.c.stream == services.c.service, journal.c.position == services.c.position))
     .outerjoin(_LAST, _LAST.c.service == services.c.service)
     .where(services.c.position > func.coalesce(_LAST.c.position, 0))
     .order_by(services.c.service)
+)
+_SIGNED_HERE: Final = and_(_C.service == _LAST.c.service, _C.position == _LAST.c.position)
+_HELD_HERE: Final = and_(journal.c.stream == _LAST.c.service, journal.c.position == _LAST.c.position)
+_LOST: Final = (
+    select(_C.service, _C.position, _C.hash, journal.c.hash)
+    .join(_LAST, _SIGNED_HERE)
+    .outerjoin(journal, _HELD_HERE)
+    .where(_C.key == bindparam("key"), journal.c.hash.is_distinct_from(_C.hash))
+    .order_by(_C.service)
 )
 _KEPT: Final = select(_C.service, _C.position, _C.hash, _C.signed_at, _C.key, _C.signature).order_by(
     _C.service, _C.position, _C.key

@@ -3,12 +3,15 @@
 from dataclasses import replace
 from pathlib import Path
 
+from consumers.metrics import REFUSED
+from controller.handle import handle
 from controller.journal import Store
 from controller.journal.checkpoints import kept
 from controller.outside.signing import make_key, read_signer, read_trusted
 from controller.proof.look import verify
 from tests.consumers.world import DECIDERS, World
-from tests.journal.messages import SERVICE, alert, requested
+from tests.journal.messages import SERVICE, alert, installed, requested, rolling
+from tests.journal.tampering import UNLOCKED
 
 
 async def test_what_was_decided_is_signed_and_published(world: World, store: Store, tmp_path: Path) -> None:
@@ -28,6 +31,44 @@ async def test_what_was_decided_is_signed_and_published(world: World, store: Sto
     trusted = read_trusted("", signer)
     found = await verify(store, signing.kafka, signing.topic_prefix, trusted)
     assert (found.findings, found.checkpoints) == ((), 2)
+
+
+async def test_a_history_that_is_not_what_was_signed_is_signed_no_further(
+    world: World, store: Store, tmp_path: Path
+) -> None:
+    """It is not ready and says why, in a metric as well; its neighbours are signed on."""
+    make_key(tmp_path / "key.pem")
+    mine = replace(
+        world, settings=replace(world.settings, signing_key=str(tmp_path / "key.pem"), checkpoint_every_s=0.1)
+    )
+    await handle(store, [*installed(), *installed("other-voice")])
+    async with mine.hosting(store, "checkpoints") as readiness:
+
+        async def all_signed() -> bool:
+            return len(await kept(store)) == 2
+
+        async def refused() -> bool:
+            return "checkpoints" in await readiness.missing()
+
+        await mine.until("both are signed", all_signed)
+        assert not await refused()
+        for one in (
+            *UNLOCKED["sqlite"],
+            f"UPDATE journal SET hash = 'f00d' WHERE stream = '{SERVICE}' AND position = 4",
+        ):
+            await store.write(lambda connection, said=one: connection.exec_driver_sql(said))  # type: ignore[misc]  # bound for the loop
+        await mine.until("it refuses", refused)
+        why = (await readiness.missing())["checkpoints"]
+        assert f"{SERVICE} was tampered with: fact 4 was signed with the hash" in why
+        assert "it has the hash f00d now; see `segue verify`" in why
+        assert next(iter(REFUSED.collect())).samples[0].value == 1
+        await handle(store, [*rolling(), *rolling(service="other-voice")])
+
+        async def neighbour_signed() -> bool:
+            return ("other-voice", 8) in {(one.service, one.position) for one in await kept(store)}
+
+        await mine.until("its neighbour is signed on", neighbour_signed)
+        assert {one.position for one in await kept(store) if one.service == SERVICE} == {4}
 
 
 async def test_without_a_key_nothing_is_signed(world: World, store: Store) -> None:

@@ -10,14 +10,14 @@ from sqlalchemy import Connection, update
 from controller.core.errors import Broken
 from controller.handle import handle
 from controller.journal import Store, tables
-from controller.journal.checkpoints import Grown, grown, keep, kept
+from controller.journal.checkpoints import Grown, grown, keep, kept, lost
 from controller.outside.signing import Signer, Trusted, distrusted, make_key, read_signer, read_trusted
 from controller.proof.chain import Copy, Finding, Tampering
 from controller.proof.look import verify
 from controller.wire.checkpoint import Checkpoint, checkpoint_from_message, checkpoint_message
 from controller.wire.codec import GENESIS_HASH, content_hash
 from tests.journal.messages import SERVICE, installed, rolling
-from tests.journal.sight import outgoing
+from tests.journal.sight import outgoing, rows
 from tests.journal.tampering import UNLOCKED
 
 
@@ -104,14 +104,16 @@ async def made_anew(store: Store, kind: str) -> None:
         for statement in UNLOCKED[kind]:
             connection.exec_driver_sql(statement)
         journal, prev = tables.journal, GENESIS_HASH
-        for row in connection.execute(journal.select().order_by(journal.c.position)).all():
+        mine = journal.c.stream == SERVICE
+        for row in connection.execute(journal.select().where(mine).order_by(journal.c.position)).all():
             body = row.body.replace("nightly", "daily") if row.position == 1 else row.body
             reason = row.reason.replace("nightly", "daily") if row.position == 1 else row.reason
             hash = content_hash(prev, row.stream, row.position, row.at_ms, row.cause, row.type, row.schema, body)
             values = {"body": body, "reason": reason, "prev_hash": prev, "hash": hash}
-            connection.execute(update(journal).where(journal.c.position == row.position).values(**values))
+            connection.execute(update(journal).where(mine, journal.c.position == row.position).values(**values))
             prev = hash
-        connection.execute(tables.services.update().values(head_hash=prev))
+        named = tables.services.c.service == SERVICE
+        connection.execute(tables.services.update().where(named).values(head_hash=prev))
 
     await store.write(work)
 
@@ -127,6 +129,45 @@ async def test_a_stream_made_anew_contradicts_its_checkpoint(
     found = await verify(store, trusted=trusted)
     assert [(one.copy, one.tampering, one.position) for one in found.findings] == [(Copy.SQL, Tampering.CHANGED, 4)]
     assert "a signed checkpoint says" in found.findings[0].told
+
+
+async def test_a_stream_made_anew_is_told_before_it_is_signed_again(store: Store, kind: str, signer: Signer) -> None:
+    """Its last checkpoint says another hash than the fact has that stands there now."""
+    await handle(store, [*installed(), *installed("other-voice")])
+    await signed_so_far(store, signer)
+    assert await lost(store, signer.name) == []
+    await made_anew(store, kind)
+    (gone,) = await lost(store, signer.name)
+    assert (gone.service, gone.position) == (SERVICE, 4)
+    assert gone.holds not in (None, gone.signed)
+
+
+@pytest.mark.parametrize("after", [0, 2])
+async def test_a_stream_cut_off_is_told_before_it_is_signed_again(
+    store: Store, kind: str, signer: Signer, after: int
+) -> None:
+    """Though its row was set back, or is gone with all its facts."""
+    await handle(store, installed())
+    await signed_so_far(store, signer)
+
+    def work(connection: Connection) -> None:
+        for statement in UNLOCKED[kind]:
+            connection.exec_driver_sql(statement)
+        connection.execute(tables.journal.delete().where(tables.journal.c.position > after))
+        connection.execute(tables.services.delete() if after == 0 else tables.services.update().values(position=after))
+
+    await store.write(work)
+    (gone,) = await lost(store, signer.name)
+    assert (gone.service, gone.position, gone.holds) == (SERVICE, 4, None)
+
+
+async def test_what_is_signed_is_the_fact_and_not_what_a_table_says_of_it(store: Store, signer: Signer) -> None:
+    """The row of a service is made from its facts; who changes it gets no signature under his hash."""
+    await handle(store, installed())
+    await store.write(lambda connection: connection.execute(tables.services.update().values(head_hash="f00d")))
+    (one,) = await grown(store, signer.name)
+    fact = (await rows(store, tables.journal))[-1]
+    assert (one.position, one.hash) == (fact["position"], fact["hash"])
 
 
 async def test_a_stream_cut_off_before_its_checkpoint_is_found(
