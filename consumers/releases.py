@@ -9,7 +9,8 @@ worker or of Triton are all healed by the sweep.
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -150,7 +151,7 @@ class _Keeper:
             for endpoint in self._tritons.homes(want.endpoints):
                 self._take(want.release, endpoint)
                 now.setdefault(_key(want.release, endpoint), set()).add(want.service)
-        self._take_over(loaded)
+        self._take_over(loaded, now)
         for key, held in self._held.items():
             held.wants = now.get(key, set())
             if not held.gone:
@@ -167,19 +168,24 @@ class _Keeper:
         if key not in self._held:
             self._held[key] = _Held(Kept(release, self._around[endpoint]))
 
-    def _take_over(self, loaded: Sequence[views.Loaded]) -> None:
+    def _take_over(self, loaded: Sequence[views.Loaded], wanted: Mapping[_Key, AbstractSet[str]]) -> None:
         """Take in hand what a worker before this one loaded, wherever it did, and did not come to unload."""
         self._reported_gone &= {(one.service, _name(one.release)) for one in loaded}
         for one in loaded:
             if (one.service, _name(one.release)) in self._reported_gone:
                 continue
-            if not self._everywhere(one.release):
-                for endpoint in self._around:
-                    self._take(one.release, endpoint)
+            if any(
+                one.service in held.wanted_by | wanted.get(_key(one.release, held.kept.endpoint), set())
+                for held in self._everywhere(one.release)
+            ):
+                continue
+            for endpoint in self._around:
+                self._take(one.release, endpoint)
+            # Where another service wants it, it stays: this one's copy is where nobody does, if there is such a place.
             places = self._everywhere(one.release)
-            if not any(one.service in held.wanted_by | held.wants for held in places):
-                for held in places:
-                    held.wanted_by.add(one.service)
+            idle = [held for held in places if not wanted.get(_key(one.release, held.kept.endpoint))]
+            for held in idle or places:
+                held.wanted_by.add(one.service)
 
     def _everywhere(self, release: Release) -> list[_Held]:
         return [held for key, held in self._held.items() if key[:2] == _name(release)]

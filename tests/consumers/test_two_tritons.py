@@ -80,6 +80,27 @@ async def test_release_lives_on_the_endpoints_it_names_or_on_all(
     assert (await near_both.told("hibari")).count("ReleaseUnloaded") == 1
 
 
+async def test_copy_that_a_former_worker_left_is_unloaded_though_the_release_lives_elsewhere(
+    near_both: World, store: Store, servers: tuple[Server, Server], tritons: tuple[Triton, Triton]
+) -> None:
+    """The worker ends while one service's copy drains: the next one unloads it, and keeps another service's."""
+    first, second = everywhere(servers, "1.0.0"), everywhere(servers, "2.0.0", {"voice.frequency_hz": "330"})
+    here, there = ([server.http] for server in servers)
+    a, b = tritons
+    patient = replace(near_both, settings=replace(near_both.settings, drain_s=3600))
+    async with patient.hosting(store, *DECIDERS, "releases"):
+        await request(patient, first, endpoints=here)
+        await request(patient, first, endpoints=there, service="other")
+        for service in ("hibari", "other"):
+            await patient.until_told(service, "RolloutPromoted", "RouteSet")
+        await request(patient, second, endpoints=here)
+        await patient.until_told("hibari", "GuardWindowEnded", "RouteSet")
+        assert await a.loaded() == {first.ensemble, second.ensemble}
+    async with near_both.hosting(store, *DECIDERS, "releases"):
+        await near_both.until_told("hibari", "ReleaseUnloaded")
+    assert (await a.loaded(), await b.loaded()) == ({second.ensemble}, {first.ensemble})
+
+
 async def test_release_that_one_endpoint_cannot_load_has_failed(
     near_both: World, store: Store, servers: tuple[Server, Server], tritons: tuple[Triton, Triton]
 ) -> None:
