@@ -18,6 +18,7 @@ from controller.core.events import (
     ReleaseFailed,
     ReleaseQuarantined,
     RequestRefused,
+    RollbackMarked,
     RolloutAborted,
     RolloutPaused,
     RolloutPromoted,
@@ -89,6 +90,8 @@ def _sentence(service: str, event: AnyEvent) -> str | None:
             )
         case ReleaseQuarantined():
             return f"{service}: release {event.release.version} is quarantined; only an override lets it return."
+        case RollbackMarked():
+            return f"{service}: the rollback of {event.rollout} was a {'false' if event.false_alarm else 'true'} alarm."
         case QuarantineLifted():
             return f"{service}: the release with digest {event.digest} may return."
         case RolloutSuperseded():

@@ -12,12 +12,33 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """field: the text at a path of a JSON text. said: of a message's bytes. instant, since_ms: see their use."""
+    """How a store writes what the views ask; texts with gaps that the methods fill."""
 
     field: str
     said: str
     instant: str
     since_ms: str
+    month: str
+
+    def text(self, json: str, *path: str) -> str:
+        """Return the text at a path of a JSON text."""
+        return self.field.format(json=json, dotted=".".join(path), commas=",".join(path))
+
+    def of_message(self, *path: str) -> str:
+        """Return the same of a message's bytes, those of the inbox `i`."""
+        return self.said.format(bytes="i.value", dotted=".".join(path), commas=",".join(path))
+
+    def at(self, ms: str) -> str:
+        """Return the instant that lies so many milliseconds after 1970."""
+        return self.instant.format(ms=ms)
+
+    def between_ms(self, until: str, since: str) -> str:
+        """Return the milliseconds from one instant to another."""
+        return self.since_ms.format(until=until, since=since)
+
+    def month_of(self, at: str) -> str:
+        """Return the month of an instant in UTC, such as 2026-03."""
+        return self.month.format(at=at)
 
 
 SQLITE: Final = Words(
@@ -26,12 +47,14 @@ SQLITE: Final = Words(
     instant="strftime('%Y-%m-%dT%H:%M:%S', ({ms}) / 1000, 'unixepoch') || printf('.%03dZ', ({ms}) % 1000)",
     # A Julian day is kept to 0.04 ms, so rounding gives the exact number.
     since_ms="CAST(round((julianday({until}) - julianday({since})) * 86400000) AS INTEGER)",
+    month="substr({at}, 1, 7)",
 )
 POSTGRES: Final = Words(
     field="({json}::json #>> '{{{commas}}}')",
     said="(convert_from({bytes}, 'UTF8')::json #>> '{{{commas}}}')",
     instant="(timestamptz 'epoch' + ({ms}) * interval '1 millisecond')",
     since_ms="CAST(round(extract(epoch FROM ({until}) - ({since})) * 1000) AS bigint)",
+    month="to_char({at} AT TIME ZONE 'UTC', 'YYYY-MM')",
 )
 
 VIEWS: Final = (
@@ -52,19 +75,7 @@ def auditor_rights() -> tuple[str, ...]:
 
 def views(words: Words) -> Iterator[str]:
     """Return the statements that create the views."""
-
-    def field(json: str, *path: str) -> str:
-        return words.field.format(json=json, dotted=".".join(path), commas=",".join(path))
-
-    def said(*path: str) -> str:
-        return words.said.format(bytes="i.value", dotted=".".join(path), commas=",".join(path))
-
-    def instant(ms: str) -> str:
-        return words.instant.format(ms=ms)
-
-    def since_ms(until: str, since: str) -> str:
-        return words.since_ms.format(until=until, since=since)
-
+    field, said, instant, since_ms = words.text, words.of_message, words.at, words.between_ms
     yield """
     CREATE VIEW audit_events AS
     SELECT stream AS service, position, occurred_at AS at, type, actor, reason, rollout, cause, body
@@ -114,12 +125,54 @@ def views(words: Words) -> Iterator[str]:
     LEFT JOIN routes n ON n.service = t.service AND n.epoch = t.epoch + 1
     WHERE t.candidate IS NOT NULL
     """
+    yield f"CREATE VIEW audit_rollbacks AS {rollbacks(words)}"
+    yield f"""
+    CREATE VIEW audit_orders AS
+    SELECT i.service, {instant("i.sent_ms")} AS ordered_at,
+        replace({said("type")}, 'io.segue.', '') AS what,
+        {said("data", "actor")} AS actor, {said("data", "reason")} AS reason, {said("data")} AS asked,
+        CASE WHEN i.facts = 0 THEN 'quiet' WHEN j.type = 'OrderRefused' THEN 'refused' ELSE 'accepted' END AS outcome,
+        CASE WHEN j.type = 'OrderRefused' THEN j.reason END AS refused_because,
+        coalesce(j.rollout, '') AS rollout, j.position, i.id AS cause
+    FROM inbox i
+    LEFT JOIN journal j ON j.stream = i.service AND j.position = i.position + 1 AND i.facts > 0
+    WHERE i.topic = 'rollout.ordered' AND i.source <> 'segue/rejected'
+    """
+    yield f"""
+    CREATE VIEW audit_refusals AS
+    SELECT j.stream AS service, j.position, j.occurred_at AS refused_at,
+        CASE j.type WHEN 'RequestRefused' THEN 'request' WHEN 'OrderRefused' THEN 'order' ELSE 'message' END AS kind,
+        coalesce({field("j.body", "release", "version")}, {field("j.body", "order")}, {
+        field("j.body", "letter")
+    }) AS what,
+        j.actor, j.reason, j.rollout, j.cause
+    FROM journal j
+    WHERE j.type <> 'WindowMeasured' AND j.type IN ('RequestRefused', 'OrderRefused', 'MessageRejected')
+    """
+    stable = "SELECT t.epoch FROM routes t WHERE t.service = l.service AND t.stable_digest = l.digest"
+    candidate = "SELECT t.epoch FROM routes t WHERE t.service = l.service AND t.candidate_digest = l.digest"
+    # Two questions, not one with OR: each goes down an index of its own.
+    served = f"{stable} UNION ALL {candidate} AND t.candidate_most_bp > 0"
+    yield f"""
+    CREATE VIEW audit_releases AS
+    SELECT l.service, l.version AS release, l.digest, l.requested_at, l.requested_by,
+        {_from(served)} AS served_from,
+        {_until(served)} AS served_until,
+        {_from(stable)} AS stable_from,
+        {_until(stable)} AS stable_until,
+        l.quarantined_at
+    FROM releases l
+    """
+
+
+def rollbacks(words: Words) -> str:
+    """Return what `audit_rollbacks` asks, as of revision 0005."""
+    field, said, instant, since_ms = words.text, words.of_message, words.at, words.between_ms
     # A decision's facts stand side by side: the verdict or the alert before the fact that it led to, the table after.
     # A router that had no table before did not have to change its mind, and says when it began, not how fast it heard.
     applied = "SELECT {which}(p.applied_at) FROM applied p WHERE p.service = b.service AND p.epoch = b.epoch"
     applied = f"({applied} AND NOT p.joined)"
-    yield f"""
-    CREATE VIEW audit_rollbacks AS
+    return f"""
     SELECT c.service, c.position, c.rollout, c.release, c.digest, c.kind, c.trigger, c.actor, c.reason,
         c.guilty, c.evidence, c.alertname, c.fingerprint, c.epoch,
         c.alert_received_at, c.decided_at, c.table_set_at, c.first_applied_at, c.last_applied_at,
@@ -158,43 +211,6 @@ def views(words: Words) -> Iterator[str]:
             )
         ) b
     ) c
-    """
-    yield f"""
-    CREATE VIEW audit_orders AS
-    SELECT i.service, {instant("i.sent_ms")} AS ordered_at,
-        replace({said("type")}, 'io.segue.', '') AS what,
-        {said("data", "actor")} AS actor, {said("data", "reason")} AS reason, {said("data")} AS asked,
-        CASE WHEN i.facts = 0 THEN 'quiet' WHEN j.type = 'OrderRefused' THEN 'refused' ELSE 'accepted' END AS outcome,
-        CASE WHEN j.type = 'OrderRefused' THEN j.reason END AS refused_because,
-        coalesce(j.rollout, '') AS rollout, j.position, i.id AS cause
-    FROM inbox i
-    LEFT JOIN journal j ON j.stream = i.service AND j.position = i.position + 1 AND i.facts > 0
-    WHERE i.topic = 'rollout.ordered' AND i.source <> 'segue/rejected'
-    """
-    yield f"""
-    CREATE VIEW audit_refusals AS
-    SELECT j.stream AS service, j.position, j.occurred_at AS refused_at,
-        CASE j.type WHEN 'RequestRefused' THEN 'request' WHEN 'OrderRefused' THEN 'order' ELSE 'message' END AS kind,
-        coalesce({field("j.body", "release", "version")}, {field("j.body", "order")}, {
-        field("j.body", "letter")
-    }) AS what,
-        j.actor, j.reason, j.rollout, j.cause
-    FROM journal j
-    WHERE j.type <> 'WindowMeasured' AND j.type IN ('RequestRefused', 'OrderRefused', 'MessageRejected')
-    """
-    stable = "SELECT t.epoch FROM routes t WHERE t.service = l.service AND t.stable_digest = l.digest"
-    candidate = "SELECT t.epoch FROM routes t WHERE t.service = l.service AND t.candidate_digest = l.digest"
-    # Two questions, not one with OR: each goes down an index of its own.
-    served = f"{stable} UNION ALL {candidate} AND t.candidate_most_bp > 0"
-    yield f"""
-    CREATE VIEW audit_releases AS
-    SELECT l.service, l.version AS release, l.digest, l.requested_at, l.requested_by,
-        {_from(served)} AS served_from,
-        {_until(served)} AS served_until,
-        {_from(stable)} AS stable_from,
-        {_until(stable)} AS stable_until,
-        l.quarantined_at
-    FROM releases l
     """
 
 

@@ -30,6 +30,7 @@ ORDERS: Final = {
     "reject": MessageType.REJECT,
     "rollback": MessageType.ROLLBACK,
     "override": MessageType.OVERRIDE,
+    "mark": MessageType.MARK,
     "retire": MessageType.RETIRE,
     "plans": MessageType.PLAN,
 }

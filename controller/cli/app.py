@@ -10,6 +10,7 @@ from controller.cli import (
     history,
     keys,
     letters,
+    ordering,
     plans,
     releases,
     replaying,
@@ -37,6 +38,7 @@ app.add_typer(services.app, name="service")
 app.add_typer(plans.app, name="plan")
 app.command()(history.history)
 app.command()(explaining.explain)
+app.command()(ordering.mark)
 app.add_typer(letters.app, name="dead-letters")
 app.command()(replaying.replay)
 app.command()(verifying.verify)

@@ -173,6 +173,27 @@ def override(
     give("rollout.override", service, reason, "", actor, wait, as_json, digest=digest)
 
 
+def mark(
+    rollout: Annotated[str, typer.Argument(help="The rollout that was taken back, such as hibari-3.")],
+    false_alarm: Annotated[
+        bool, typer.Option("--false-alarm/--true-alarm", help="Was the release good after all, or rightly taken back?")
+    ],
+    reason: Reason,
+    actor: Actor = None,
+    wait: Wait = 5,
+    as_json: AsJson = False,
+) -> None:
+    """
+    Say of a rollout that was taken back whether that was right. It moves no traffic.
+
+    A later mark replaces an earlier one.
+
+    Example: segue mark hibari-3 --false-alarm --reason "the network failed, not the voice"
+    """
+    service = rollout.rpartition("-")[0] or rollout
+    give("rollout.mark", service, reason, rollout, actor, wait, as_json, false_alarm=false_alarm)
+
+
 def give(
     type: str,
     service: str,

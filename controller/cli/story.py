@@ -21,6 +21,7 @@ from controller.core.events import (
     ReleaseFailed,
     ReleaseQuarantined,
     ReleaseReady,
+    RollbackMarked,
     RolloutAborted,
     RolloutPaused,
     RolloutPromoted,
@@ -196,6 +197,8 @@ def _ended(event: AnyEvent, after_ms: int) -> str:
             return f"{event.release.version} need not stay loaded any more: {why}"
         case ReleaseQuarantined():
             return f"{event.release.version} is quarantined; only an override lets it return."
+        case RollbackMarked():
+            return f"{event.actor} marked that as a {'false' if event.false_alarm else 'true'} alarm: {why}"
         case ServiceRetired():
             return f"{event.actor} retired the service: {why}"
         case _:

@@ -10,6 +10,7 @@ from controller.core.events import (
     GateRejected,
     OrderRefused,
     PlanSet,
+    RollbackMarked,
     RolloutStarted,
     RolloutWaiting,
     RouteSet,
@@ -53,6 +54,8 @@ def told(event: AnyEvent) -> str:
             return (
                 f"{event.gate} {says} at step {event.step}{f' as {event.role}' if event.role else ''}: {event.reason}"
             )
+        case RollbackMarked():
+            return f"{'a false' if event.false_alarm else 'a true'} alarm: {event.reason}"
         case OrderRefused():
             return f"{event.order}: {event.reason}"
         case ServiceRetired():

@@ -115,6 +115,13 @@ class OverrideQuarantine(Order):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MarkRollback(Order):
+    """Say of `rollout`, which was taken back, whether that was a false alarm; a later word replaces an earlier one."""
+
+    false_alarm: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RetireService(Order):
     """Stop serving: no release carries traffic any more, and none must stay loaded."""
 
@@ -279,6 +286,7 @@ AnyOrder = (
     | RejectGate
     | RollBack
     | OverrideQuarantine
+    | MarkRollback
     | RetireService
 )
 AnyCommand = (

@@ -331,6 +331,13 @@ class QuarantineLifted(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RollbackMarked(Event):
+    """Somebody said of a rollout that was taken back whether that was a false alarm; the latest word counts."""
+
+    false_alarm: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceRetired(Event):
     """The service serves nothing any more. release: what it served, None when nothing yet."""
 
@@ -417,6 +424,7 @@ AnyEvent = (
     | PromotionReverted
     | ReleaseQuarantined
     | QuarantineLifted
+    | RollbackMarked
     | ServiceRetired
     | AlertMatched
     | AlertNoted

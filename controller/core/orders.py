@@ -8,6 +8,7 @@ from controller.core.commands import (
     AnyOrder,
     ApproveGate,
     ExtendHold,
+    MarkRollback,
     OverrideQuarantine,
     PauseRollout,
     PromoteRollout,
@@ -18,6 +19,7 @@ from controller.core.commands import (
 )
 from controller.core.draft import Draft
 from controller.core.events import HoldExtended, QuarantineLifted, RolloutPaused, RolloutResumed
+from controller.core.marking import mark
 from controller.core.refusal import meant, refuse
 from controller.core.returning import retire, roll_back
 from controller.core.rollout import Phase, Rollout
@@ -39,6 +41,8 @@ def obey(draft: Draft, order: AnyOrder) -> None:
             _steer(draft, order)
         case OverrideQuarantine():
             _override(draft, order)
+        case MarkRollback():
+            mark(draft, order)
         case RetireService():
             retire(draft, order)
         case _:

@@ -10,6 +10,9 @@ from controller.core.plan import Plan
 KEPT_FORMERS: Final = 5
 """So many former stable releases can be gone back to by name; the state stays small."""
 
+KEPT_TAKEN_BACK: Final = 100
+"""So many rollouts that were taken back can still be marked; the state stays small."""
+
 
 @dataclass(frozen=True, slots=True)
 class Former:
@@ -45,6 +48,11 @@ def ended(event: AnyEvent, at_ms: int) -> Ended:
         case _:
             how = "was taken back"
     return Ended(event.rollout, how, event.actor, at_ms)
+
+
+def taken_back(before: tuple[str, ...], rollout: str) -> tuple[str, ...]:
+    """Return the rollouts that were taken back from users, oldest first, with one more."""
+    return (*before, rollout)[-KEPT_TAKEN_BACK:]
 
 
 def former(formers: tuple[Former, ...], release: Release) -> Former | None:

@@ -63,7 +63,7 @@ class Rollout:
     step_began_ms: when the step began. waiting: what the end of the hold found missing, "" while it still runs.
     seen_ms: end of the last window that was measured, -1 before any. blind: why nothing is measured now, "" otherwise.
     approvals: of the current step. back: somebody ordered to go back to this release.
-    endpoints: where the release lives, as `Arm` has them.
+    endpoints: where the release lives, as `Arm` has them. heard: some step of it gave it users.
     """
 
     id: str
@@ -88,6 +88,7 @@ class Rollout:
     approvals: tuple[Approval, ...] = ()
     back: bool = False
     endpoints: tuple[str, ...] = ()
+    heard: bool = False
 
     @property
     def at(self) -> Step | None:

@@ -30,6 +30,7 @@ from controller.core.events import (
     ReleaseReady,
     ReleaseUnloaded,
     RequestRefused,
+    RollbackMarked,
     RolloutAborted,
     RolloutPaused,
     RolloutPromoted,
@@ -48,10 +49,10 @@ from controller.core.events import (
 )
 from controller.core.named import NamedPlan
 from controller.core.names import Release
-from controller.core.past import Ended, Former, ended, former, succeeded
+from controller.core.past import Ended, Former, ended, former, succeeded, taken_back
 from controller.core.plan import AlertPolicy, Plan
 from controller.core.rollout import Approval, Phase, Rollout, Timer, asked_anew, judged, measured
-from controller.core.routing import Arm, RoutingTable, Segment
+from controller.core.routing import Arm, Role, RoutingTable, Segment
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,8 @@ class State:
 
     stable_plan: the plan that made `stable` what it is. formers: what was stable before, newest first, as far as it is
     kept. last: how the latest rollout that is over ended. plans: its own, by the names that requests call them.
-    stable_endpoints: where `stable` lives, as `Arm` has them.
+    stable_endpoints: where `stable` lives, as `Arm` has them. taken_back: rollouts that were taken back from users,
+    oldest first, as far as they are kept.
     """
 
     service: str
@@ -105,6 +107,7 @@ class State:
     last: Ended | None = None
     plans: tuple[NamedPlan, ...] = ()
     stable_endpoints: tuple[str, ...] = ()
+    taken_back: tuple[str, ...] = ()
 
     @property
     def known(self) -> bool:
@@ -207,6 +210,9 @@ def evolve(state: State, event: AnyEvent, at_ms: int = 0) -> State:
             return _with_rollout(state, approvals=(*state.rollout.approvals, approval) if state.rollout else ())
         case RolloutPromoted():
             return _promoted(state, event, at_ms)
+        case RolloutAborted() if state.rollout is not None and state.rollout.heard:
+            back = taken_back(state.taken_back, event.rollout)
+            return replace(state, rollout=None, last=ended(event, at_ms), taken_back=back)
         case RolloutAborted() | RolloutSuperseded():
             return replace(state, rollout=None, last=ended(event, at_ms))
         case PromotionReverted():
@@ -219,6 +225,7 @@ def evolve(state: State, event: AnyEvent, at_ms: int = 0) -> State:
                 stable_endpoints=state.guard.endpoints if state.guard else (),
                 formers=succeeded(state.formers, None, event.back_to),
                 last=Ended(event.rollout, f"was promoted, and {event.release.version} taken back", event.actor, at_ms),
+                taken_back=taken_back(state.taken_back, event.rollout),
             )
         case ServiceRetired():
             return replace(
@@ -232,6 +239,9 @@ def evolve(state: State, event: AnyEvent, at_ms: int = 0) -> State:
             left = tuple(release for release in state.quarantined if release.digest != event.digest)
             return replace(state, quarantined=left)
         case RouteSet():
+            shares_bp = [arm.weight_bp for arm in event.arms if arm.role is Role.CANDIDATE]
+            if any(share_bp > 0 for share_bp in (*shares_bp, *(segment.weight_bp for segment in event.segments))):
+                state = _with_rollout(state, heard=True)
             return replace(
                 state,
                 epoch=event.epoch,
@@ -243,6 +253,7 @@ def evolve(state: State, event: AnyEvent, at_ms: int = 0) -> State:
         case (
             RequestRefused()
             | OrderRefused()
+            | RollbackMarked()
             | GateRejected()
             | ReleaseFailed()
             | ReleaseUnloaded()
@@ -281,6 +292,8 @@ def _promoted(state: State, event: RolloutPromoted, at_ms: int) -> State:
         stable_endpoints=rollout.endpoints if rollout else (),
         formers=succeeded(state.formers, old, event.release),
         last=ended(event, at_ms),
+        # Whoever goes back to an older release takes the newer one back, and may say afterwards that it was no fault.
+        taken_back=taken_back(state.taken_back, event.rollout) if rollout and rollout.back else state.taken_back,
     )
 
 

@@ -42,6 +42,7 @@ Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,
 Role = Annotated[str, StringConstraints(pattern=ROLE_PATTERN)]
 Ensemble = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
 Digest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
+Rollout = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 MaybeRollout = Annotated[str, StringConstraints(max_length=200)]
 """The name of a rollout, "" when none is meant or it is not said which."""
 

@@ -21,6 +21,7 @@ from controller.wire.ordered import (
     AdvanceOrdered,
     ApproveOrdered,
     ExtendOrdered,
+    MarkOrdered,
     OverrideOrdered,
     PauseOrdered,
     PromoteOrdered,
@@ -60,6 +61,7 @@ class MessageType(StrEnum):
     REJECT = "io.segue.rollout.reject"
     ROLLBACK = "io.segue.rollout.rollback"
     OVERRIDE = "io.segue.rollout.override"
+    MARK = "io.segue.rollout.mark"
     RETIRE = "io.segue.service.retire"
     PLAN = "io.segue.plan.set"
     ALERT = "io.segue.alert.received"
@@ -89,6 +91,7 @@ MESSAGES: Final[Mapping[Topic, Mapping[MessageType, type[Message]]]] = {
         MessageType.REJECT: RejectOrdered,
         MessageType.ROLLBACK: RollbackOrdered,
         MessageType.OVERRIDE: OverrideOrdered,
+        MessageType.MARK: MarkOrdered,
         MessageType.RETIRE: RetireOrdered,
         MessageType.PLAN: PlanOrdered,
     },

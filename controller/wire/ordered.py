@@ -8,6 +8,7 @@ from controller.core.commands import (
     AdvanceRollout,
     ApproveGate,
     ExtendHold,
+    MarkRollback,
     OverrideQuarantine,
     PauseRollout,
     PromoteRollout,
@@ -18,7 +19,7 @@ from controller.core.commands import (
 )
 from controller.core.names import ROLE_PATTERN
 from controller.wire.asked import Asked
-from controller.wire.fields import Digest, MaybeRollout, Name
+from controller.wire.fields import Digest, MaybeRollout, Name, Rollout
 
 _MOST_AT_ONCE_S = 7 * 86_400
 
@@ -122,6 +123,17 @@ class OverrideOrdered(Order):
     def command(self) -> OverrideQuarantine:
         """Return the order."""
         return OverrideQuarantine(**self.said(), digest=self.digest)
+
+
+class MarkOrdered(Order):
+    """Say of this rollout, which was taken back, whether that was a false alarm; the latest word counts."""
+
+    rollout: Rollout
+    false_alarm: bool
+
+    def command(self) -> MarkRollback:
+        """Return the order."""
+        return MarkRollback(**self.said(), false_alarm=self.false_alarm)
 
 
 class RetireOrdered(Order):

@@ -7,6 +7,7 @@ from controller.core.commands import (
     AnyCommand,
     ApproveGate,
     ExtendHold,
+    MarkRollback,
     OverrideQuarantine,
     PauseRollout,
     PromoteRollout,
@@ -38,10 +39,15 @@ SAID = {"actor": "lena", "reason": "it sounds flat"}
         ("promote", {"rollout": "x-1"}, PromoteRollout(service="order-promote", **SAID, rollout="x-1")),
         ("rollback", {"to": "1.4.0"}, RollBack(service="order-rollback", **SAID, to="1.4.0")),
         ("override", {"digest": NEW.digest}, OverrideQuarantine(service="order-override", **SAID, digest=NEW.digest)),
+        (
+            "mark",
+            {"rollout": "x-1", "false_alarm": True},
+            MarkRollback(service="order-mark", **SAID, rollout="x-1", false_alarm=True),
+        ),
     ],
 )
 async def test_order_is_in_kafka_when_202_is_answered(
-    api: Api, order: str, more: dict[str, str], command: AnyCommand
+    api: Api, order: str, more: dict[str, object], command: AnyCommand
 ) -> None:
     """Every order can be given over HTTP, and says who and why."""
     answer = await api.post(f"/v1/services/{command.service}/{order}", {**SAID, **more})

@@ -5,6 +5,7 @@ from controller.core.commands import (
     AnyCommand,
     ApproveGate,
     ExtendHold,
+    MarkRollback,
     PauseRollout,
     PromoteRollout,
     ResumeRollout,
@@ -107,3 +108,11 @@ def test_windows_that_compare_no_requests_say_so() -> None:
     """Where only memory is judged nobody counts requests, and the story does not say that there were none."""
     told = lived(*BEGINNING, (window(1), at(1)))
     assert told[-1] == "In one window until then no requests were compared."
+
+
+def test_what_people_say_of_a_rollback_afterwards_ends_the_story() -> None:
+    """Who marked it, as what, and why."""
+    mark = MarkRollback(service=SERVICE, rollout="hibari-2", **ANN, false_alarm=True)
+    back = RollBack(service=SERVICE, **ANN)
+    told = lived(*BEGINNING, (back, BEGAN_MS + SECOND), (mark, BEGAN_MS + 2 * SECOND))
+    assert told[-1] == "ann marked that as a false alarm: it sounds well."

@@ -1,7 +1,14 @@
 """What a fact says in a line: which release, how much of the traffic, and why."""
 
 from controller.cli.words import percent, told
-from controller.core.events import GateApproved, GateJudged, GateRejected, RolloutWaiting, ServiceRetired
+from controller.core.events import (
+    GateApproved,
+    GateJudged,
+    GateRejected,
+    RollbackMarked,
+    RolloutWaiting,
+    ServiceRetired,
+)
 from controller.core.gate import Outcome
 from tests.spec import Words, after, candidate, installed, previous, release, request, route, stable
 
@@ -34,6 +41,8 @@ def test_verdicts_and_what_people_say_of_gates_are_read_in_a_line() -> None:
     )
     assert told(GateRejected(**said, gate="ear", step=1, role="")) == "ear rejected at step 1: it is"
     assert told(RolloutWaiting(**said, step=1, due_ms=0)) == "step 1 waits: it is"
+    assert told(RollbackMarked(**said, false_alarm=True)) == "a false alarm: it is"
+    assert told(RollbackMarked(**said, false_alarm=False)) == "a true alarm: it is"
     assert told(ServiceRetired(**said, release=OLD)) == "1.4.0 serves no more: it is"
 
 

@@ -12,6 +12,7 @@ from controller.core.commands import (
     ApproveGate,
     ElapseTimer,
     ExtendHold,
+    MarkRollback,
     OverrideQuarantine,
     PauseRollout,
     PromoteRollout,
@@ -117,6 +118,11 @@ COMMANDS: st.SearchStrategy[AnyCommand] = st.one_of(
         ]
     ),
     VERSIONS.map(lambda version: OverrideQuarantine(service=SERVICE, **SAID, digest=release(version).digest)),
+    st.builds(
+        lambda rollout, false: MarkRollback(service=SERVICE, **SAID, rollout=rollout, false_alarm=false),
+        ROLLOUTS,
+        st.booleans(),
+    ),
     st.builds(
         lambda version, firing, severity: alert(version, firing=firing, severity=severity),
         st.sampled_from(["", "1.4.0", "1.5.0", "1.6.0"]),

@@ -60,6 +60,9 @@ def day() -> Iterator[Input]:
     yield from _taken_back_by_alert()
     yield from _given_back_by_tomo()
     yield from _turned_down()
+    yield _ordered(
+        MessageType.MARK, "13:30:00", "lena", "the network lost packets", rollout="hibari-3", false_alarm=True
+    )
     yield _requested("1.8.0", "14:00:00")
     yield _ready("1.8.0", "14:01:00")
     yield _window("hibari-5", "14:01:00", 200, 1)

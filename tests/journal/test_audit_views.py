@@ -22,7 +22,7 @@ from migrations.auditing import VIEWS
 from tests.histories import journal_rows
 from tests.journal.audited import audited, day, told
 from tests.journal.conftest import KINDS, NewUrl, Opened
-from tests.journal.messages import SERVICE, alert, applied, installed, message, ready, release, rolling
+from tests.journal.messages import SERVICE, alert, applied, installed, message, ordered, ready, release, rolling
 from tests.journal.test_measured import counted
 from tests.journal.test_schema import schema_at
 
@@ -191,14 +191,26 @@ async def test_a_revert_that_ends_a_rollout_is_two_rollbacks_of_one_alert(store:
     assert (first["alertname"], first["alert_received_at"]) == ("SpeechErrors", "1970-01-01T00:00:20.000Z")
 
 
+async def test_a_rollback_says_what_people_marked_it_as(store: Store) -> None:
+    """The latest mark counts, with its person and reason; of a rollback that nobody marked there is nothing to say."""
+    asked = "SELECT rollout, mark, marked_by, marked_because FROM audit_rollbacks ORDER BY position"
+    await handle(store, [*installed(), *rolling(), alert("1.5.0", 15_000), *rolling("1.6.0", 20_000)])
+    await handle(store, [alert("1.6.0", 25_000), _marked("hibari-3", 30_000, false_alarm=True, reason="the network")])
+    unmarked = {"rollout": "hibari-2", "mark": None, "marked_by": None, "marked_because": None}
+    false = {"rollout": "hibari-3", "mark": "false_alarm", "marked_by": "lena", "marked_because": "the network"}
+    assert await told(store, asked) == [unmarked, false]
+    await handle(store, [_marked("hibari-3", 31_000, false_alarm=False, reason="no, it clicks")])
+    assert await told(store, asked) == [unmarked, false | {"mark": "true_alarm", "marked_because": "no, it clicks"}]
+
+
 async def test_orders_say_who_wanted_what_and_what_came_of_it(audit: Store) -> None:
     """The person's own words, and, where it was turned down, why."""
     asked = "SELECT what, actor, reason, outcome, rollout, ordered_at FROM audit_orders ORDER BY ordered_at"
     rows = [tuple(row.values()) for row in await told(audit, asked)]
     pause = ("rollout.pause", "lena", "the pager is loud already", "accepted", "hibari-3", "2026-03-02T11:02:00.000Z")
     late = ("rollout.pause", "tomo", "wait for the mixer", "refused", "", "2026-03-02T13:06:00.000Z")
-    assert [rows[0], rows[-1]] == [pause, late]
-    assert len(rows) == 7
+    assert [rows[0], rows[-2]] == [pause, late]
+    assert len(rows) == 8
     (why,) = await told(audit, "SELECT refused_because FROM audit_orders WHERE outcome = 'refused'")
     assert why["refused_because"].startswith("no rollout of hibari runs, so there is nothing to steer")
     (lifted,) = await told(audit, "SELECT asked FROM audit_orders WHERE what = 'rollout.override'")
@@ -311,6 +323,10 @@ def _former(connection: Connection) -> None:
 def _requested_by(plan: object) -> Input:
     data = {"actor": "ci", "reason": "nightly", "release": asdict(release("1.5.0")), "plan": plan}
     return message(MessageType.REQUESTED, "request", 10_000, data)
+
+
+def _marked(rollout: str, at_ms: int, *, false_alarm: bool, reason: str) -> Input:
+    return ordered(MessageType.MARK, at_ms, rollout=rollout, false_alarm=false_alarm, reason=reason)
 
 
 def _window(began_ms: int) -> Input:

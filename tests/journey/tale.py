@@ -24,6 +24,7 @@ from controller.core.events import (
     ReleaseReady,
     ReleaseUnloaded,
     RequestRefused,
+    RollbackMarked,
     RolloutAborted,
     RolloutPaused,
     RolloutPromoted,
@@ -74,6 +75,8 @@ def sentence(event: AnyEvent) -> str:
             return f"{name} {event.alertname} {event.release} {'firing' if event.firing else 'resolved'}"
         case OrderRefused():
             return f"{name} {event.order}"
+        case RollbackMarked():
+            return f"{name} {'false' if event.false_alarm else 'true'} alarm"
         case MessageRejected():
             return f"{name} {event.topic}"
         case GateJudged():

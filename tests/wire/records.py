@@ -56,6 +56,7 @@ EXAMPLES: dict[str, tuple[Topic, dict[str, object]]] = {
     "io.segue.rollout.reject": (Topic.ORDERED, {**ORDER, "gate": "ear"}),
     "io.segue.rollout.rollback": (Topic.ORDERED, {**ORDER, "rollout": "hibari-2", "to": "1.4.0"}),
     "io.segue.rollout.override": (Topic.ORDERED, {**ORDER, "digest": NEW.digest}),
+    "io.segue.rollout.mark": (Topic.ORDERED, {**ORDER, "rollout": "hibari-2", "false_alarm": True}),
     "io.segue.service.retire": (Topic.ORDERED, ORDER),
     "io.segue.plan.set": (Topic.ORDERED, {**ORDER, "name": "evening", "plan": {"steps": []}}),
     "io.segue.alert.received": (Topic.ALERTS, ALERT),

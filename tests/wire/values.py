@@ -33,6 +33,7 @@ from controller.core.events import (
     ReleaseReady,
     ReleaseUnloaded,
     RequestRefused,
+    RollbackMarked,
     RolloutAborted,
     RolloutPaused,
     RolloutPromoted,
@@ -137,6 +138,7 @@ _SPECIAL[Rollout] = st.builds(
             "approvals",
             "back",
             "endpoints",
+            "heard",
         )
     },
     evidence=st.sampled_from([None, begin(MEASURED)]),
@@ -257,6 +259,7 @@ SAMPLES: tuple[AnyEvent, ...] = (
     RouterEnded(**_SAID, router="gateway@a"),
     SceneKept(**_SAID, place="/var/lib/segue/scenes/hibari-2", manifest_sha256="ab" * 32, size_bytes=52_340),
     SceneDropped(**_SAID, place="/var/lib/segue/scenes/hibari-2"),
+    RollbackMarked(**_SAID, false_alarm=True),
 )
 
 STATE = State(
