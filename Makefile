@@ -26,7 +26,7 @@ check: setup ## lint, format, types, and which way imports point
 	@$(PYTHON) -m mypy
 	@$(PYTHON) -m pytest tests/shape
 
-bench: setup ## measure the way of an alert against its budget
+bench: setup ## measure the way of an alert against its budget (`segue bench` has what a long history costs, and statistics)
 	@$(PYTHON) -m tests.bench
 
 lock: setup ## choose the newest versions that pyproject.toml allows

@@ -1,5 +1,5 @@
 """
-Measured claims that `segue bench` can check anywhere: simulations, seeded, with the figures they must reach.
+Measured claims that `segue bench` can check anywhere: simulations, seeded, and what a long history costs to ask.
 
-Never imported by what serves or decides. Claims about real parts (Kafka, SQL, gateways) are timed in tests/bench.
+Never imported by what serves or decides. Claims about the way of an alert (Kafka, gateways) are timed in tests/bench.
 """

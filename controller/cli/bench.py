@@ -1,4 +1,4 @@
-"""`segue bench`: claims that can be checked on any machine, without Kafka or Triton."""
+"""`segue bench`: claims that can be checked on any machine, without Triton."""
 
 from pathlib import Path
 from typing import Annotated
@@ -7,12 +7,7 @@ import typer
 
 from controller.cli.answers import FAILED, AsJson, tell_json, tell_table
 
-app = typer.Typer(no_args_is_help=True, help="Check what Segue claims, by simulation.")
-
-
-@app.callback()
-def _only_verbs() -> None:
-    pass
+app = typer.Typer(no_args_is_help=True, help="Check what Segue claims: by simulation, and by the clock.")
 
 
 @app.command()
@@ -48,4 +43,42 @@ def statistics(
         tell_table(("what", "goal", *NAMES, "met"), rows, none="nothing was simulated")
         typer.echo(f"{runs} runs a row, seed {seed}")
     if not figures.met:
+        raise typer.Exit(FAILED)
+
+
+@app.command()
+def history(
+    facts: Annotated[int, typer.Option(min=1_000, help="Facts on PostgreSQL.")] = 10_000_000,
+    services: Annotated[int, typer.Option(min=2, help="Services that they are of.")] = 1_000,
+    sqlite_facts: Annotated[int, typer.Option(min=1_000, help="Facts on SQLite.")] = 1_000_000,
+    quick: Annotated[bool, typer.Option("--quick", help="A few thousand facts: does it run at all?")] = False,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Keep what was filled, in .local/bench/history, for the next time.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """
+    Fill stores with years of history and say how long questions to it take.
+
+    Starts a PostgreSQL of its own, and ends it. Ten million facts take some 20 GB meanwhile. Ends with 1 when a goal is
+    missed; the figures also go to .local/bench/history.json.
+
+    Example: segue bench history --facts 1000000 --services 100
+    """
+    from controller.bench.history.figures import shown
+    from controller.bench.history.run import QUICK, Options, measure
+
+    options = QUICK if quick else Options(facts, services, sqlite_facts, keep=keep)
+    report = measure(options, lambda told: typer.echo(told, err=True))
+    if as_json:
+        tell_json(report.told())
+    else:
+        told = {True: "yes", False: "NO", None: ""}
+        rows = [
+            (one.part, one.name, f"{shown(one.value)} {one.unit}", one.goal, told[one.met], one.told)
+            for one in report.figures
+        ]
+        tell_table(("where", "what", "measured", "goal", "met", ""), rows, none="nothing was measured")
+        typer.echo(f"{report.machine}; {options.facts} facts of {options.services} services on PostgreSQL")
+    if not report.met:
         raise typer.Exit(FAILED)

@@ -7,36 +7,39 @@ import secrets
 import shutil
 import signal
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from controller.core.errors import Broken
 from controller.parts.installed import postgres_program
 from controller.parts.ports import LOOPBACK, free_port
 from controller.parts.process import Process, Program
 
+_SMALL = {"shared_buffers": "32MB", "max_connections": "100"}
 _ACCOUNT = "postgres"  # PostgreSQL refuses to run as root; Debian's packages bring this account
 
 
 class Postgres(Process):
     """A running cluster; `url(database)` is what SQLAlchemy takes."""
 
-    def __init__(self, folder: Path, port: int) -> None:
+    def __init__(self, folder: Path, port: int, settings: Mapping[str, str] = MappingProxyType({})) -> None:
         self.port = port
         self._home = _home(folder)
         self.data = self._home / "data"
         self._password_file = self._home / "password"
-        settings = {
+        given = {
+            **_SMALL,
+            **settings,
             "listen_addresses": LOOPBACK,
             "port": str(port),
             "unix_socket_directories": "",
             "dynamic_shared_memory_type": "mmap",  # in the data folder: a crash leaves nothing in /dev/shm
             "fsync": "on",
             "synchronous_commit": "on",
-            "shared_buffers": "32MB",
-            "max_connections": "100",
         }
         argv = [postgres_program("postgres"), "-D", str(self.data)]
-        argv += [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+        argv += [part for name, value in given.items() for part in ("-c", f"{name}={value}")]
         super().__init__(
             # SIGTERM would wait for the last client to leave by itself; SIGINT ends their sessions first.
             Program("postgres", argv, folder, user=_account(), stop_signal=signal.SIGINT),
@@ -109,9 +112,15 @@ class Postgres(Process):
         return len(lines) >= 8 and lines[0].strip() == str(self.pid) and lines[7].strip() == "ready"
 
 
-def start_postgres(folder: Path, port: int | None = None) -> Postgres:
-    """Start a cluster on 127.0.0.1:port (a free one when None); its data is in folder where the server may enter it."""
-    return Postgres(folder.resolve(), port or free_port()).start()
+def start_postgres(
+    folder: Path, port: int | None = None, settings: Mapping[str, str] = MappingProxyType({})
+) -> Postgres:
+    """
+    Start a cluster on 127.0.0.1:port (a free one when None); its data is in folder where the server may enter it.
+
+    settings: what goes before our own for a small machine, by PostgreSQL's names, such as shared_buffers.
+    """
+    return Postgres(folder.resolve(), port or free_port(), settings).start()
 
 
 def _account() -> str | None:

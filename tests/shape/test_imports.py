@@ -42,7 +42,16 @@ MAY_IMPORT: dict[str, set[str]] = {
         "controller.settings",
         "controller.log",
     },
-    "controller.bench": {"controller.core", "controller.wire", "controller.parts", "controller.chart"},
+    "controller.bench": {
+        "controller.core",
+        "controller.wire",
+        "controller.journal",
+        "controller.replay",
+        "controller.proof",
+        "controller.outside",
+        "controller.parts",
+        "controller.chart",
+    },
     "triton_models": {"controller.core"},
     "migrations": set(),
 }

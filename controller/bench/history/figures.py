@@ -1,0 +1,50 @@
+"""What was measured, what it was to be, and whether the one meets the other."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import quantiles
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """
+    One measured thing.
+
+    part: what it belongs to. unit: of value, and of goal. most, least: the goal, None where there is none. told: what
+    else there is to know, such as a floor of the same run.
+    """
+
+    part: str
+    name: str
+    value: float
+    unit: str
+    most: float | None = None
+    least: float | None = None
+    told: str = ""
+
+    @property
+    def met(self) -> bool | None:
+        """Whether the goal is met; None where there is none."""
+        if self.most is None and self.least is None:
+            return None
+        return (self.most is None or self.value <= self.most) and (self.least is None or self.value >= self.least)
+
+    @property
+    def goal(self) -> str:
+        """The goal in words, empty where there is none."""
+        if self.most is not None:
+            return f"<= {shown(self.most)} {self.unit}"
+        return "" if self.least is None else f">= {shown(self.least)} {self.unit}"
+
+
+def shown(value: float) -> str:
+    """Return a number as people read it: three digits that count, thousands apart."""
+    if value and abs(value) < 1:
+        return f"{value:.2g}"
+    return f"{value:.1f}" if abs(value) < 100 else f"{value:,.0f}"
+
+
+def percentiles(took_ms: Sequence[float]) -> tuple[float, float]:
+    """Return p50 and p95 of two or more times."""
+    cuts = quantiles(took_ms, n=100, method="inclusive")
+    return cuts[49], cuts[94]
