@@ -3,7 +3,6 @@
 import os
 import signal
 import time
-from dataclasses import replace
 from enum import StrEnum
 from typing import Annotated
 
@@ -42,10 +41,7 @@ def up(
     """
     from controller.cli.up import run_up
 
-    settings = read_settings()
-    if not settings.scenes:
-        settings = replace(settings, scenes=str(settings.data / "scenes"))
-    run_up(settings, free_ports=free_ports, pace=pace.value, as_json=as_json)
+    run_up(read_settings(), free_ports=free_ports, pace=pace.value, as_json=as_json)
 
 
 def down(as_json: AsJson = False) -> None:

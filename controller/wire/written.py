@@ -1,5 +1,5 @@
 """
-A plan as it stands in a file: YAML or JSON, which YAML contains.
+A plan as it stands in a file, or the part of it that says what alerts do: YAML or JSON, which YAML contains.
 
 YAML is read as plain as JSON: by the core schema of YAML 1.2, so that `no` is a word and `17:00` is no number of
 seconds, and without aliases, tags of its own, or a key that stands twice.
@@ -12,7 +12,8 @@ import yaml
 from pydantic import ValidationError
 
 from controller.core.errors import Malformed
-from controller.core.plan import Plan
+from controller.core.plan import AlertPolicy, Plan
+from controller.wire.judges import AlertPolicyBody
 from controller.wire.plans import PlanBody
 from controller.wire.refusal import refusal
 from controller.wire.strict import MISSING, canonical, parse_object, refused
@@ -21,21 +22,34 @@ FILE_LIMIT_BYTES: Final = 128 * 1024
 """Half of what an inbound message may have: a plan travels inside one."""
 
 
-def plan_object(text: bytes) -> dict[str, object]:
-    """Return what a file says, as a message carries it; raises Malformed when it is no YAML or says no object."""
+def plan_object(text: bytes, path: str = "plan", such: str = "{steps: [{weight: 5 %, hold: 1h}]}") -> dict[str, object]:
+    """
+    Return what a file says, as a message carries it; raises Malformed when it is no YAML or says no object.
+
+    path: what errors call it. such: an object that it might say.
+    """
     if len(text) > FILE_LIMIT_BYTES:
-        raise Malformed(f"plan is {len(text)} bytes long; allowed: up to {FILE_LIMIT_BYTES} bytes")
+        raise Malformed(f"{path} is {len(text)} bytes long; allowed: up to {FILE_LIMIT_BYTES} bytes")
     try:
         value = yaml.load(text, _Loader)  # noqa: S506 - it makes plain values only, as the safe loader does
     except (yaml.YAMLError, ValueError) as error:
-        raise Malformed(f"plan cannot be read as YAML or JSON: {_sentence(error)}") from None
+        raise Malformed(f"{path} cannot be read as YAML or JSON: {_sentence(error)}") from None
     except RecursionError:
-        raise Malformed("plan is nested too deep; allowed: 32 objects and lists inside one another") from None
+        raise Malformed(f"{path} is nested too deep; allowed: 32 objects and lists inside one another") from None
     if not isinstance(value, dict):
         found = MISSING if value is None else value
-        raise refused("plan", found, "an object such as {steps: [{weight: 5 %, hold: 1h}]}")
+        raise refused(path, found, f"an object such as {such}")
     # Through JSON once: what holds for every message, of numbers, texts and depth, holds for a plan in a file.
-    return parse_object(_json(value).encode("utf-8", "surrogatepass"), "plan", 2 * FILE_LIMIT_BYTES)
+    return parse_object(_json(value, path).encode("utf-8", "surrogatepass"), path, 2 * FILE_LIMIT_BYTES)
+
+
+def alerts_from(text: bytes) -> AlertPolicy:
+    """Return what a file lets alerts do: what stands under `alerts` in a plan. Raises Malformed like `plan_from`."""
+    such = "{rules: [{label: severity, value: page, action: rollback}]}"
+    try:
+        return AlertPolicyBody.model_validate(plan_object(text, "alerts", such)).value()
+    except ValidationError as error:
+        raise refusal(error, "alerts", "what alerts do") from None
 
 
 def plan_from(value: object, path: str = "plan") -> Plan:
@@ -48,11 +62,11 @@ def plan_from(value: object, path: str = "plan") -> Plan:
         raise Malformed(f"{path}: {error}") from None
 
 
-def _json(value: object) -> str:
+def _json(value: object, path: str) -> str:
     try:
         return canonical(value)
     except (TypeError, ValueError) as error:
-        raise Malformed(f"plan holds what JSON cannot: {error}") from None
+        raise Malformed(f"{path} holds what JSON cannot: {error}") from None
 
 
 def _sentence(error: Exception) -> str:

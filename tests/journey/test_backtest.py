@@ -28,7 +28,7 @@ def test_policy_backtest_on_recorded_history(tale: Tale, tmp_path: Path) -> None
     def backtest(plan: str) -> tuple[dict[str, Any], dict[str, Any]]:
         file = tmp_path / "plan.yaml"
         file.write_text(plan)
-        answer = segue(tale.world).json("backtest", tale.service, "--plan", str(file))
+        answer = segue(tale.world).json("backtest", "--service", tale.service, "--plan", str(file))
         first, second = answer["rollouts"]
         assert first["would_have"] == first["happened"], "nobody walks a first release"
         assert first["unknown"] == ""

@@ -1,0 +1,75 @@
+"""One service's rollouts as they went beside how they would have gone, and whom the bad ones reached either way."""
+
+from dataclasses import dataclass
+
+from controller.backtest.again import Walk
+from controller.backtest.courses import TAKEN_BACK, Course, courses
+from controller.backtest.exposure import Exposure, exposure
+from controller.backtest.policy import Policy
+from controller.backtest.recorded import NEVER, Record, read_record
+from controller.backtest.unknown import unknown
+from controller.backtest.windows import Windows
+from controller.core.events import GateApproved, GateRejected
+from controller.journal import Store
+from controller.journal.inputs import messages
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """
+    One rollout as it went and as it would have gone. unknown: why the record cannot say more, "" when it can.
+
+    reached, would_reach: whom it reached, of a release that was taken back in either course; None of others, and where
+    there is no other course.
+    """
+
+    service: str
+    happened: Course
+    would_have: Course | None
+    unknown: str
+    reached: Exposure | None = None
+    would_reach: Exposure | None = None
+
+    @property
+    def sides(self) -> tuple[Exposure, Exposure] | None:
+        """Whom a bad release reached, and whom it would have reached, where both can be told."""
+        return (self.reached, self.would_reach) if self.reached and self.would_reach else None
+
+
+async def backtest(store: Store, service: str, policy: Policy, since_ms: int = NEVER) -> tuple[Compared, ...]:
+    """
+    Decide one service's recorded messages again by another policy, and compare rollout by rollout.
+
+    since_ms: rollouts that began before are left as they were; milliseconds since 1970.
+    """
+    record = await read_record(store, service, since_ms)
+    walk, until_ms = Walk(record.known, policy, record.before), record.before.at_ms
+    async for page in messages(store, service, record.position):
+        for message in page:
+            walk.take(message)
+            until_ms = max(until_ms, message.sent_ms)
+    return _compared(record, walk, policy, since_ms, until_ms)
+
+
+def _compared(record: Record, walk: Walk, policy: Policy, since_ms: int, until_ms: int) -> tuple[Compared, ...]:
+    happened, would_have = courses(record.facts), courses(walk.facts)
+    for fact in record.facts:
+        if isinstance(fact.event, GateApproved | GateRejected):
+            walk.windows.setdefault(fact.event.rollout, Windows()).answered.add(fact.event.gate)
+    return tuple(
+        _beside(record, course, would_have.get(request), policy, walk.windows.get(course.rollout, Windows()), until_ms)
+        for request, course in happened.items()
+        if course.began_ms >= since_ms
+    )
+
+
+def _beside(
+    record: Record, course: Course, other: Course | None, policy: Policy, windows: Windows, until_ms: int
+) -> Compared:
+    plan = policy.instead_of(record.known.started[course.request].plan)
+    why = unknown(course, other, plan, windows)
+    if not {course.outcome, other.outcome if other else ""} & set(TAKEN_BACK):
+        return Compared(record.service, course, other, why)
+    reached = exposure(course, course, windows, until_ms)
+    would_reach = exposure(other, course, windows, until_ms) if other else None
+    return Compared(record.service, course, other, why, reached, would_reach)

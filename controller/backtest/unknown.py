@@ -1,0 +1,49 @@
+"""What no record can say of how a rollout would have gone by another policy, and why."""
+
+from typing import Final
+
+from controller.backtest.courses import PROMOTED, Course
+from controller.backtest.windows import Windows
+from controller.core.gates import GateKind
+from controller.core.plan import Plan, Until
+
+_GONE: Final = ("aborted", "superseded")
+
+
+def unknown(happened: Course, would_have: Course | None, plan: Plan, windows: Windows) -> str:
+    """
+    Say why the record of a rollout cannot say more about how it would have gone by this plan; "" when it can.
+
+    windows: what was measured of the rollout.
+    """
+    if would_have is None:
+        return "the request would have been refused, or its messages are not all there"
+    if would_have.most_bp > happened.most_bp:
+        return "it would have had more traffic than it had: what that would have shown is not on record"
+    if (would_have.outcome, would_have.ended_ms) == (happened.outcome, happened.ended_ms):
+        return ""
+    if happened.outcome in _GONE and would_have.outcome in PROMOTED:
+        return "promoted, it would have had all traffic: what that would have shown is not on record"
+    if would_have.outcome != "promoted" and (unasked := _unasked(plan, windows)):
+        return f"no answer of {' or '.join(unasked)} is on record"
+    if _outlasts(would_have, happened) and (plan.gates or happened.outcome != "promoted"):
+        return f"it was over before ({happened.outcome}): what it would have shown later is not on record"
+    if would_have.outcome == "running":
+        return "it would still run where the record ends"
+    return ""
+
+
+def _outlasts(would_have: Course, happened: Course) -> bool:
+    """Say whether a rollout would have gone on when it was over. What reverts a promotion is on record all the same."""
+    still = would_have.outcome == "running" or would_have.ended_ms > happened.ended_ms
+    return happened.outcome != "running" and still and would_have.outcome != "reverted"
+
+
+def _unasked(plan: Plan, windows: Windows) -> list[str]:
+    """Return what the plan asks and the record has no answer to in this rollout: names of gates, and evidence."""
+    kinds = {GateKind.EVIDENCE} if windows.counts else set()
+    kinds |= {GateKind.MEMORY} if windows.memory else set()
+    asked = [gate for gate in plan.gates if not gate.dry_run]
+    unasked = [gate.name for gate in asked if gate.name not in windows.answered and gate.kind not in kinds]
+    proof = any(step.until is Until.EVIDENCE for step in plan.steps) and not windows.counts
+    return list(dict.fromkeys([*unasked, *([GateKind.EVIDENCE.value] if proof else [])]))
