@@ -49,6 +49,7 @@ CHECKPOINTS: Final = Counter("segue_checkpoints", "Signed words of how far a ser
 REFUSED: Final = Gauge(
     "segue_checkpoints_refused", "Services that are signed no further, for they no longer hold what was signed."
 )
+SCENES: Final = Counter("segue_scenes", "Scenes of rollouts that were taken back, by outcome.", ["outcome"])
 NOTICES: Final = Counter("segue_notices", "Notices told to people, by way and outcome.", ["way", "outcome"])
 WINDOWS: Final = Counter("segue_observer_windows", "Windows of measurements sent, by what was seen.", ["outcome"])
 BLIND_WINDOWS: Final = Counter(

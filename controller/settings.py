@@ -33,6 +33,9 @@ class Settings:
     0 observes nothing: somebody else reports windows, or no plan has gates.
     signing_key: file with the key that signs checkpoints, "" signs none. trusted_keys: files with public keys whose
     checkpoints are believed besides, separated by commas.
+    scenes: folder in which the scenes of rollouts that were taken back are kept, "" keeps none. scene_after_s: how long
+    after the rollback a scene is made, and scene_span_s: how long before it what is kept begins at most.
+    scene_keep_days: how long a scene is kept.
     """
 
     data: Path = Path(".local/segue")
@@ -61,6 +64,10 @@ class Settings:
     signing_key: str = ""
     trusted_keys: str = ""
     checkpoint_every_s: float = 300
+    scenes: str = ""
+    scene_after_s: float = 15
+    scene_span_s: float = 900
+    scene_keep_days: int = 90
     log_level: str = "INFO"
 
     @property
@@ -131,6 +138,7 @@ _TEXT = (
     "notify_webhook",
     "signing_key",
     "trusted_keys",
+    "scenes",
     "log_level",
 )
 _PATHS = ("data", "repository")
@@ -145,9 +153,11 @@ _SECONDS = {
     "eject_most_s": 0,
     "observe_every_s": 1,
     "checkpoint_every_s": 1,
+    "scene_after_s": 0,
+    "scene_span_s": 1,
 }
 """With the least that each may be."""
-_COUNTS = ("eject_after",)
+_COUNTS = ("eject_after", "scene_keep_days")
 ROLES = ("viewer", "operator", "alertmanager")
 """What tokens may do. Any other role in lower case may look, and approve the gates of plans that ask for it."""
 

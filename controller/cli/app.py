@@ -16,6 +16,7 @@ from controller.cli import (
     replaying,
     rollouts,
     run,
+    scenes,
     services,
     tree,
     verifying,
@@ -39,6 +40,7 @@ app.add_typer(plans.app, name="plan")
 app.command()(history.history)
 app.command()(explaining.explain)
 app.command()(ordering.mark)
+app.command()(scenes.scene)
 app.add_typer(letters.app, name="dead-letters")
 app.command()(replaying.replay)
 app.command()(verifying.verify)

@@ -29,6 +29,8 @@ from controller.core.events import (
     RolloutStarted,
     RolloutSuperseded,
     RolloutWaiting,
+    SceneDropped,
+    SceneKept,
     ServiceRetired,
     StepStarted,
     Trigger,
@@ -199,6 +201,10 @@ def _ended(event: AnyEvent, after_ms: int) -> str:
             return f"{event.release.version} is quarantined; only an override lets it return."
         case RollbackMarked():
             return f"{event.actor} marked that as a {'false' if event.false_alarm else 'true'} alarm: {why}"
+        case SceneKept():
+            return f"What was left of it is kept in {event.place} (segue scene {event.rollout})."
+        case SceneDropped():
+            return f"What was left of it is kept no longer: {why}"
         case ServiceRetired():
             return f"{event.actor} retired the service: {why}"
         case _:

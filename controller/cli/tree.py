@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from dataclasses import replace
 from enum import StrEnum
 from typing import Annotated
 
@@ -41,7 +42,10 @@ def up(
     """
     from controller.cli.up import run_up
 
-    run_up(read_settings(), free_ports=free_ports, pace=pace.value, as_json=as_json)
+    settings = read_settings()
+    if not settings.scenes:
+        settings = replace(settings, scenes=str(settings.data / "scenes"))
+    run_up(settings, free_ports=free_ports, pace=pace.value, as_json=as_json)
 
 
 def down(as_json: AsJson = False) -> None:

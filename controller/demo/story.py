@@ -46,6 +46,8 @@ def tell(folder: Path, show: Show) -> bool:
         observe_every_s=2,
         signing_key=str(key),
         checkpoint_every_s=10,
+        scenes=str(folder / "scenes"),
+        scene_after_s=3,
     )
     with start_tree(settings, free_ports=True, pace=FAST, told=show.member) as tree:
         measured = asyncio.run(_play(tree, voices, folder, show, begun))

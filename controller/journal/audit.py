@@ -1,12 +1,11 @@
 """Following a stream's hashes from fact to fact, so that nothing is folded that is not what was written."""
 
-import json
 from dataclasses import dataclass
 from typing import Final, NoReturn
 
-from controller.core.errors import Broken
+from controller.core.errors import Broken, Malformed
 from controller.journal.facts import Recorded
-from controller.wire.codec import GENESIS_HASH
+from controller.wire.codec import GENESIS_HASH, said
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +32,11 @@ def follow(place: Place, one: Recorded) -> Place:
 def misquoted(one: Recorded) -> str:
     """Say what the columns that SQL is asked by say otherwise than the hashed content; "" when nothing."""
     try:
-        body = json.loads(one.body)
-        said = (f"{one.stream}/{one.position}", one.at_ms, body["actor"], body["reason"], body["rollout"])
-    except (ValueError, KeyError, TypeError):
+        body = said(one.body)
+    except Malformed:
         return "its body cannot be read"
-    wrong = said != (one.id, one.occurred_at, one.actor, one.reason, one.rollout)
+    right = (f"{one.stream}/{one.position}", one.at_ms, body.actor, body.reason, body.rollout)
+    wrong = right != (one.id, one.occurred_at, one.actor, one.reason, one.rollout)
     return "its columns do not say what its body says" if wrong else ""
 
 

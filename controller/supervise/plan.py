@@ -33,7 +33,7 @@ PARTS: Final = frozenset(Part)
 FUNCTIONS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {
         "control": ("rollouts", "orders", "alerts", "signals", "relay", "timers", "checkpoints"),
-        "releases": ("releases", "notifier", "observer"),
+        "releases": ("releases", "notifier", "observer", "scenes"),
         "gateway": ("gateway",),
         "api": ("api",),
     }
@@ -111,6 +111,8 @@ def lay_out(settings: Settings, parts: Collection[Part], processes: Collection[s
     filled = replace(settings, data=settings.data.resolve(), repository=settings.repository.resolve())
     if filled.signing_key:
         filled = replace(filled, signing_key=str(Path(filled.signing_key).resolve()))
+    if filled.scenes:
+        filled = replace(filled, scenes=str(Path(filled.scenes).resolve()))
     if free_ports or "gateway" in processes:
         filled = replace(filled, gateway_port=chosen["gateway"])
     if free_ports or "api" in processes:

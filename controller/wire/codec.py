@@ -7,14 +7,20 @@ never be part of checking it. Old schemas are upcast when read, in `_READERS`; w
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from hashlib import sha256
 from typing import Any, Final, get_args
 
+import msgspec
+
+from controller.core.errors import Malformed
 from controller.core.events import AnyEvent
 from controller.core.routing import RoutingTable
 from controller.core.state import State
 from controller.core.stream import Fact
 from controller.wire.envelope import time_text
+from controller.wire.enveloped import FACT_LIMIT_BYTES, Place, opened
+from controller.wire.quick import quick
 from controller.wire.shape import plain, shaped
 from controller.wire.strict import canonical, parse_object, refused
 
@@ -25,8 +31,6 @@ GENESIS_HASH: Final = "0" * 64
 """What stands before a stream's first fact."""
 
 FACT_SOURCE: Final = "segue/journal"
-
-_FACT_LIMIT_BYTES: Final = 4 * 1024 * 1024
 
 
 def event_type(event: AnyEvent) -> str:
@@ -41,7 +45,7 @@ def event_body(event: AnyEvent) -> str:
 
 def event_from(type: str, schema: int, body: str) -> AnyEvent:
     """Read a recorded fact, upcasting an older schema; raises Malformed."""
-    return _event(type, schema, parse_object(body.encode(), type, _FACT_LIMIT_BYTES))
+    return _event(type, schema, body.encode())
 
 
 def fact_hash(prev_hash: str, fact: Fact) -> str:
@@ -56,7 +60,28 @@ def content_hash(
     prev_hash: str, stream: str, position: int, at_ms: int, cause: str, type: str, schema: int, body: str
 ) -> str:
     """Return the SHA-256, in hex, that chains a fact as it was written: use this one to check recorded facts."""
-    return sha256(canonical([prev_hash, stream, position, at_ms, cause, type, schema, body]).encode()).hexdigest()
+    # The bytes that `canonical` gives for such a list, in a third of the time; a test holds the two together.
+    chained = msgspec.json.encode((prev_hash, stream, position, at_ms, cause, type, schema, body))
+    return sha256(chained).hexdigest()
+
+
+class Said(msgspec.Struct, frozen=True):
+    """Who, why and in which rollout: what every fact says."""
+
+    actor: str
+    reason: str
+    rollout: str
+
+
+def said(body: str) -> Said:
+    """Return what the text of any fact says, nothing else of it being looked at; raises Malformed."""
+    try:
+        return _said(body)
+    except (msgspec.MsgspecError, UnicodeEncodeError) as error:
+        raise Malformed(f"the text of a fact cannot be read: {error}") from None
+
+
+_said: Final = msgspec.json.Decoder(Said).decode
 
 
 def fact_message(fact: Fact, hash: str, prev_hash: str) -> bytes:
@@ -92,11 +117,12 @@ def fact_from_message(message: bytes) -> tuple[Fact, str, str]:
 
     Raises Malformed, also when the hash is not that of the content.
     """
-    written, body = _read(message)
+    place, body = opened(message)
+    written = _written(place, body)
     if written.hash != (expected := written.content_hash):
         path = f"fact.data.hash of {written.stream}/{written.position}"
         raise refused(path, written.hash, f"{expected}, the hash of its content")
-    event = _event(written.type, written.schema, body)
+    event = _event(written.type, written.schema, body.encode())
     return Fact(written.stream, written.position, written.at_ms, written.cause, event), written.prev_hash, written.hash
 
 
@@ -124,21 +150,14 @@ class Written:
 
 def written_from_message(message: bytes) -> Written:
     """Read a message of `rollout.journal` without asking what it says or whether that is so; raises Malformed."""
-    return _read(message)[0]
+    place, body = opened(message)
+    if _quick_event(place.type, place.schema, body.encode()) is None:
+        parse_object(body.encode(), "fact.data.event", FACT_LIMIT_BYTES)
+    return _written(place, body)
 
 
-def _read(message: bytes) -> tuple[Written, Mapping[str, Any]]:
-    envelope = parse_object(message, "fact", _FACT_LIMIT_BYTES)
-    data = envelope.get("data")
-    if not isinstance(data, dict):
-        raise refused("fact.data", data, "an object")
-    at = shaped(_FactPlace, data, "fact.data")
-    body = data.get("event")
-    if not isinstance(body, dict):
-        raise refused("fact.data.event", body, "an object")
-    return Written(
-        at.service, at.position, at.at_ms, at.cause, at.type, at.schema, canonical(body), at.prev_hash, at.hash
-    ), body
+def _written(at: Place, body: str) -> Written:
+    return Written(at.service, at.position, at.at_ms, at.cause, at.type, at.schema, body, at.prev_hash, at.hash)
 
 
 def table_json(table: RoutingTable) -> bytes:
@@ -148,7 +167,7 @@ def table_json(table: RoutingTable) -> bytes:
 
 def table_from(message: bytes) -> RoutingTable:
     """Read a routing table; raises Malformed, also when its weights do not sum to all traffic."""
-    return shaped(RoutingTable, parse_object(message, "table", _FACT_LIMIT_BYTES), "table")
+    return shaped(RoutingTable, parse_object(message, "table", FACT_LIMIT_BYTES), "table")
 
 
 def state_json(state: State) -> bytes:
@@ -158,7 +177,7 @@ def state_json(state: State) -> bytes:
 
 def state_from(text: bytes) -> State:
     """Read a service's state; raises Malformed."""
-    return shaped(State, parse_object(text, "state", _FACT_LIMIT_BYTES), "state")
+    return shaped(State, parse_object(text, "state", FACT_LIMIT_BYTES), "state")
 
 
 EVENTS: Final[Mapping[str, type[AnyEvent]]] = {kind.__name__: kind for kind in get_args(AnyEvent)}
@@ -174,11 +193,25 @@ def _reader(kind: type[AnyEvent]) -> Reader:
 _READERS: Mapping[tuple[str, int], Reader] = {(name, SCHEMA): _reader(kind) for name, kind in EVENTS.items()}
 
 
-def _event(type: str, schema: int, body: Mapping[str, Any]) -> AnyEvent:
+def _event(type: str, schema: int, body: bytes) -> AnyEvent:
+    event = _quick_event(type, schema, body)
+    if event is not None:
+        return event
     reader = _READERS.get((type, schema))
     if reader is None:
         raise refused("fact type and schema", f"{type}, {schema}", "one that this version of Segue knows; upgrade it")
-    return reader(body, type)
+    return reader(parse_object(body, type, FACT_LIMIT_BYTES), type)
+
+
+def _quick_event(type: str, schema: int, body: bytes) -> AnyEvent | None:
+    """Return the event when its text is as it is written today, None when it is one for `_READERS`."""
+    return _quick_reader(type)(body) if schema == SCHEMA and type in EVENTS else None
+
+
+@cache
+def _quick_reader(type: str) -> Callable[[bytes], AnyEvent | None]:
+    # Made when the first fact of its kind is read: all of them would take 40 ms at every start.
+    return quick(EVENTS[type])
 
 
 def _kebab(name: str) -> str:
@@ -186,17 +219,3 @@ def _kebab(name: str) -> str:
 
 
 _MESSAGE_TYPES: Mapping[str, str] = {name: f"io.segue.fact.{_kebab(name)}" for name in EVENTS}
-
-
-@dataclass(frozen=True, slots=True)
-class _FactPlace:
-    """The fields around the event in a message of `rollout.journal`."""
-
-    service: str
-    position: int
-    at_ms: int
-    cause: str
-    type: str
-    schema: int
-    prev_hash: str
-    hash: str

@@ -1,4 +1,4 @@
-"""docs/history.md shows questions that can be asked."""
+"""docs/history.md and docs/scenes.md show questions that can be asked."""
 
 import re
 import shlex
@@ -16,13 +16,14 @@ from controller.parts.installed import ROOT
 from controller.settings import Settings
 
 TEXT = (ROOT / "docs" / "history.md").read_text()
-BLOCKS = re.findall(r"^```sh\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
+SCENES = (ROOT / "docs" / "scenes.md").read_text()
+BLOCKS = re.findall(r"^```sh\n(.*?)^```$", TEXT + SCENES, re.MULTILINE | re.DOTALL)
 QUESTIONS = [line for block in BLOCKS for line in block.splitlines() if line.startswith("segue ")]
 
 
 @pytest.mark.parametrize("line", QUESTIONS)
 def test_each_question_is_understood(line: str, tmp_path: Path) -> None:
-    """Every line that the page shows comes as far as looking for a database, which is not there."""
+    """Every line that the pages show comes as far as looking for a database, which is not there."""
     done = CliRunner().invoke(app, shlex.split(line, comments=True)[1:], env={"SEGUE_DATA": str(tmp_path)})
     assert isinstance(done.exception, Broken), done.output
     assert "holds no database yet" in str(done.exception)

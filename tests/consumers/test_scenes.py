@@ -1,0 +1,68 @@
+"""A rollout that is taken back leaves a scene, and the journal says where, and by which digest it is checked."""
+
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from controller.core.events import SceneKept
+from controller.handle import handle
+from controller.journal import Store
+from controller.journal.scenes import unkept
+from controller.scene.manifest import read_manifest
+from controller.scene.take import Around, take
+from tests.consumers.world import DECIDERS, World
+from tests.journal.messages import SERVICE, alert, installed, rolling
+
+
+def keeping(world: World, root: Path) -> World:
+    """Return the same Segue where scenes are kept at once."""
+    return replace(world, settings=replace(world.settings, scenes=str(root), scene_after_s=0))
+
+
+async def kept(world: World) -> list[SceneKept]:
+    """Return what the journal says of scenes."""
+    return [fact.event for fact in await world.facts(SERVICE) if isinstance(fact.event, SceneKept)]
+
+
+async def taken_back(store: Store) -> None:
+    """Let an alert take the second release of a service back, just now."""
+    now_ms = time.time_ns() // 1_000_000
+    await handle(store, [*installed(), *rolling("1.5.0", now_ms - 5_000), alert("1.5.0", now_ms)])
+
+
+async def test_the_journal_refers_to_the_scene(world: World, store: Store, tmp_path: Path) -> None:
+    """The fact names the folder, and the digest of the manifest that stands there."""
+    mine = keeping(world, tmp_path / "scenes")
+    await taken_back(store)
+    async with mine.hosting(store, *DECIDERS, "scenes") as readiness:
+        await mine.until_told(SERVICE, "SceneKept")
+        assert "scenes" not in await readiness.missing()
+    (fact,) = await kept(mine)
+    manifest, digest = read_manifest(tmp_path / "scenes" / "hibari-2")
+    assert (fact.rollout, fact.manifest_sha256) == ("hibari-2", digest)
+    assert fact.place == str(tmp_path / "scenes" / "hibari-2")
+    assert fact.size_bytes == manifest.size_bytes + len(manifest.text())
+    assert fact.reason == "release 1.5.0 was taken back (alert)"
+    assert manifest.release == "1.5.0"
+
+
+async def test_a_scene_that_was_kept_and_not_reported_is_reported(world: World, store: Store, tmp_path: Path) -> None:
+    """After a crash in between the next run reports the folder that it finds, and a second run says nothing new."""
+    mine = keeping(world, tmp_path / "scenes")
+    await taken_back(store)
+    (one,) = await unkept(store, 0, time.time_ns() // 1_000_000)
+    scene = await take(store, tmp_path / "scenes", one, Around(60, 0))
+    for _ in range(2):
+        async with mine.hosting(store, *DECIDERS, "scenes") as readiness:
+            await mine.until_told(SERVICE, "SceneKept")
+            assert "scenes" not in await readiness.missing()
+    assert [fact.manifest_sha256 for fact in await kept(mine)] == [scene.manifest_sha256]
+
+
+async def test_without_a_folder_nothing_is_kept(world: World, store: Store, tmp_path: Path) -> None:
+    """It is ready all the same: who names no folder wants no scenes."""
+    await taken_back(store)
+    async with world.hosting(store, *DECIDERS, "scenes") as readiness:
+        await world.until_told(SERVICE, "ReleaseQuarantined")
+        assert "scenes" not in await readiness.missing()
+    assert not (tmp_path / "scenes").exists()
