@@ -6,10 +6,9 @@ from typing import Final
 
 from sqlalchemy import bindparam, select, tuple_
 
-from controller.core.events import WindowMeasured
 from controller.core.stream import Fact
 from controller.journal.store import Store
-from controller.journal.tables import journal
+from controller.journal.tables import journal, no_window
 from controller.wire.codec import Written, event_from
 
 _PAGE: Final = 500
@@ -117,8 +116,7 @@ _STREAM: Final = bindparam("stream", type_=_J.stream.type)
 # Columns in the order of the fields that take them.
 _FACTS: Final = select(*(_J[name] for name in Recorded.__slots__)).limit(bindparam("limit"))
 _HISTORY: Final = _FACTS.where(_J.stream == _STREAM, _J.position > _AFTER).order_by(_J.position)
-_NO_WINDOW: Final = _J.type != WindowMeasured.__name__
-_TOLD: Final = _HISTORY.where(_NO_WINDOW)
+_TOLD: Final = _HISTORY.where(no_window)
 _OF_ROLLOUT: Final = _HISTORY.where(_J.rollout == bindparam("rollout", type_=_J.rollout.type))
-_LATEST: Final = _FACTS.where(_J.stream == _STREAM, _NO_WINDOW).order_by(_J.position.desc())
+_LATEST: Final = _FACTS.where(_J.stream == _STREAM, no_window).order_by(_J.position.desc())
 _ALL: Final = _FACTS.where(tuple_(_J.stream, _J.position) > tuple_(_STREAM, _AFTER)).order_by(_J.stream, _J.position)

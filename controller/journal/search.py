@@ -1,8 +1,8 @@
 """
 One question to the whole history: which facts, after which one; answered in the order of time, stream, position.
 
-What costs little: a service, a rollout, a time, and any of them together, for these have indexes. Actor, type and
-release are looked for among what the others leave.
+What costs little: a service, a rollout, a time, a person, a kind, and each of them with a time, for these have indexes.
+A release is looked for among what the others leave.
 """
 
 from bisect import bisect_left
@@ -16,7 +16,7 @@ from controller.core.errors import Malformed
 from controller.core.events import WindowMeasured
 from controller.journal.facts import Recorded
 from controller.journal.store import Store
-from controller.journal.tables import journal, releases
+from controller.journal.tables import journal, no_window, releases
 from controller.wire.codec import EVENTS
 from controller.wire.strict import canonical, check_text
 
@@ -137,8 +137,8 @@ def _asked(connection: Connection, search: Search) -> Iterator[_Condition]:
         yield _J.actor == search.actor
     if search.types:
         yield _J.type.in_(search.types)
-    elif not search.measurements:
-        yield _J.type != _WINDOW
+    if _WINDOW not in search.types and (search.types or not search.measurements):
+        yield no_window
     if search.release is not None:
         # Not LIKE: for SQLite's an A is an a, and for both a _ is anything.
         yield or_(*(func.replace(_J.body, name, "") != _J.body for name in _names(connection, search)))

@@ -155,10 +155,7 @@ def _roll_out(life: Life, version: str, at_ms: int, windows: int, ending: Ending
     elif ending is Ending.ORDER:
         _person(life, MessageType.ROLLBACK, at_ms, "sounds flat")
     elif ending is Ending.REVERTED:
-        _person(life, MessageType.PROMOTE, at_ms, "sounds good to me")
         _person(life, MessageType.ROLLBACK, at_ms + 240_000, "listeners hear clicks")
-    elif life.head.history.state.rollout is not None:
-        _person(life, MessageType.PROMOTE, at_ms + 400_000, "it waited for long enough")
     _afterwards(life, version, at_ms + 8 * 3_600_000)
 
 
