@@ -2,6 +2,7 @@
 The journal folded again from its first fact, from SQL or from Kafka alone: equal bytes, or something is wrong.
 
 Both ways check the hash chain as they go: a fact that was changed, lost or slipped in is named, never folded over.
+Every fact is read; what was measured of a rollout that is over by the end is not folded, for nothing is left of it.
 """
 
 from array import array
@@ -14,14 +15,16 @@ from typing import Final
 from controller.core.errors import Broken, Malformed
 from controller.core.names import UNADDRESSED
 from controller.core.state import table
-from controller.core.stream import Fact, History, begin, fold
+from controller.core.stream import ENDINGS, Fact, History, begin, fold
 from controller.journal.audit import Place, follow
-from controller.journal.facts import recorded
+from controller.journal.endings import last_endings
+from controller.journal.facts import pages
 from controller.journal.store import Store
 from controller.journal.views import Service, services
 from controller.outside.published import published
-from controller.wire.codec import GENESIS_HASH, fact_from_message, state_json, table_json
+from controller.wire.codec import GENESIS_HASH, fact_from_message, message_type, state_json, table_json
 from controller.wire.difference import Difference, first_difference
+from controller.wire.enveloped import opened
 from controller.wire.shape import plain
 
 _WHAT_NEXT = "the original is the journal in SQL: see `segue db verify`"
@@ -56,10 +59,9 @@ class Until:
     position: int | None = None
     at_ms: int | None = None
 
-    def takes(self, fact: Fact) -> bool:
+    def takes(self, position: int, at_ms: int) -> bool:
         """Say whether a fact is folded; those after it in its stream are not when it is not."""
-        in_place = self.position is None or fact.position <= self.position
-        return in_place and (self.at_ms is None or fact.at_ms <= self.at_ms)
+        return (self.position is None or position <= self.position) and (self.at_ms is None or at_ms <= self.at_ms)
 
 
 EVERYTHING: Final = Until()
@@ -71,12 +73,15 @@ async def replay_sql(store: Store, service: str | None = None, until: Until = EV
 
     A page of facts is in memory at a time. Raises Broken naming the first fact that is not what was written.
     """
+    endings = await last_endings(store, service, until.position, until.at_ms)
     places: dict[str, Place] = {}
     histories: dict[str, History] = {}
-    async for one in recorded(store, service):
-        places[one.stream] = follow(places.get(one.stream, Place()), one)
-        if until.takes(fact := one.fact):
-            histories[one.stream] = fold(histories.get(one.stream) or begin(one.stream), (fact,))
+    async for page in pages(store, service):
+        for one in page:
+            name = one.stream
+            places[name] = follow(places.get(name, Place()), one)
+            if until.takes((fact := one.fact).position, fact.at_ms):
+                histories[name] = fold(histories.get(name) or begin(name), (fact,), endings.get(name, 0))
     return histories
 
 
@@ -87,22 +92,43 @@ async def replay_kafka(
     Fold every stream of the topic `rollout.journal`, or only one service's, from its start to where it ends now.
 
     Returns stream to history. Read as it comes, with eight bytes kept of each fact: the topic holds a fact at least
-    once, and doubles are dropped. Raises Broken when a fact is missing, was changed or contradicts another, Unavailable
-    when Kafka does not answer.
+    once, and doubles are dropped. It is read twice, first for where each service's last rollout began or ended. Raises
+    Broken when a fact is missing, was changed or contradicts another, Unavailable when Kafka does not answer.
     """
     streams: dict[str, _Stream] = {}
+    key = None if service is None else service.encode()
     try:
+        endings = await _last_endings(bootstrap, prefix, key, until)
         # Closed here, not some time later: its consumer would outlive this replay when a fact is not what was written.
         async with aclosing(published(bootstrap, prefix)) as records:
             async for record in records:
-                if service is None or record.key == service.encode():
+                if key is None or record.key == key:
                     fact, prev_hash, hash = fact_from_message(record.value)
-                    streams.setdefault(fact.stream, _Stream(begin(fact.stream), until)).take(fact, prev_hash, hash)
+                    stream = streams.get(fact.stream)
+                    if stream is None:
+                        stream = streams[fact.stream] = _Stream(begin(fact.stream), until, endings.get(fact.stream, 0))
+                    stream.take(fact, prev_hash, hash)
     except Malformed as error:
         raise Broken(f"rollout.journal is damaged: {error}; {_WHAT_NEXT}") from error
     for stream in streams.values():
         stream.close()
     return {name: stream.history for name, stream in streams.items() if stream.history.position}
+
+
+async def _last_endings(bootstrap: str, prefix: str, key: bytes | None, until: Until) -> dict[str, int]:
+    """Return for each stream the last position at which a rollout began or ended; `fold` sees whether that is so."""
+    found: dict[str, int] = {}
+    async with aclosing(published(bootstrap, prefix)) as records:
+        async for record in records:
+            if (key is None or record.key == key) and record.value.endswith(_ENDING_MESSAGES):
+                place, _ = opened(record.value)
+                if until.takes(place.position, place.at_ms):
+                    found[place.service] = max(place.position, found.get(place.service, 0))
+    return found
+
+
+# How the message of such a fact ends, its keys being sorted: only few messages need to be opened.
+_ENDING_MESSAGES: Final = tuple(f'"type":"{message_type(kind)}"}}'.encode() for kind in ENDINGS)
 
 
 async def differing(store: Store, replayed: Mapping[str, History], service: str | None = None) -> dict[str, Difference]:
@@ -123,11 +149,12 @@ class _Stream:
     One stream on its way.
 
     hash: of the fact last followed. known: of each fact so far the first eight bytes of its hash, by which a double is
-    told from a contradiction. early: what came before its turn.
+    told from a contradiction. early: what came before its turn. ending: as `fold` takes it.
     """
 
     history: History
     until: Until
+    ending: int
     hash: str = GENESIS_HASH
     known: "array[int]" = field(default_factory=lambda: array("Q"))
     early: dict[int, tuple[Fact, str, str]] = field(default_factory=dict)
@@ -146,8 +173,8 @@ class _Stream:
                 raise self._broken(fact.position, "does not follow the fact before it")
             self.hash = hash
             self.known.append(_short(hash))
-            if self.until.takes(fact):
-                self.history = fold(self.history, (fact,))
+            if self.until.takes(fact.position, fact.at_ms):
+                self.history = fold(self.history, (fact,), self.ending)
 
     def close(self) -> None:
         if self.early:

@@ -2,10 +2,20 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Final
 
 from controller.core.commands import AnyCommand
 from controller.core.decide import decide
-from controller.core.events import AnyEvent
+from controller.core.errors import Broken
+from controller.core.events import (
+    AnyEvent,
+    RolloutAborted,
+    RolloutPromoted,
+    RolloutStarted,
+    RolloutSuperseded,
+    ServiceRetired,
+    WindowMeasured,
+)
 from controller.core.state import State, evolve
 
 
@@ -39,12 +49,26 @@ def begin(service: str) -> History:
     return History(State(service))
 
 
-def fold(history: History, facts: Iterable[Fact]) -> History:
-    """Fold recorded facts, in order of position, into a history."""
+ENDINGS: Final = (RolloutStarted, RolloutPromoted, RolloutAborted, RolloutSuperseded, ServiceRetired)
+"""Facts after which the state holds nothing of any window before them: what was measured goes with its rollout."""
+
+
+def fold(history: History, facts: Iterable[Fact], ending: int = 0) -> History:
+    """
+    Fold recorded facts, in order of position, into a history.
+
+    ending: the position of a fact of `ENDINGS` up to which all is going to be folded, as far as one is known; windows
+    before it are passed over, which changes nothing of what comes out from there on. Raises Broken when another fact
+    stands there.
+    """
     for fact in facts:
         if fact.position != history.position + 1:
             raise AssertionError(f"{fact.stream}: position {fact.position} follows {history.position}")
-        history = History(evolve(history.state, fact.event, fact.at_ms), fact.position, fact.at_ms)
+        if fact.position == ending and not isinstance(fact.event, ENDINGS):
+            raise Broken(f"fact {fact.stream}/{ending} was said to end or begin a rollout, and does not; read it again")
+        passed = fact.position < ending and isinstance(fact.event, WindowMeasured)
+        state = history.state if passed else evolve(history.state, fact.event, fact.at_ms)
+        history = History(state, fact.position, fact.at_ms)
     return history
 
 

@@ -87,6 +87,13 @@ async def of_rollout(store: Store, name: str, rollout: str) -> AsyncIterator[Fac
 
 
 async def recorded(store: Store, stream: str | None = None, after: int = 0) -> AsyncIterator[Recorded]:
+    """Yield facts one by one in the order of `pages`, a page in memory at a time."""
+    async for page in pages(store, stream, after):
+        for one in page:
+            yield one
+
+
+async def pages(store: Store, stream: str | None = None, after: int = 0) -> AsyncIterator[list[Recorded]]:
     """
     Yield facts as they are written, a page in memory at a time: one stream's after a position, or all streams'.
 
@@ -97,8 +104,7 @@ async def recorded(store: Store, stream: str | None = None, after: int = 0) -> A
     every = _ALL if stream is None else _HISTORY
     while True:
         rows = await store.rows(every, {"stream": last_stream, "after": last_position, "limit": _PAGE})
-        for row in rows:
-            yield Recorded(*row)
+        yield [Recorded(*row) for row in rows]
         if len(rows) < _PAGE:
             return
         last_stream, last_position = rows[-1].stream, rows[-1].position

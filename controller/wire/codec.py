@@ -84,6 +84,11 @@ def said(body: str) -> Said:
 _said: Final = msgspec.json.Decoder(Said).decode
 
 
+def message_type(kind: type[AnyEvent]) -> str:
+    """Return the CloudEvents type of a kind of fact, such as "io.segue.fact.rollout-started"."""
+    return _MESSAGE_TYPES[kind.__name__]
+
+
 def fact_message(fact: Fact, hash: str, prev_hash: str) -> bytes:
     """Return a fact as the structured-mode CloudEvent of `rollout.journal`."""
     kind = event_type(fact.event)

@@ -7,14 +7,23 @@ from dataclasses import replace
 import pytest
 
 from controller.core.errors import Broken, Unavailable
-from controller.core.events import AnyEvent
+from controller.core.events import (
+    AnyEvent,
+    RolloutAborted,
+    RolloutStarted,
+    StepStarted,
+    Trigger,
+    WindowMeasured,
+)
+from controller.core.evidence.window import ArmCounts, Window
+from controller.core.plan import WATCHED, Plan
 from controller.core.stream import Fact, begin, fold
 from controller.parts.ports import LOOPBACK, free_port
 from controller.replay import Until, replay_kafka
 from controller.wire.codec import GENESIS_HASH, fact_from_message, fact_hash, fact_message
 from tests.cli.conftest import Deciding
 from tests.cli.copies import published
-from tests.spec import SERVICE, installed
+from tests.spec import SAID, SERVICE, installed, release
 
 
 def messages(events: Sequence[AnyEvent] = installed()) -> list[bytes]:
@@ -46,6 +55,21 @@ async def test_a_replay_may_end_early(deciding: Deciding) -> None:
         assert replayed[SERVICE] == fold(begin(SERVICE), [fact_from_message(one)[0] for one in facts[:2]])
     assert await replay_kafka(deciding.tree.kafka, prefix, SERVICE, Until(at_ms=1000)) == {}
     assert await replay_kafka(deciding.tree.kafka, prefix, "another") == {}
+
+
+async def test_what_was_measured_counts_as_long_as_its_rollout_runs(deciding: Deciding) -> None:
+    """A topic read twice gives the state that folding every window gives, in the middle of a rollout and after it."""
+    old, new = release("1.4.0"), release("1.5.0")
+    started = RolloutStarted(**SAID, release=new, from_release=old, plan=Plan(gates=WATCHED), ready_by_ms=1)
+    step = StepStarted(**SAID, step=0, weight_bp=500, due_ms=60_000)
+    window = WindowMeasured(**SAID, window=Window(1_000, 11_000, ArmCounts(100, 1, 20, 1), ArmCounts(500, 1, 100, 1)))
+    later = replace(window, window=replace(window.window, start_ms=11_000, end_ms=21_000))
+    aborted = RolloutAborted(**SAID, release=new, trigger=Trigger.ORDER, back_to=old, weight_bp=500)
+    facts = messages([*installed(), started, step, window, later, aborted, started, step, window])
+    prefix = published(deciding, SERVICE, [*facts, facts[-3]])
+    for position in range(len(facts) - 5, len(facts) + 1):
+        replayed = await replay_kafka(deciding.tree.kafka, prefix, until=Until(position=position))
+        assert replayed[SERVICE] == fold(begin(SERVICE), [fact_from_message(one)[0] for one in facts[:position]])
 
 
 async def test_an_empty_journal_has_no_services(deciding: Deciding) -> None:

@@ -4,14 +4,15 @@ import json
 from dataclasses import replace
 
 from controller.core.commands import ElapseTimer, RequestRollout, TimerKind
-from controller.core.events import GateJudged
+from controller.core.events import GateJudged, RolloutAborted, WindowMeasured
 from controller.core.plan import WATCHED, Plan, Step
 from controller.core.state import timers
+from controller.core.stream import begin, fold
 from controller.handle import handle
 from controller.journal import Store, tables, views
 from controller.journal.facts import latest, told
 from controller.journal.rebuild import rebuild
-from controller.replay import fingerprint, replay_sql
+from controller.replay import Until, fingerprint, replay_sql
 from controller.wire.inbound import Input
 from controller.wire.messages import MessageType
 from tests.journal.messages import SERVICE, installed, message, ready, requested
@@ -27,17 +28,17 @@ def counted(failures: int) -> dict[str, object]:
     return {"requests": 500, "failures": failures, "blocks": 50, "failed_blocks": failures, **spoken}
 
 
-def measured(number: int, failures: int = 1) -> Input:
+def measured(number: int, failures: int = 1, rollout: str = "hibari-2") -> Input:
     """The ten seconds that end `number` times ten seconds after the first step began."""
     end_ms = BEGAN_MS + number * 10_000
     data = {
-        "rollout": "hibari-2",
+        "rollout": rollout,
         "start_ms": end_ms - 10_000,
         "end_ms": end_ms,
         "candidate": counted(failures),
         "stable": counted(1),
     }
-    return message(MessageType.WINDOW, f"window/hibari-2/{end_ms}", end_ms + 1_000, data)
+    return message(MessageType.WINDOW, f"window/{rollout}/{end_ms}", end_ms + 1_000, data)
 
 
 def watched() -> list[Input]:
@@ -126,3 +127,21 @@ async def test_window_that_comes_twice_is_quiet(store: Store) -> None:
     """Two observers measure the same window under one name; it counts once."""
     await handle(store, [*watched(), measured(1)])
     assert (await handle(store, [measured(1)])).facts == ()
+
+
+async def test_a_replay_of_a_measured_rollout_gives_what_was_so_at_every_fact(store: Store) -> None:
+    """While it is watched, when it is taken back and when the next one is measured: equal bytes at each of them."""
+    await handle(store, [*watched(), *(measured(number) for number in range(1, 4))])
+    await handle(store, [measured(number, failures=25) for number in range(4, 12)])
+    await handle(store, [requested("1.6.0", 200_000), ready("1.6.0", 210_000)])
+    await handle(store, [measured(number, rollout="hibari-3") for number in range(21, 24)])
+    recorded = [fact async for fact in views.facts(store, SERVICE)]
+    assert {RolloutAborted, WindowMeasured} <= {type(fact.event) for fact in recorded}
+    assert isinstance(recorded[-1].event, WindowMeasured)
+    at_every_fact = begin(SERVICE)
+    for fact in recorded:
+        at_every_fact = fold(at_every_fact, [fact])
+        assert (await replay_sql(store, SERVICE, Until(position=fact.position)))[SERVICE] == at_every_fact
+    for at_ms in {fact.at_ms for fact in recorded}:
+        then = fold(begin(SERVICE), [fact for fact in recorded if fact.at_ms <= at_ms])
+        assert (await replay_sql(store, until=Until(at_ms=at_ms)))[SERVICE] == then
