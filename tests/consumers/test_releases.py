@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from tritonclient.grpc.aio import InferenceServerClient
 
+from controller.core.errors import SegueError
 from controller.core.events import ReleaseFailed, RolloutAborted, Trigger
 from controller.core.names import Release
 from controller.journal import Store, views
@@ -20,6 +21,7 @@ from controller.parts.triton import start_triton
 from controller.wire.messages import MessageType
 from tests.consumers.world import DECIDERS, World
 from tests.journal.messages import message
+from triton_models import descriptor
 from triton_models.build import build
 
 TONE = Path(__file__).parents[1] / "models/tone"
@@ -143,6 +145,29 @@ async def test_release_goes_as_soon_as_nobody_hears_it(near_triton: World, store
     assert "nobody heard it any more" in (await patient.facts("hibari"))[-1].event.reason
 
 
+async def test_release_that_spoke_and_failed_stays_while_it_may_be_heard(
+    near_triton: World, store: Store, server: Server, triton: Triton
+) -> None:
+    """A candidate that dies for good is taken back, and stays in Triton while a router may speak with it."""
+    first, second = tone(server, "1.0.0"), tone(server, "2.0.0", {"voice.frequency_hz": "330"})
+    patient = replace(near_triton, settings=replace(near_triton.settings, drain_s=3600))
+    async with patient.hosting(store, *DECIDERS, "releases"):
+        await request(patient, first)
+        await patient.until_told("hibari", "RolloutPromoted", "RouteSet")
+        await request(patient, second, STAY)
+        await patient.until_told("hibari", "ReleaseReady", "StepStarted", "RouteSet")
+        (stage,) = descriptor.read(server.repository, second.ensemble).stages
+        # Healed once, and dead again before it was sound for a while: then it is left as it is.
+        kill_stages(server, stage)
+        await patient.until("it speaks again", lambda: speaks(triton, second))
+        kill_stages(server, stage)
+        await patient.until_told("hibari", "ReleaseFailed", "RolloutAborted", "RouteSet", "ReleaseQuarantined")
+        speaking = [first.ensemble, second.ensemble]
+        await router_says(patient, MessageType.APPLIED, epoch=3, applied_at_ms=0, speaking=speaking)
+        await patient.until_told("hibari", "RouteApplied")
+        assert await triton.loaded() == {first.ensemble, second.ensemble}
+
+
 async def test_release_given_up_while_it_loads_is_not_left_behind(
     near_triton: World, store: Store, server: Server, triton: Triton
 ) -> None:
@@ -214,15 +239,8 @@ async def test_dead_stage_is_healed(near_triton: World, store: Store, server: Se
         await near_triton.until_told("hibari", "RolloutPromoted", "RouteSet")
         kill_stages(server)
 
-        async def speaks() -> bool:
-            try:
-                await triton.probe(release.ensemble)
-            except Exception:
-                return False
-            return True
-
-        assert not await speaks()
-        await near_triton.until("speech", speaks)
+        assert not await speaks(triton, release)
+        await near_triton.until("speech", lambda: speaks(triton, release))
     assert "ReleaseFailed" not in await near_triton.told("hibari")
 
 
@@ -330,9 +348,19 @@ async def test_every_service_is_told_of_its_unloaded_release(near_triton: World,
     assert {one.release.ensemble for one in await views.loaded(store)} == {other.ensemble}
 
 
-def kill_stages(server: Server) -> None:
-    """Kill every Python stage, as the kernel does when memory is short."""
+async def speaks(triton: Triton, release: Release) -> bool:
+    """Say whether a probe of a release succeeds."""
+    try:
+        await triton.probe(release.ensemble)
+    except SegueError:
+        return False
+    return True
+
+
+def kill_stages(server: Server, named: str = "") -> None:
+    """Kill every Python stage, or those with this name, as the kernel does when memory is short."""
     children = Path(f"/proc/{server.pid}/task").glob("*/children")
     for pid in [int(pid) for task in children for pid in task.read_text().split()]:
-        if b"python_backend_stub" in Path(f"/proc/{pid}/cmdline").read_bytes():
+        command = Path(f"/proc/{pid}/cmdline").read_bytes()
+        if b"python_backend_stub" in command and named.encode() in command:
             os.kill(pid, signal.SIGKILL)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from controller.core.errors import Broken
+from controller.core.errors import Broken, Unavailable
 from controller.core.names import Release
 from triton_models import descriptor
 from triton_models.build import build
@@ -149,6 +149,15 @@ def test_damaged_descriptor_is_named(tmp_path: Path) -> None:
         descriptor.read(tmp_path, ensemble)
     with pytest.raises(Broken, match="holds no release 'nobody'"):
         descriptor.read(tmp_path, "nobody")
+
+
+def test_descriptor_that_cannot_be_read_now_is_no_verdict(tmp_path: Path) -> None:
+    """A repository that does not answer for a moment has neither this release nor not this release."""
+    ensemble = tone(tmp_path).ensemble
+    (tmp_path / ensemble / "release.json").unlink()
+    (tmp_path / ensemble / "release.json").mkdir()
+    with pytest.raises(Unavailable, match=r"release\.json cannot be read now: .*; is the repository there, and ours\?"):
+        descriptor.read(tmp_path, ensemble)
 
 
 def test_voice_is_a_name_for_its_parameters(tmp_path: Path) -> None:
