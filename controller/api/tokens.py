@@ -1,21 +1,13 @@
-"""Bearer tokens and what each may do; compared in constant time, never logged, never shown."""
+"""Who is let in, and what whoever is not is told."""
 
-import hmac
 from collections.abc import Mapping
-from typing import Final
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
-APPROVER: Final = "approver"
-"""Whoever may be asked by a gate; which role it asks for is decided there."""
+from controller.tokens import APPROVER, given, may, role_of
 
-_MAY: Final[Mapping[str, frozenset[str]]] = {
-    "viewer": frozenset({"viewer"}),
-    "operator": frozenset({"operator", "viewer", APPROVER}),
-    "alertmanager": frozenset({"alertmanager"}),
-}
-_ANY_OTHER: Final = frozenset({"viewer", APPROVER})
+__all__ = ["APPROVER", "allow"]
 
 
 def allow(request: Request, role: str) -> str:
@@ -24,23 +16,14 @@ def allow(request: Request, role: str) -> str:
     tokens: Mapping[str, str] = request.app.state.tokens
     if not tokens:
         raise _unknown("no token is set here, so nobody is let in: set SEGUE_TOKENS=role:token and start again")
-    scheme, _, given = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not given:
+    token = given(request.headers.get("authorization", ""))
+    if not token:
         raise _unknown(f"a token is needed: send 'Authorization: Bearer TOKEN' with one of role {wanted}")
-    found = _role(tokens, given.strip())
+    found = role_of(tokens, token)
     if not found:
         raise _unknown("this token is not known here; see SEGUE_TOKENS or SEGUE_TOKENS_FILE")
-    if role not in _MAY.get(found, _ANY_OTHER):
+    if not may(found, role):
         raise HTTPException(403, f"a token of role {found} may not do this; use one of role {wanted}")
-    return found
-
-
-def _role(tokens: Mapping[str, str], given: str) -> str:
-    """Return the role of a token, "" when there is none; takes as long for one as for the other."""
-    found = ""
-    for token, role in tokens.items():
-        if hmac.compare_digest(token.encode(), given.encode(errors="surrogateescape")):
-            found = role
     return found
 
 

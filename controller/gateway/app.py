@@ -1,7 +1,7 @@
 """The gateway as an ASGI application, made from its parts."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from controller.gateway import about
@@ -9,6 +9,7 @@ from controller.gateway.admission import Limits
 from controller.gateway.asgi import JSON, App, Headers, Receive, Scope, Send, answer, answer_problem
 from controller.gateway.encode import Encoders
 from controller.gateway.engine import Engine
+from controller.gateway.failures import FAILURES_PATH, Failures
 from controller.gateway.follow import Follows
 from controller.gateway.metrics import Metrics
 from controller.gateway.mirror import Copies, Mirror
@@ -26,6 +27,7 @@ class Parts:
     What the application is made from.
 
     timeout_s, patience_s: see `Means`. copies: to be ended when serving has ended. under_way: told of every utterance.
+    failures: the last that failed, shown to whose token, of `tokens`, may look.
     """
 
     tables: Tables
@@ -38,6 +40,8 @@ class Parts:
     copies: Copies = field(default_factory=Copies)
     patience_s: float = PATIENCE_S
     under_way: UnderWay = field(default_factory=UnderWay)
+    failures: Failures = field(default_factory=Failures)
+    tokens: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 def make_app(parts: Parts) -> App:
@@ -49,6 +53,7 @@ def make_app(parts: Parts) -> App:
         limits=parts.limits,
         patience_s=parts.patience_s,
         under_way=parts.under_way,
+        failures=parts.failures,
     )
     mirror = Mirror(speaker.means, parts.tables, parts.copies)
     speech = Speech(parts.tables, speaker, mirror, parts.encoders, parts.metrics)
@@ -59,6 +64,8 @@ def make_app(parts: Parts) -> App:
         path, method = scope["path"], scope["method"]
         if path == SPEECH_PATH:
             await (speech(scope, receive, send) if method == "POST" else answer_problem(send, _only("POST")))
+        elif path == FAILURES_PATH and method == "GET":
+            await _tell_failures(parts, scope, send)
         elif path not in pages:
             there = f"there is nothing at this path; speech is at {SPEECH_PATH}"
             await answer_problem(send, Problem(404, there, code="not_found"))
@@ -72,6 +79,16 @@ def make_app(parts: Parts) -> App:
 
 
 SPEECH_PATH = "/v1/audio/speech"
+
+
+async def _tell_failures(parts: Parts, scope: Scope, send: Send) -> None:
+    try:
+        told = parts.failures.asked(scope["query_string"], dict(scope["headers"]), parts.tokens)
+    except Problem as problem:
+        await answer_problem(send, problem)
+    else:
+        await answer(send, *_json(told))
+
 
 _Page = tuple[int, Headers, bytes]
 

@@ -13,6 +13,7 @@ from controller.gateway.checks import check_audio
 from controller.gateway.encode import Samples
 from controller.gateway.engine import Engine, ModelFailed, NoneLeft, ReleaseFault
 from controller.gateway.evidence import Evidence, Measured, Source
+from controller.gateway.failures import CALLER_LEFT, CROWDED, NONE_LEFT, Failure, Failures
 from controller.gateway.metrics import ArmMetrics, Metrics
 
 Place = tuple[str, Release]
@@ -26,7 +27,8 @@ class Utterance:
 
     table: the one of the pick; an utterance does not notice a swap. groups: the text in groups of sentences.
     characters: of the whole text. ahead: how many groups are spoken before the answer begins. exact: the caller named
-    the release, so no other may answer. mirrored: the candidate is to speak a copy that nobody hears.
+    the release, so no other may answer. mirrored: the candidate is to speak a copy that nobody hears. failed: attempts
+    at it that failed, copies aside.
     """
 
     table: RoutingTable
@@ -37,6 +39,7 @@ class Utterance:
     ahead: int
     exact: bool = False
     mirrored: bool = False
+    failed: list[Failure] = field(default_factory=list, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,7 @@ class Means:
     admission: Admission[Place]
     budget: FailoverBudget[Place]
     evidence: Evidence
+    failures: Failures
     timeout_s: float
     patience_s: float
 
@@ -105,9 +109,10 @@ class Attempt:
             self._check_left()
             await self.means.admission.enter(self._place, guest=self.failed_over_from is not None)
         except (Crowded, NoneLeft) as error:
-            if isinstance(error, Crowded):
+            crowded = isinstance(error, Crowded)
+            if crowded:
                 self._counts.outcomes["rejected"].inc()
-            self._ended(None)
+            self._failed(CROWDED if crowded else NONE_LEFT)
             raise
         except asyncio.CancelledError:
             self._left_by_its_caller()
@@ -123,7 +128,7 @@ class Attempt:
                 self.audio.append(b"" if self.copied else audio)
         except BaseException as error:
             if isinstance(error, ReleaseFault):
-                self._ended(None)
+                self._failed(error.kind)
             elif isinstance(error, asyncio.CancelledError):
                 self._left_by_its_caller()
             self.leave()
@@ -197,8 +202,8 @@ class Attempt:
     async def _infer_last_time(self, group: str) -> Samples:
         try:
             return await self._infer(group)
-        except ReleaseFault:
-            self._ended(None)
+        except ReleaseFault as fault:
+            self._failed(fault.kind)
             raise
 
     def _check(self, audio: Samples, group: str) -> None:
@@ -227,7 +232,16 @@ class Attempt:
     def _left_by_its_caller(self) -> None:
         # Callers have time-outs of their own. Were none of them counted, a release that hangs would have no failures.
         if not self._audio_s and time.perf_counter() - self._began_s >= self.means.patience_s:
-            self._ended(None)
+            self._failed(CALLER_LEFT)
+
+    def _failed(self, why: str) -> None:
+        asked, lasted_s = self.utterance, time.perf_counter() - self._began_s
+        place = (self.arm.release.version, self._counted_as, asked.table.epoch, asked.pick.segment, self._endpoint)
+        failure = Failure(*place, why, lasted_s, asked.characters)
+        self.means.failures.add(asked.table.service, failure)
+        if not self.copied:
+            asked.failed.append(failure)
+        self._ended(None)
 
     def _ended(self, measured: Measured | None) -> None:
         if self.failed_over_from is not None:

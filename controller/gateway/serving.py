@@ -65,8 +65,18 @@ async def serve(settings: Settings) -> None:
     metrics.watch_age(follower.age_s)
     encoders = Encoders()
     copies = Copies()
-    timeout_s = settings.release_timeout_s
-    app = make_app(Parts(tables, follower, engine, metrics, encoders, timeout_s, copies=copies, under_way=under_way))
+    parts = Parts(
+        tables,
+        follower,
+        engine,
+        metrics,
+        encoders,
+        settings.release_timeout_s,
+        copies=copies,
+        under_way=under_way,
+        tokens=settings.tokens,
+    )
+    app = make_app(parts)
     following, reporting, keeping = (asyncio.create_task(part.run()) for part in (follower, reporter, keeper))
     try:
         await _listen(_Server(_config(app, settings)), listener)

@@ -18,6 +18,7 @@ from controller.gateway.attempt import Attempt, Means, Place, Utterance
 from controller.gateway.budget import FailoverBudget
 from controller.gateway.engine import Engine, ReleaseFault
 from controller.gateway.evidence import Evidence
+from controller.gateway.failures import Failures
 from controller.gateway.metrics import Metrics
 from controller.gateway.underway import UnderWay
 
@@ -41,12 +42,15 @@ class Speaker:
         limits: Limits | None = None,
         patience_s: float = PATIENCE_S,
         under_way: UnderWay | None = None,
+        failures: Failures | None = None,
     ) -> None:
         """timeout_s, patience_s: see `Means`."""
         self._metrics = metrics
         self._under_way = under_way or UnderWay()
         admission: Admission[Place] = Admission(limits or Limits(), self._count_inside)
-        self.means = Means(engine, metrics, admission, FailoverBudget(), Evidence(metrics), timeout_s, patience_s)
+        budget, evidence = FailoverBudget[Place](), Evidence(metrics)
+        kept = failures or Failures()
+        self.means = Means(engine, metrics, admission, budget, evidence, kept, timeout_s, patience_s)
 
     @asynccontextmanager
     async def speaking(self, utterance: Utterance) -> AsyncIterator[Attempt]:

@@ -73,6 +73,8 @@ class Speech:
             await answer_problem(send, problem)
         finally:
             self._metrics.user_requests.labels(service, str(code)).inc()
+            for failure in utterance.failed if utterance else ():
+                failure.status = code
         if utterance is not None and code != _CALLER_LEFT:
             self._mirror.offer(utterance)
 

@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import aiohttp
 import uvicorn
@@ -16,6 +17,7 @@ from controller.gateway.admission import Limits
 from controller.gateway.app import Parts, make_app
 from controller.gateway.encode import Encoders
 from controller.gateway.engine import Engine
+from controller.gateway.failures import FAILURES_PATH
 from controller.gateway.metrics import Metrics
 from controller.gateway.mirror import Copies
 from controller.gateway.speak import PATIENCE_S
@@ -24,6 +26,8 @@ from controller.parts.ports import LOOPBACK, free_port
 
 SERVICE = "tone"
 SPEECH = "/v1/audio/speech"
+VIEWER_S = "a-viewer-s-token-123"
+TOKENS = {VIEWER_S: "viewer", "an-alertmanager-s-1": "alertmanager"}
 
 Tones = Mapping[str, Release]
 
@@ -73,6 +77,13 @@ class Gateway:
         async with self.http.post(SPEECH, json=body, headers=headers) as answer:  # type: ignore[arg-type]  # a mapping, from the tests below
             return answer, await answer.read()
 
+    async def failures(self, release: str, token: str = VIEWER_S) -> tuple[int, Any]:
+        """Ask which attempts at a release failed last; return the status and the answer."""
+        named = {"service": SERVICE, "release": release}
+        headers = {"authorization": f"Bearer {token}"}
+        async with self.http.get(FAILURES_PATH, params=named, headers=headers) as answer:
+            return answer.status, await answer.json()
+
     def count(self, name: str, **labels: str) -> float:
         """Return a series' value as Prometheus would read it, 0 when nothing was counted yet."""
         wanted = {"service": SERVICE, **labels}
@@ -96,7 +107,8 @@ async def gateway(
     known = Tables(metrics, tables)
     encoders = Encoders()
     copies = Copies()
-    app = make_app(Parts(known, Known(), engine, metrics, encoders, timeout_s, limits, copies, patience_s))
+    parts = Parts(known, Known(), engine, metrics, encoders, timeout_s, limits, copies, patience_s, tokens=TOKENS)
+    app = make_app(parts)
     port = free_port()
     config = uvicorn.Config(app, LOOPBACK, port, http="httptools", ws="none", lifespan="off", log_config=None)
     server = uvicorn.Server(config)

@@ -25,8 +25,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "controller.outside": {"controller.core", "controller.wire", "controller.quality", "controller.settings"},
     "controller.observe": {"controller.core", "controller.quality", "controller.outside"},
     "controller.parts": {"controller.core"},
+    "controller.tokens": set(),
     "controller.gateway": {
         "controller.core",
+        "controller.tokens",
         "controller.wire",
         "controller.quality",
         "controller.outside",
@@ -35,6 +37,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "controller.api": {
         "controller.core",
+        "controller.tokens",
         "controller.wire",
         "controller.journal.store",
         "controller.journal.views",
