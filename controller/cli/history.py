@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
@@ -40,7 +41,9 @@ def history(
     limit: Annotated[
         int | None,
         typer.Option(
-            min=1, help="At most so many. 1000 unless said otherwise; with --csv or --jsonl, all.", show_default=False
+            min=1,
+            help="At most so many. 1000 unless said otherwise; all with --csv, --jsonl or --parquet.",
+            show_default=False,
         ),
     ] = None,
     measurements: Annotated[
@@ -52,6 +55,9 @@ def history(
     as_json: AsJson = False,
     as_jsonl: Annotated[bool, typer.Option("--jsonl", help="A JSON object a line, however many there are.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="CSV, however many there are.")] = False,
+    parquet: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Into a new Parquet file, however many there are.")
+    ] = None,
 ) -> None:
     """
     Show facts, oldest first: what moved, when, by whom, and why.
@@ -63,8 +69,8 @@ def history(
     from controller.journal.search import Search
     from controller.wire.moments import time_ms
 
-    if as_json + as_jsonl + as_csv > 1:
-        raise Malformed("--json, --jsonl and --csv are three ways to answer; choose one")
+    if as_json + as_jsonl + as_csv + (parquet is not None) > 1:
+        raise Malformed("--json, --jsonl, --csv and --parquet are four ways to answer; choose one")
     search = Search(
         service=service,
         rollout=rollout,
@@ -76,17 +82,27 @@ def history(
         measurements=measurements,
     )
     if at is None:
-        asyncio.run(_tell_facts(search, after, limit, as_json=as_json, as_jsonl=as_jsonl, as_csv=as_csv))
+        asyncio.run(
+            _tell_facts(search, after, limit, as_json=as_json, as_jsonl=as_jsonl, as_csv=as_csv, parquet=parquet)
+        )
         return
-    if service is None or search != Search(service=service) or after or limit or as_jsonl or as_csv:
+    if service is None or search != Search(service=service) or after or limit or as_jsonl or as_csv or parquet:
         raise Malformed("--at asks what one service served at one moment: give it the service, and at most --json")
     asyncio.run(_tell_live(service, time_ms("--at", at), as_json=as_json))
 
 
 async def _tell_facts(
-    search: "Search", after: str | None, limit: int | None, *, as_json: bool, as_jsonl: bool, as_csv: bool
+    search: "Search",
+    after: str | None,
+    limit: int | None,
+    *,
+    as_json: bool,
+    as_jsonl: bool,
+    as_csv: bool,
+    parquet: Path | None,
 ) -> None:
     from controller.cli import listed
+    from controller.cli.columns import keep_parquet
     from controller.cli.stored import opened
     from controller.journal.search import found
 
@@ -94,13 +110,15 @@ async def _tell_facts(
         if search.service is not None:
             await _known(store, search.service)
         place = await _place(store, search.service, after)
-        facts = found(store, search, place, limit if limit or as_jsonl or as_csv else _ROWS)
+        facts = found(store, search, place, limit if limit or as_jsonl or as_csv or parquet else _ROWS)
         if as_json:
             await listed.tell_document(facts)
         elif as_jsonl:
             await listed.tell_lines(facts)
         elif as_csv:
             await listed.tell_csv(facts)
+        elif parquet is not None:
+            typer.echo(f"{parquet}: {await keep_parquet(facts, parquet)} facts")
         else:
             none = f"no facts after {after}" if after else "no such facts"
             await listed.tell_rows(facts, all_services=search.service is None, none=none)

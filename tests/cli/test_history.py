@@ -5,8 +5,11 @@ import csv
 import io
 import json
 import subprocess
+from pathlib import Path
+from typing import Any
 
 import pytest
+from pyarrow.parquet import read_table
 from typer.testing import CliRunner
 
 from controller.cli.answers import code_of
@@ -85,6 +88,25 @@ def test_programs_read_lines_or_csv_with_every_field(segue: Segue) -> None:
     assert segue("history", "hibari", "--actor", "nobody", "--csv").out.startswith("at,service,position,type,actor")
 
 
+def test_analysts_read_a_parquet_file(segue: Segue, tmp_path: Path) -> None:
+    """It holds what CSV holds, with a type to each column, and no file is written over."""
+    file = tmp_path / "facts.parquet"
+    assert segue("history", "hibari", "--parquet", str(file)).out == f"{file}: {len(told(segue))} facts\n"
+    table = read_table(file)
+    rows = [{**row, "at": row["at"].isoformat(timespec="milliseconds")} for row in table.to_pylist()]
+    assert rows == [{**row, "at": row["at"].replace("Z", "+00:00")} for row in told(segue)]
+    assert str(table.schema.field("at").type) == "timestamp[ms, tz=UTC]"
+    again = CliRunner().invoke(app, ["history", "hibari", "--parquet", str(file)], env=segue.env).exception
+    assert f"{file} is there already" in str(again)
+    assert [path.name for path in tmp_path.iterdir()] == ["facts.parquet"]
+
+
+def told(segue: Segue) -> list[dict[str, Any]]:
+    """Return all facts of hibari as CSV has them, positions as numbers."""
+    rows = csv.DictReader(io.StringIO(segue("history", "hibari", "--csv").out))
+    return [{**row, "position": int(row["position"])} for row in rows]
+
+
 def test_a_reader_that_has_enough_is_no_mistake(segue: Segue) -> None:
     """Whoever pipes it into `head` sees no traceback."""
     argv = [*COMMAND, "history", "--jsonl"]
@@ -129,6 +151,11 @@ def test_what_was_live_is_told_in_sentences(segue: Segue) -> None:
         (("--since", "yesterday"), 2, "--since is 'yesterday'; allowed: a time with its zone"),
         (("--until", "0001-01-01T00:00:00+14:00"), 2, "--until is '0001-01-01T00:00:00+14:00'; allowed: a time"),
         (("--json", "--csv"), 2, "choose one"),
+        (
+            ("--parquet", "/nowhere/facts.parquet"),
+            1,
+            "/nowhere/facts.parquet cannot be written: No such file",
+        ),
         (("--at", AT_12_S), 2, "give it the service"),
         (("hibari", "--at", AT_12_S, "--actor", "ci"), 2, "at most --json"),
         (("hibari", "--at", "9999-01-01T00:00:00Z"), 2, "which is still to come"),

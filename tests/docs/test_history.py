@@ -34,7 +34,8 @@ def test_the_table_has_every_option() -> None:
     (help,) = [CliRunner().invoke(app, ["history", "--help"], env={"COLUMNS": "200"}).output]
     told = set(re.findall(r"^\| .*?(?=\|)", TEXT, re.MULTILINE))
     options = {option for row in told for option in re.findall(r"`(--[a-z]+)`", row)}
-    assert options == set(re.findall(r"--[a-z]+", help)) - {"--json", "--jsonl", "--csv", "--at", "--help"}
+    ways = {"--json", "--jsonl", "--csv", "--parquet", "--at", "--help"}
+    assert options == set(re.findall(r"--[a-z]+", help)) - ways
 
 
 def test_every_parameter_is_told() -> None:
