@@ -11,9 +11,11 @@ import pytest
 
 from controller.bench.history.figures import Figure, percentiles
 from controller.bench.history.filling import Size, fill_postgres, fill_sqlite
+from controller.bench.history.page import BEGIN, END, write_docs
 from controller.bench.history.questions import Incident, about, questions
 from controller.bench.history.run import QUICK, Options, Report
 from controller.bench.history.template import NAME, Template, written
+from controller.core.errors import Broken
 from controller.journal import views
 from controller.journal.search import Search, found
 from controller.proof.look import verify
@@ -77,14 +79,29 @@ def test_a_missed_goal_is_told() -> None:
     assert not replace(report, figures=[good, bad]).met
 
 
+def test_the_page_tells_what_was_measured(tmp_path: Path) -> None:
+    """Figures go between the markers of the page, and what people wrote around them stays; no markers, no page."""
+    report = Report("two cores", Options(), [Figure("SQL", "asked", 7.0, "ms p95", most=5.0, told="p50 3.0 ms")])
+    with pytest.raises(Broken, match="restore the page"):
+        write_docs(report, tmp_path)
+    (tmp_path / "performance.md").write_text(f"before\n{BEGIN}\nof last year\n{END}\nafter\n")
+    write_docs(report, tmp_path)
+    page = (tmp_path / "performance.md").read_text()
+    assert "| SQL | asked | 7.0 ms p95 | <= 5.0 ms p95 | **no** | p50 3.0 ms |" in page
+    assert page.startswith("before\n")
+    assert page.endswith("after\n")
+    assert "of last year" not in page
+
+
 def test_percentiles_are_of_what_was_measured() -> None:
     """Of a hundred and one times the middle one is p50, and five are slower than p95."""
     assert percentiles([float(number) for number in range(101)]) == (50.0, 95.0)
 
 
 def test_the_quick_form_measures_everything(tmp_path: Path) -> None:
-    """It asks every question of both stores, says for each whether its goal is met, and leaves no data behind."""
-    done = segue_in(tmp_path, SEGUE_LOCAL=str(local(tmp_path)))("bench", "history", "--quick", "--json")
+    """Every question is asked, every copy replayed and verified; it says what goals are met, and leaves no data."""
+    segue = segue_in(tmp_path, SEGUE_LOCAL=str(local(tmp_path)))
+    done = segue("bench", "history", "--quick", "--json", within_s=180)
     assert done.code in (0, 1), done.err
     told = json.loads(done.out)
     assert told["options"]["facts"] == QUICK.facts
@@ -92,7 +109,12 @@ def test_the_quick_form_measures_everything(tmp_path: Path) -> None:
     for part in ("SQLite", "PostgreSQL"):
         names = [one["name"] for one in told["figures"] if one["part"] == part]
         assert [f"{one.number}. {one.told}" for one in questions()] == names[:20]
-        assert "history --at" in names
+        assert {"history --at", "journal with its indexes", "body of a window of measurements"} <= set(names)
+    speeds = {(one["part"], one["name"]) for one in told["figures"] if one["unit"] == "facts/s"}
+    assert speeds == {(part, "replay") for part in ("SQLite", "PostgreSQL", "Kafka")} | {
+        (part, "verify") for part in ("SQLite", "PostgreSQL", "SQLite and Kafka")
+    }
+    assert "memory of a replay, growth" in names
     assert [path.name for path in (local(tmp_path) / "bench").iterdir()] == ["history.json"]
 
 

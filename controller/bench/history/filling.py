@@ -24,6 +24,7 @@ from controller.journal.schema import upgrade
 from controller.wire.envelope import time_text
 
 PROCESSES: Final = 2
+_WORTH_PROCESSES: Final = 50_000
 _DAYS: Final = 800
 """Longer than any year is moved."""
 
@@ -40,6 +41,11 @@ class Size:
     templates: int = 12
 
     @property
+    def small(self) -> bool:
+        """Whether further processes would take longer to start than they save."""
+        return self.services * self.facts_each < _WORTH_PROCESSES
+
+    @property
     def names(self) -> list[str]:
         """The services."""
         return [f"voice-{number:04d}" for number in range(self.services)]
@@ -52,6 +58,8 @@ class Size:
 def templates(size: Size, tell: Tell) -> list[Template]:
     """Decide as many years as there are templates, in several processes."""
     tell(f"deciding {size.templates} years of about {size.facts_each} facts")
+    if size.small:
+        return [written(seed, size.facts_each, size.rollouts_each) for seed in range(1, size.templates + 1)]
     with ProcessPoolExecutor(PROCESSES, get_context("spawn")) as pool:
         seeds = range(1, size.templates + 1)
         made = [pool.submit(written, seed, size.facts_each, size.rollouts_each) for seed in seeds]
@@ -78,22 +86,25 @@ def fill_postgres(url: str, size: Size, made: Sequence[Template], tell: Tell) ->
     upgrade(url)
     # Nothing is lost by losing what can be made again, and a log of it would be as large as itself.
     asyncio.run(_run(url, _UNLOGGED))
-    with ProcessPoolExecutor(PROCESSES, get_context("spawn")) as pool:
-        parts = [pool.submit(_fill_part, url, size, made, part) for part in range(PROCESSES)]
-        facts = sum(part.result() for part in parts)
+    if size.small:
+        facts = _fill_part(url, size, made, 0, 1)
+    else:
+        with ProcessPoolExecutor(PROCESSES, get_context("spawn")) as pool:
+            parts = [pool.submit(_fill_part, url, size, made, part, PROCESSES) for part in range(PROCESSES)]
+            facts = sum(part.result() for part in parts)
     tell("letting PostgreSQL look at its tables")
     asyncio.run(_run(url, "VACUUM (ANALYZE)"))
     return facts
 
 
-def _fill_part(url: str, size: Size, made: Sequence[Template], part: int) -> int:
-    return asyncio.run(_fill_postgres(url, size, made, part))
+def _fill_part(url: str, size: Size, made: Sequence[Template], part: int, parts: int) -> int:
+    return asyncio.run(_fill_postgres(url, size, made, part, parts))
 
 
-async def _fill_postgres(url: str, size: Size, made: Sequence[Template], part: int) -> int:
+async def _fill_postgres(url: str, size: Size, made: Sequence[Template], part: int, parts: int) -> int:
     connection = await asyncpg.connect(url.replace("+asyncpg", ""))
     try:
-        copies = _copies(size, made, part, PROCESSES, _datetime)
+        copies = _copies(size, made, part, parts, _datetime)
         # One of them tells for all: they have as much to do.
         tell = _on_stderr if part == 0 else _to_nobody
         return await _fill(_Postgres(connection, made[0].columns), copies, tell)

@@ -1,4 +1,4 @@
-"""Everything in turn: fill, ask, and say what came of it. Servers are children of this process, and end with it."""
+"""Everything in turn: fill, ask, replay, verify. Servers are children of this process, and end with it."""
 
 import asyncio
 import json
@@ -14,14 +14,18 @@ from typing import Final
 from controller.bench.history.asking import RUNS, asked
 from controller.bench.history.figures import Figure
 from controller.bench.history.filling import Size, Tell, fill_postgres, fill_sqlite, templates
+from controller.bench.history.memory import grown
+from controller.bench.history.sizes import sized
+from controller.bench.history.speed import bare_fold, every, replayed_kafka, replayed_sql, verified
 from controller.bench.history.template import Template
+from controller.bench.history.topic import publish
 from controller.core.errors import Broken
 from controller.journal import open_store
 from controller.journal.revision import NEWEST
 from controller.parts.installed import local_folder
+from controller.parts.kafka import start_kafka
 from controller.parts.postgres import Postgres, start_postgres
 
-_DATABASE: Final = "history"
 POSTGRES_MOST_MS: Final = 50.0
 SQLITE_MOST_MS: Final = 200.0
 
@@ -36,11 +40,20 @@ _POSTGRES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """facts: on PostgreSQL, of so many services; sqlite_facts: on SQLite. keep: what was filled is there next time."""
+    """
+    How much is measured.
+
+    facts, services: on PostgreSQL. sqlite_facts: on SQLite. replayed_facts: those that are replayed and verified.
+    memory_facts: up to so many a replay's memory is watched, for memory_s seconds at most. runs: how often a question
+    is asked. keep: what was filled is there next time.
+    """
 
     facts: int = 10_000_000
     services: int = 1_000
     sqlite_facts: int = 1_000_000
+    replayed_facts: int = 100_000
+    memory_facts: int = 5_000_000
+    memory_s: float = 150
     runs: int = RUNS
     templates: int = 12
     keep: bool = False
@@ -50,19 +63,12 @@ class Options:
         """Facts of a service."""
         return max(200, self.facts // self.services)
 
-    @property
-    def postgres(self) -> Size:
-        """What PostgreSQL holds."""
-        return Size(self.services, self.each, templates=min(self.templates, self.services))
-
-    @property
-    def sqlite(self) -> Size:
-        """What SQLite holds: as much of each service, of fewer."""
-        services = max(1, self.sqlite_facts // self.each)
-        return Size(services, self.each, templates=min(self.templates, self.services))
+    def size(self, facts: int) -> Size:
+        """Return so many facts as services: each has as many facts as on PostgreSQL, so there are fewer of them."""
+        return Size(max(1, facts // self.each), self.each, templates=min(self.templates, self.services))
 
 
-QUICK: Final = Options(facts=12_000, services=20, sqlite_facts=6_000, runs=5, templates=2)
+QUICK: Final = Options(4_000, 10, 2_000, replayed_facts=800, memory_facts=2_000, memory_s=5, runs=3, templates=2)
 """As much as shows that it runs; its figures say little."""
 
 
@@ -89,9 +95,10 @@ def measure(options: Options, tell: Tell) -> Report:
     """Measure everything, and write it to .local/bench/history.json as well."""
     folder = local_folder() / "bench" / "history"
     folder.mkdir(parents=True, exist_ok=True)
-    made = _Templates(options, tell)
+    bench = _Bench(folder, options, tell)
     try:
-        figures = [*_on_sqlite(folder, options, made, tell), *_on_postgres(folder, options, made, tell)]
+        with _cluster(folder / "postgres", keep=options.keep) as postgres:
+            figures = [*bench.sqlite(), *bench.postgres(postgres), *bench.speed(postgres)]
     finally:
         if not options.keep:
             shutil.rmtree(folder, ignore_errors=True)
@@ -101,45 +108,91 @@ def measure(options: Options, tell: Tell) -> Report:
 
 
 @dataclass(slots=True)
-class _Templates:
-    """Years, decided when they are needed first; all stores have the same."""
+class _Bench:
+    """What is measured in turn, and the years that all stores are filled with, decided when they are needed first."""
 
+    folder: Path
     options: Options
     tell: Tell
     made: list[Template] | None = None
 
-    def __call__(self) -> list[Template]:
+    def sqlite(self) -> list[Figure]:
+        """Ask a SQLite of its own."""
+        url = self._sqlite("segue", self.options.size(self.options.sqlite_facts))
+        return asyncio.run(_asked(url, "SQLite", SQLITE_MOST_MS, self.options.runs, self.tell))
+
+    def postgres(self, postgres: Postgres) -> list[Figure]:
+        """Ask the database with most facts in it, and replay it for the memory that this takes."""
+        options = self.options
+        url = self._postgres(postgres, "history", options.size(options.facts))
+        asked = asyncio.run(_asked(url, "PostgreSQL", POSTGRES_MOST_MS, options.runs, self.tell))
+        first = min(100_000, options.memory_facts // 4)
+        return [*asked, *grown(url, "PostgreSQL", first, options.memory_facts, options.memory_s, self.tell)]
+
+    def speed(self, postgres: Postgres) -> list[Figure]:
+        """Replay and verify the same facts from both stores and from Kafka."""
+        size = self.options.size(self.options.replayed_facts)
+        sqlite, other = self._sqlite("replayed", size), self._postgres(postgres, "replayed", size)
+        kafka = start_kafka(self.folder / "kafka")
+        try:
+            return asyncio.run(_replayed(sqlite, other, kafka.bootstrap, self.tell))
+        finally:
+            kafka.stop()
+            shutil.rmtree(self.folder / "kafka")
+
+    def _years(self) -> list[Template]:
         if self.made is None:
-            self.made = templates(self.options.postgres, self.tell)
+            self.made = templates(self.options.size(self.options.facts), self.tell)
         return self.made
 
+    def _sqlite(self, name: str, size: Size) -> str:
+        file, note = self.folder / f"{name}.db", self.folder / f"sqlite-{name}.json"
+        if not _is_there(note, size):
+            self.tell(f"filling SQLite: {size.services} services")
+            fill_sqlite(file, size, self._years(), self.tell)
+            _note(note, size)
+        return f"sqlite:///{file}"
 
-def _on_sqlite(folder: Path, options: Options, made: _Templates, tell: Tell) -> list[Figure]:
-    file = folder / "segue.db"
-    if not _is_there(folder / "sqlite.json", options.sqlite):
-        tell(f"filling SQLite: {options.sqlite.services} services")
-        fill_sqlite(file, options.sqlite, made(), tell)
-        _note(folder / "sqlite.json", options.sqlite)
-    return asyncio.run(_ask(f"sqlite:///{file}", "SQLite", SQLITE_MOST_MS, options, tell))
-
-
-def _on_postgres(folder: Path, options: Options, made: _Templates, tell: Tell) -> list[Figure]:
-    with _cluster(folder / "postgres", keep=options.keep) as postgres:
-        if not _is_there(folder / "postgres.json", options.postgres):
+    def _postgres(self, postgres: Postgres, name: str, size: Size) -> str:
+        note = self.folder / f"postgresql-{name}.json"
+        if not _is_there(note, size):
             with suppress(Broken):
-                postgres.drop(_DATABASE)
-            tell(f"filling PostgreSQL: {options.services} services")
-            fill_postgres(postgres.create(_DATABASE), options.postgres, made(), tell)
-            _note(folder / "postgres.json", options.postgres)
-        return asyncio.run(_ask(postgres.url(_DATABASE), "PostgreSQL", POSTGRES_MOST_MS, options, tell))
+                postgres.drop(name)
+            self.tell(f"filling PostgreSQL: {size.services} services")
+            fill_postgres(postgres.create(name), size, self._years(), self.tell)
+            _note(note, size)
+        return postgres.url(name)
 
 
-async def _ask(url: str, part: str, most_ms: float, options: Options, tell: Tell) -> list[Figure]:
+async def _asked(url: str, part: str, most_ms: float, runs: int, tell: Tell) -> list[Figure]:
     store = await open_store(url)
     try:
-        return await asked(store, part, most_ms, options.runs, tell)
+        return [*await asked(store, part, most_ms, runs, tell), *await sized(store, part)]
     finally:
         await store.close()
+
+
+async def _replayed(sqlite_url: str, postgres_url: str, kafka: str, tell: Tell) -> list[Figure]:
+    sqlite, postgres = await open_store(sqlite_url), await open_store(postgres_url)
+    try:
+        recorded = await every(sqlite)
+        tell(f"publishing {len(recorded)} facts to Kafka")
+        await publish(kafka, recorded)
+        tell(f"folding {len(recorded)} facts")
+        bare = await bare_fold([one.fact for one in recorded])
+        figures = []
+        for part, store in (("SQLite", sqlite), ("PostgreSQL", postgres)):
+            tell(f"replaying and verifying {part}")
+            figures += [*await replayed_sql(store, part, bare), await verified(store, part)]
+        tell("replaying and verifying Kafka")
+        return [
+            *figures,
+            *await replayed_kafka(kafka, "Kafka", bare),
+            await verified(sqlite, "SQLite and Kafka", kafka),
+        ]
+    finally:
+        await sqlite.close()
+        await postgres.close()
 
 
 @contextmanager
