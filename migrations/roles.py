@@ -11,6 +11,8 @@ from typing import Final
 
 import sqlalchemy as sa
 
+from migrations.partitioning import CALLABLE
+
 _log = logging.getLogger("segue.migrations")
 
 APP: Final = "segue_app"
@@ -53,6 +55,7 @@ def app_rights() -> tuple[str, ...]:
         f"GRANT SELECT, INSERT, UPDATE, DELETE ON {', '.join(_DERIVED)} TO {APP}",
         f"GRANT SELECT, INSERT, DELETE ON outbox TO {APP}",
         f"GRANT USAGE ON SEQUENCE inbox_number_seq, outbox_id_seq TO {APP}",
+        f"GRANT EXECUTE ON FUNCTION {', '.join(CALLABLE)} TO {APP}",
     )
 
 

@@ -3,7 +3,8 @@ The head of each stream: its folded history and the hash of its last fact, one r
 
 Who decides for a service holds its row's lock from before reading until the commit, so that deciders of one service
 take turns and what they put into the outbox stands in the order of their decisions. UNIQUE(stream, position) stays the
-true fence: without any lock, the second writer of a position would still fail.
+true fence, and on PostgreSQL, where each month has its own, the trigger `journal_fence` with it: without any lock, the
+second writer of a position would still fail.
 """
 
 from collections import OrderedDict

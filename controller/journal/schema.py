@@ -13,6 +13,7 @@ from typing import Final
 from sqlalchemy import Connection, insert, select, text
 
 from controller.journal.database import database
+from controller.journal.partitions import make_ahead
 from controller.journal.rebuild import make_anew
 from controller.journal.revision import NEWEST, REVISIONS, found
 from controller.journal.sqlite import SqliteDatabase
@@ -71,3 +72,4 @@ def _migrate(connection: Connection, name: str) -> None:
     if connection.dialect.name == "postgresql":
         # Every time: a revision may have brought tables, and an administrator the role that we could not make.
         roles.give(connection, roles.APP, roles.app_rights())
+    make_ahead(connection)

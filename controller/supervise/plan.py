@@ -32,7 +32,7 @@ PARTS: Final = frozenset(Part)
 
 FUNCTIONS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {
-        "control": ("rollouts", "orders", "alerts", "signals", "relay", "timers", "checkpoints"),
+        "control": ("rollouts", "orders", "alerts", "signals", "relay", "timers", "checkpoints", "partitions"),
         "releases": ("releases", "notifier", "observer", "scenes"),
         "gateway": ("gateway",),
         "api": ("api",),

@@ -250,6 +250,8 @@ async def test_releases_say_when_they_served(audit: Store) -> None:
 async def test_no_question_by_service_or_rollout_reads_every_fact(audit: Store) -> None:
     """However many windows were measured, an index leads past them."""
     await audit.write(_measured_for_days)
+    months = await told(audit, "SELECT DISTINCT tableoid::regclass::text AS name FROM journal")
+    filled = ["inbox", *(str(row["name"]) for row in months)]
     every = ["service = 'hibari'", "rollout = 'hibari-3'"]
     asked = dict.fromkeys(VIEWS, every) | {
         "audit_releases": ["service = 'hibari'"],
@@ -258,7 +260,7 @@ async def test_no_question_by_service_or_rollout_reads_every_fact(audit: Store) 
     for view, wheres in asked.items():
         for where in wheres:
             lines = [str(row) for row in await told(audit, f"EXPLAIN SELECT * FROM {view} WHERE {where}")]
-            assert not [line for line in lines if "Seq Scan on journal" in line or "Seq Scan on inbox" in line]
+            assert not [line for line in lines if any(f"Seq Scan on {table}" in line for table in filled)]
 
 
 async def test_an_older_store_that_is_upgraded_has_right_values(tmp_path: Path, cluster: Postgres) -> None:
