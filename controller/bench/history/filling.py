@@ -84,8 +84,7 @@ def fill_sqlite(file: Path, size: Size, made: Sequence[Template], tell: Tell) ->
 def fill_postgres(url: str, size: Size, made: Sequence[Template], tell: Tell) -> int:
     """Fill an empty database to that size, and return how many facts are in it."""
     upgrade(url)
-    # Nothing is lost by losing what can be made again, and a log of it would be as large as itself.
-    asyncio.run(_run(url, _UNLOGGED))
+    asyncio.run(_run(url, _MONTHS, _UNLOGGED, "ALTER TABLE journal DISABLE TRIGGER journal_fence"))
     if size.small:
         facts = _fill_part(url, size, made, 0, 1)
     else:
@@ -93,7 +92,8 @@ def fill_postgres(url: str, size: Size, made: Sequence[Template], tell: Tell) ->
             parts = [pool.submit(_fill_part, url, size, made, part, PROCESSES) for part in range(PROCESSES)]
             facts = sum(part.result() for part in parts)
     tell("letting PostgreSQL look at its tables")
-    asyncio.run(_run(url, "VACUUM (ANALYZE)"))
+    ends = "INSERT INTO journal_ends SELECT service, position FROM services"
+    asyncio.run(_run(url, ends, "ALTER TABLE journal ENABLE TRIGGER journal_fence", "VACUUM (ANALYZE)"))
     return facts
 
 
@@ -120,14 +120,29 @@ def _to_nobody(told: str) -> None:
     """Take a word that another says as well."""
 
 
-async def _run(url: str, sql: str) -> None:
+async def _run(url: str, *statements: str) -> None:
     connection = await asyncpg.connect(url.replace("+asyncpg", ""))
     try:
-        await connection.execute(sql)
+        for statement in statements:
+            await connection.execute(statement)
     finally:
         await connection.close()
 
 
+# A partition a month, as there is where a journal was lived in: the one for everything that was there before goes.
+_MONTHS: Final = """
+DO $$ DECLARE name text; month timestamptz; BEGIN
+    SET LOCAL timezone = 'UTC';
+    FOR name IN SELECT m.name FROM segue_journal_months() m LOOP
+        EXECUTE 'ALTER TABLE journal DETACH PARTITION ' || name;
+        EXECUTE 'DROP TABLE ' || name;
+    END LOOP;
+    FOR month IN SELECT generate_series('2025-01-01Z'::timestamptz, '2026-06-01Z', '1 month') LOOP
+        PERFORM segue_journal_month(month, month + interval '1 month');
+    END LOOP;
+END $$
+"""
+# Nothing is lost by losing what can be made again, and a log of it would be as large as itself.
 _UNLOGGED: Final = """
 DO $$ DECLARE name text; BEGIN
     FOR name IN SELECT c.oid::regclass FROM pg_class c WHERE c.relkind = 'r' AND c.relnamespace = 'public'::regnamespace
