@@ -52,6 +52,9 @@ def history(
     services: Annotated[int, typer.Option(min=2, help="Services that they are of.")] = 1_000,
     sqlite_facts: Annotated[int, typer.Option(min=1_000, help="Facts on SQLite.")] = 1_000_000,
     quick: Annotated[bool, typer.Option("--quick", help="A few thousand facts: does it run at all?")] = False,
+    only: Annotated[
+        list[str] | None, typer.Option(help="Only this part: sqlite, postgresql or speed; may be given again.")
+    ] = None,
     keep: Annotated[
         bool, typer.Option("--keep", help="Keep what was filled, in .local/bench/history, for the next time.")
     ] = False,
@@ -66,11 +69,15 @@ def history(
 
     Example: segue bench history --facts 1000000 --services 100
     """
-    from controller.bench.history.figures import shown
-    from controller.bench.history.page import write_docs
-    from controller.bench.history.run import QUICK, Options, measure
+    from dataclasses import replace
 
-    options = QUICK if quick else Options(facts, services, sqlite_facts, keep=keep)
+    from controller.bench.history.figures import shown
+    from controller.bench.history.options import QUICK, Options, parts_of
+    from controller.bench.history.page import write_docs
+    from controller.bench.history.run import measure
+
+    options = QUICK if quick else Options(facts, services, sqlite_facts)
+    options = replace(options, keep=keep, parts=parts_of(only))
     report = measure(options, lambda told: typer.echo(told, err=True))
     if docs is not None:
         write_docs(report, docs)

@@ -11,11 +11,12 @@ import pytest
 
 from controller.bench.history.figures import Figure, percentiles
 from controller.bench.history.filling import Size, fill_postgres, fill_sqlite
+from controller.bench.history.options import QUICK, Options, parts_of
 from controller.bench.history.page import BEGIN, END, write_docs
 from controller.bench.history.questions import Incident, about, questions
-from controller.bench.history.run import QUICK, Options, Report
+from controller.bench.history.run import Report
 from controller.bench.history.template import NAME, Template, written
-from controller.core.errors import Broken
+from controller.core.errors import Broken, Malformed
 from controller.journal import views
 from controller.journal.search import Search, found
 from controller.proof.look import verify
@@ -91,6 +92,14 @@ def test_the_page_tells_what_was_measured(tmp_path: Path) -> None:
     assert page.startswith("before\n")
     assert page.endswith("after\n")
     assert "of last year" not in page
+
+
+def test_a_part_that_there_is_not_is_told() -> None:
+    """A misspelt part is told with those that there are; none means all."""
+    assert parts_of(["speed"]) == ("speed",)
+    assert parts_of(None) == parts_of([]) == Options().parts
+    with pytest.raises(Malformed, match="allowed: sqlite, postgresql, speed"):
+        parts_of(["postgres"])
 
 
 def test_percentiles_are_of_what_was_measured() -> None:

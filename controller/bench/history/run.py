@@ -9,12 +9,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, assert_never
 
-from controller.bench.history.asking import RUNS, asked
+from controller.bench.history.asking import asked
 from controller.bench.history.figures import Figure
 from controller.bench.history.filling import Size, Tell, fill_postgres, fill_sqlite, templates
 from controller.bench.history.memory import grown
+from controller.bench.history.options import Options, Part
 from controller.bench.history.sizes import sized
 from controller.bench.history.speed import bare_fold, every, replayed_kafka, replayed_sql, verified
 from controller.bench.history.template import Template
@@ -36,40 +37,6 @@ _POSTGRES: Final = {
     # It would look at tables while they are filled, and while they are asked; it is told when to look instead.
     "autovacuum": "off",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """
-    How much is measured.
-
-    facts, services: on PostgreSQL. sqlite_facts: on SQLite. replayed_facts: those that are replayed and verified.
-    memory_facts: up to so many a replay's memory is watched, for memory_s seconds at most. runs: how often a question
-    is asked. keep: what was filled is there next time.
-    """
-
-    facts: int = 10_000_000
-    services: int = 1_000
-    sqlite_facts: int = 1_000_000
-    replayed_facts: int = 100_000
-    memory_facts: int = 5_000_000
-    memory_s: float = 150
-    runs: int = RUNS
-    templates: int = 12
-    keep: bool = False
-
-    @property
-    def each(self) -> int:
-        """Facts of a service."""
-        return max(200, self.facts // self.services)
-
-    def size(self, facts: int) -> Size:
-        """Return so many facts as services: each has as many facts as on PostgreSQL, so there are fewer of them."""
-        return Size(max(1, facts // self.each), self.each, templates=min(self.templates, self.services))
-
-
-QUICK: Final = Options(4_000, 10, 2_000, replayed_facts=800, memory_facts=2_000, memory_s=5, runs=3, templates=2)
-"""As much as shows that it runs; its figures say little."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +65,7 @@ def measure(options: Options, tell: Tell) -> Report:
     bench = _Bench(folder, options, tell)
     try:
         with _cluster(folder / "postgres", keep=options.keep) as postgres:
-            figures = [*bench.sqlite(), *bench.postgres(postgres), *bench.speed(postgres)]
+            figures = [figure for part in Part if part in options.parts for figure in bench.part(part, postgres)]
     finally:
         if not options.keep:
             shutil.rmtree(folder, ignore_errors=True)
@@ -115,6 +82,17 @@ class _Bench:
     options: Options
     tell: Tell
     made: list[Template] | None = None
+
+    def part(self, part: Part, postgres: Postgres) -> list[Figure]:
+        """Measure one part."""
+        match part:
+            case Part.SQLITE:
+                return self.sqlite()
+            case Part.POSTGRESQL:
+                return self.postgres(postgres)
+            case Part.SPEED:
+                return self.speed(postgres)
+        assert_never(part)
 
     def sqlite(self) -> list[Figure]:
         """Ask a SQLite of its own."""
