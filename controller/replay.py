@@ -6,7 +6,7 @@ Every fact is read; what was measured of a rollout that is over by the end is no
 """
 
 from array import array
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -79,18 +79,23 @@ async def replay_sql(store: Store, service: str | None = None, until: Until = EV
     async for page in pages(store, service):
         for one in page:
             name = one.stream
-            places[name] = follow(places.get(name, Place()), one)
-            if until.takes((fact := one.fact).position, fact.at_ms):
+            places[name], fact = follow(places.get(name, Place()), one)
+            if until.takes(fact.position, fact.at_ms):
                 histories[name] = fold(histories.get(name) or begin(name), (fact,), endings.get(name, 0))
     return histories
 
 
 async def replay_kafka(
-    bootstrap: str, prefix: str = "", service: str | None = None, until: Until = EVERYTHING
+    bootstrap: str,
+    prefix: str = "",
+    service: str | None = None,
+    until: Until = EVERYTHING,
+    partitions: Collection[int] = (),
 ) -> dict[str, History]:
     """
     Fold every stream of the topic `rollout.journal`, or only one service's, from its start to where it ends now.
 
+    partitions: read only these, when any are named; each stream lies in one.
     Returns stream to history. Read as it comes, with eight bytes kept of each fact: the topic holds a fact at least
     once, and doubles are dropped. It is read twice, first for where each service's last rollout began or ended. Raises
     Broken when a fact is missing, was changed or contradicts another, Unavailable when Kafka does not answer.
@@ -98,9 +103,9 @@ async def replay_kafka(
     streams: dict[str, _Stream] = {}
     key = None if service is None else service.encode()
     try:
-        endings = await _last_endings(bootstrap, prefix, key, until)
+        endings = await _last_endings(bootstrap, prefix, key, until, partitions)
         # Closed here, not some time later: its consumer would outlive this replay when a fact is not what was written.
-        async with aclosing(published(bootstrap, prefix)) as records:
+        async with aclosing(published(bootstrap, prefix, partitions=partitions)) as records:
             async for record in records:
                 if key is None or record.key == key:
                     fact, prev_hash, hash = fact_from_message(record.value)
@@ -115,10 +120,12 @@ async def replay_kafka(
     return {name: stream.history for name, stream in streams.items() if stream.history.position}
 
 
-async def _last_endings(bootstrap: str, prefix: str, key: bytes | None, until: Until) -> dict[str, int]:
+async def _last_endings(
+    bootstrap: str, prefix: str, key: bytes | None, until: Until, partitions: Collection[int]
+) -> dict[str, int]:
     """Return for each stream the last position at which a rollout began or ended; `fold` sees whether that is so."""
     found: dict[str, int] = {}
-    async with aclosing(published(bootstrap, prefix)) as records:
+    async with aclosing(published(bootstrap, prefix, partitions=partitions)) as records:
         async for record in records:
             if (key is None or record.key == key) and record.value.endswith(_ENDING_MESSAGES):
                 place, _ = opened(record.value)

@@ -39,6 +39,10 @@ def replay(
     decide: Annotated[
         bool, typer.Option("--decide", help="Decide the recorded messages again; 1 if something follows otherwise.")
     ] = False,
+    jobs: Annotated[
+        int | None,
+        typer.Option(min=1, help="How many processes share the services; a core each when left out and there is much."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """
@@ -54,7 +58,7 @@ def replay(
     if decide:
         _tell_decided(asyncio.run(_decide(service)), as_json=as_json)
     else:
-        _tell_replayed(source, *asyncio.run(_replay(source, service, until, check)), check=check, as_json=as_json)
+        _tell_replayed(source, *asyncio.run(_replay(source, service, until, jobs, check)), check=check, as_json=as_json)
 
 
 def _tell_replayed(
@@ -119,24 +123,34 @@ async def _decide(service: str | None) -> "list[Redecided]":
 
 
 async def _replay(
-    source: Source, service: str | None, until: str | None, check: bool
+    source: Source, service: str | None, until: str | None, jobs: int | None, check: bool
 ) -> "tuple[dict[str, History], dict[str, Difference]]":
     from controller.cli.stored import opened
     from controller.replay import differing, replay_kafka, replay_sql
+    from controller.replays import all_from_kafka, all_from_sql
 
     settings = kafka_here() if source is Source.KAFKA else settings_here()
     end = _until(until, service)
+
+    async def from_kafka() -> "dict[str, History]":
+        kafka, prefix = settings.kafka, settings.topic_prefix
+        if service is not None:
+            return await replay_kafka(kafka, prefix, service, end)
+        return await all_from_kafka(kafka, prefix, end, jobs)
+
     if source is Source.KAFKA and not check:
-        return _known(service, await replay_kafka(settings.kafka, settings.topic_prefix, service, end)), {}
+        return _known(service, await from_kafka()), {}
     async with opened(settings) as store:
         for attempt in range(_TRIES):
             if attempt:
                 # While services live, one of the two readings may be a fact ahead of the other.
                 await asyncio.sleep(_PAUSE_S)
             if source is Source.KAFKA:
-                histories = await replay_kafka(settings.kafka, settings.topic_prefix, service, end)
-            else:
+                histories = await from_kafka()
+            elif service is not None:
                 histories = await replay_sql(store, service, end)
+            else:
+                histories = await all_from_sql(store, settings.database, end, jobs)
             wrong = await differing(store, histories, service) if check else {}
             if not wrong:
                 break

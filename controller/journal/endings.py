@@ -4,10 +4,9 @@ from typing import Final
 
 from sqlalchemy import bindparam, func, select
 
-from controller.core.events import WindowMeasured
 from controller.core.stream import ENDINGS
 from controller.journal.store import Store
-from controller.journal.tables import journal
+from controller.journal.tables import journal, no_window
 
 
 async def last_endings(
@@ -33,7 +32,6 @@ async def last_endings(
 _J: Final = journal.c
 _ENDINGS: Final = (
     select(_J.stream, func.max(_J.position).label("position"))
-    # The index `journal_type` has all facts but windows, and is used only where that is said.
-    .where(_J.type != WindowMeasured.__name__, _J.type.in_([kind.__name__ for kind in ENDINGS]))
+    .where(no_window, _J.type.in_([kind.__name__ for kind in ENDINGS]))
     .group_by(_J.stream)
 )

@@ -1,6 +1,6 @@
 """What was published: every record of a topic that is kept for ever, from its start to where it ends now."""
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Collection
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
@@ -24,26 +24,49 @@ class Published:
     value: bytes
 
 
-async def published(bootstrap: str, prefix: str = "", of: Topic = Topic.JOURNAL) -> AsyncGenerator[Published, None]:
+async def published(
+    bootstrap: str, prefix: str = "", of: Topic = Topic.JOURNAL, *, partitions: Collection[int] = ()
+) -> AsyncGenerator[Published, None]:
     """
     Yield the records, each partition in its order, as they come; close it (`contextlib.aclosing`) when left early.
 
-    Raises Broken when there is no such topic, Unavailable when Kafka does not answer.
+    partitions: only these, when any are named. Raises Broken when there is no such topic, Unavailable when Kafka does
+    not answer.
     """
     topic = topic_name(of, prefix)
     try:
-        # A reader of a topic that is not there waits for it; so it is looked for first.
-        async with _consumer(bootstrap) as looking:
-            if topic not in await looking.topics():
-                raise Broken(f"Kafka at {bootstrap} has no topic {topic}: create it with `segue topics`")
-        async with (
-            _consumer(bootstrap, topic) as reading,
-            aclosing(_to_the_end(reading, list(reading.assignment()))) as records,
-        ):
-            async for record in records:
-                yield record
+        async with _reader(bootstrap, topic) as reading:
+            left_out = [one for one in reading.assignment() if partitions and one.partition not in partitions]
+            reading.pause(*left_out)
+            assigned = list(reading.assignment() - set(left_out))
+            async with aclosing(_to_the_end(reading, assigned)) as records:
+                async for record in records:
+                    yield record
     except KafkaError as error:
         raise Unavailable(f"Kafka at {bootstrap} did not give {topic} ({error!r}); is it running there?") from error
+
+
+async def sizes(bootstrap: str, prefix: str = "", of: Topic = Topic.JOURNAL) -> dict[int, int]:
+    """Return how many records each partition of a topic has at most; raises as `published` does."""
+    topic = topic_name(of, prefix)
+    try:
+        async with _reader(bootstrap, topic) as reading:
+            partitions = list(reading.assignment())
+            first, end = await reading.beginning_offsets(partitions), await reading.end_offsets(partitions)
+            return {one.partition: end[one] - first[one] for one in partitions}
+    except KafkaError as error:
+        raise Unavailable(f"Kafka at {bootstrap} did not tell of {topic} ({error!r}); is it running there?") from error
+
+
+@asynccontextmanager
+async def _reader(bootstrap: str, topic: str) -> AsyncIterator[AIOKafkaConsumer]:
+    """Read all partitions of a topic, each from its start."""
+    # A reader of a topic that is not there waits for it; so it is looked for first.
+    async with _consumer(bootstrap) as looking:
+        if topic not in await looking.topics():
+            raise Broken(f"Kafka at {bootstrap} has no topic {topic}: create it with `segue topics`")
+    async with _consumer(bootstrap, topic) as reading:
+        yield reading
 
 
 @asynccontextmanager

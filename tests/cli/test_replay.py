@@ -128,6 +128,10 @@ def test_kafka_and_sql_agree(deciding: Deciding) -> None:
     kafka, sql = (segue.json("replay", "--from", source, "--check") for source in ("kafka", "sql"))
     assert kafka["services"]["agreed"] == sql["services"]["agreed"]
     assert kafka["differing"] == sql["differing"] == {}
+    for source in ("kafka", "sql"):
+        by_two = segue.json("replay", "--from", source, "--jobs", "2", "--check")
+        assert by_two["services"]["agreed"] == sql["services"]["agreed"]
+        assert by_two["differing"] == {}
     assert "agreed" in segue("replay").out
     assert "the facts in Kafka give exactly what is live" in segue("replay", "--from", "kafka", "--check").out
 

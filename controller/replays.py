@@ -1,0 +1,88 @@
+"""A replay of all services, shared among processes by stream or by partition: the same histories, sooner."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from controller.core.stream import History
+from controller.journal import Store, open_store
+from controller.journal.facts import size, streams
+from controller.outside.published import sizes
+from controller.replay import EVERYTHING, Until, replay_kafka, replay_sql
+from controller.spread import cores, portions, spread
+
+_MUCH: Final = 50_000
+"""Facts from which on further processes are worth their start: each takes half a second to import everything."""
+
+
+async def all_from_sql(
+    store: Store, database_url: str, until: Until = EVERYTHING, jobs: int | None = None
+) -> dict[str, History]:
+    """
+    Do what `replay_sql` does for all services, by several processes, each with a store of its own.
+
+    jobs: how many; None means one a core, and this one alone when there is little to replay.
+    """
+    jobs = jobs or _worth(await size(store))
+    if jobs == 1:
+        return await replay_sql(store, until=until)
+    parts = [_OfSql(database_url, portion, until) for portion in portions(await streams(store), jobs)]
+    return _together(await spread(jobs, _replay_sql, parts))
+
+
+async def all_from_kafka(
+    bootstrap: str, prefix: str = "", until: Until = EVERYTHING, jobs: int | None = None
+) -> dict[str, History]:
+    """Do what `replay_kafka` does for all services, by several processes, each with partitions of its own."""
+    there = await sizes(bootstrap, prefix)
+    jobs = jobs or _worth(sum(there.values()))
+    if jobs == 1:
+        return await replay_kafka(bootstrap, prefix, until=until)
+    # Each process reads its partitions from start to end twice, so there are as many parts as processes, and no more.
+    numbers = sorted(there, key=lambda number: there[number])
+    shares = [tuple(numbers[first::jobs]) for first in range(min(jobs, len(numbers)))]
+    return _together(await spread(jobs, _replay_kafka, [_OfKafka(bootstrap, prefix, share, until) for share in shares]))
+
+
+def _worth(facts: int) -> int:
+    return cores() if facts >= _MUCH else 1
+
+
+@dataclass(frozen=True, slots=True)
+class _OfSql:
+    """What one process replays at a time."""
+
+    database_url: str
+    streams: tuple[str, ...]
+    until: Until
+
+
+@dataclass(frozen=True, slots=True)
+class _OfKafka:
+    """The same, of the topic."""
+
+    bootstrap: str
+    prefix: str
+    partitions: tuple[int, ...]
+    until: Until
+
+
+def _replay_sql(part: _OfSql) -> dict[str, History]:
+    async def replayed() -> dict[str, History]:
+        store = await open_store(part.database_url)
+        try:
+            return _together([await replay_sql(store, name, part.until) for name in part.streams])
+        finally:
+            await store.close()
+
+    return asyncio.run(replayed())
+
+
+def _replay_kafka(part: _OfKafka) -> dict[str, History]:
+    return asyncio.run(replay_kafka(part.bootstrap, part.prefix, None, part.until, part.partitions))
+
+
+def _together(parts: Sequence[dict[str, History]]) -> dict[str, History]:
+    found = {name: history for part in parts for name, history in part.items()}
+    return {name: found[name] for name in sorted(found)}
