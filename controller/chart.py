@@ -1,7 +1,7 @@
 """Charts as SVG: text that diffs, the same for the same figures, and no library for a few lines and bars."""
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Final
@@ -12,7 +12,7 @@ COLOURS: Final = ("#0b6e4f", "#c1121f", "#e09f3e", "#577590", "#7b2d8b", "#3a86f
 _WIDTH, _HEIGHT = 420, 260
 _LEFT, _RIGHT, _TOP, _BOTTOM = 52, 14, 34, 42
 _LEGEND, _CHARACTER = 100, 7
-_STEPS: Final = (1, 2, 2.5, 5, 10)
+_STEPS: Final = (1.0, 2.0, 2.5, 5.0, 10.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +61,13 @@ def shares(name: str) -> Scale:
     return Scale(name, 1.0, tuple((share, f"{100 * share:.0f} %") for share in (0.0, 0.25, 0.5, 0.75, 1.0)))
 
 
-def scale(name: str, values: Iterable[float | None], told: Callable[[float], str] = "{:g}".format) -> Scale:
-    """Return a scale on which every value has room, in four round steps."""
+def scale(name: str, values: Iterable[float | None], *, whole: bool = False) -> Scale:
+    """Return a scale on which every value has room, in four round steps; whole: these are whole numbers."""
     most = max((value for value in values if value is not None), default=0) or 1
     power = 10.0 ** math.floor(math.log10(most / 4))
-    step = next(power * one for one in _STEPS if 4 * power * one >= most)
-    return Scale(name, 4 * step, tuple((step * number, told(step * number)) for number in range(5)))
+    steps = [power * one for one in _STEPS if 4 * power * one >= most]
+    step = next((step for step in steps if step.is_integer()), 1.0) if whole else steps[0]
+    return Scale(name, 4 * step, tuple((step * number, _short(step * number)) for number in range(5)))
 
 
 def places(names: Sequence[str]) -> tuple[tuple[float, str], ...]:
@@ -131,6 +132,12 @@ def _bars(bars: Bars, number: int, beside: int, top: float, wide: int, high: int
             box = f'x="{x:.1f}" y="{_TOP + high - tall:.1f}" width="{width:.1f}" height="{tall:.1f}"'
             drawn.append(f'<rect {box} fill="{COLOURS[number]}"/>')
     return drawn
+
+
+def _short(value: float) -> str:
+    if value >= 1e6:
+        return f"{value / 1e6:g} M"
+    return f"{value / 1e3:g} k" if value >= 1e4 else f"{value:g}"
 
 
 def _text(words: str) -> str:

@@ -68,11 +68,6 @@ VIEWS: Final = (
 )
 
 
-def auditor_rights() -> tuple[str, ...]:
-    """Return what lets the auditor read the views of this revision."""
-    return (f"GRANT SELECT ON {', '.join(VIEWS)} TO segue_auditor",)
-
-
 def views(words: Words) -> Iterator[str]:
     """Return the statements that create the views."""
     field, said, instant, since_ms = words.text, words.of_message, words.at, words.between_ms

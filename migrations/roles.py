@@ -12,25 +12,17 @@ from typing import Final
 import sqlalchemy as sa
 
 from migrations.partitioning import CALLABLE
+from migrations.reporting import EVERY_VIEW
 
 _log = logging.getLogger("segue.migrations")
 
 APP: Final = "segue_app"
+AUDITOR: Final = "segue_auditor"
 
 APPENDED: Final = ("journal", "checkpoints", "inbox")
 """Tables that are added to, and neither changed nor emptied."""
 
-_VIEWS: Final = (
-    "dead_letters",
-    "audit_events",
-    "audit_rollouts",
-    "audit_weights",
-    "audit_rollbacks",
-    "audit_orders",
-    "audit_refusals",
-    "audit_releases",
-)
-_LOOKED_AT: Final = ("alembic_version", "schema_history", *_VIEWS)
+_LOOKED_AT: Final = ("alembic_version", "schema_history", "dead_letters", *EVERY_VIEW)
 _DERIVED: Final = (
     "services",
     "rollouts",
@@ -57,6 +49,11 @@ def app_rights() -> tuple[str, ...]:
         f"GRANT USAGE ON SEQUENCE inbox_number_seq, outbox_id_seq TO {APP}",
         f"GRANT EXECUTE ON FUNCTION {', '.join(CALLABLE)} TO {APP}",
     )
+
+
+def auditor_rights() -> tuple[str, ...]:
+    """Return what lets `segue_auditor` read the views that are made for auditors."""
+    return (f"GRANT SELECT ON {', '.join(EVERY_VIEW)} TO {AUDITOR}",)
 
 
 def give(connection: sa.Connection, role: str, rights: Sequence[str]) -> None:

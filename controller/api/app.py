@@ -14,7 +14,7 @@ from controller.api.alertmanager import receive_alerts
 from controller.api.answers import HANDLERS
 from controller.api.metrics import Counted, Metrics
 from controller.api.orders import ORDERS, give_order, request_rollout
-from controller.api.past import at, history, history_of
+from controller.api.past import at, history, history_of, report
 from controller.api.publisher import Publisher
 from controller.api.queries import dead_letter, dead_letters, plans, service, services
 from controller.api.reading import Reading
@@ -38,6 +38,7 @@ def create_app(settings: Settings) -> Starlette:
             Route("/v1/services/{name}/at", at),
             Route("/v1/services/{name}/plans", plans),
             Route("/v1/history", history),
+            Route("/v1/report", report),
             Route("/v1/dead-letters", dead_letters),
             Route("/v1/dead-letters/{letter:path}", dead_letter),
             Route("/health", _health),

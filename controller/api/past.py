@@ -24,6 +24,9 @@ _LATEST_MS: Final = 253_402_300_799_999
 FILTERS: Final = ("service", "rollout", "actor", "release", "since", "until", "measurements", "after", "limit")
 """The parameters of /v1/history that are given once; `type` may be given again."""
 
+REPORT_FILTERS: Final = ("service", "since", "until")
+"""Those of /v1/report."""
+
 
 async def history_of(request: Request) -> Response:
     """Tell a service's facts after a position (?after=), oldest first, at most ?limit= of them."""
@@ -82,6 +85,18 @@ async def at(request: Request) -> Response:
     if live is None:
         raise HTTPException(404, f"{service.service} served nothing yet at {time_text(at_ms)}; see its /history")
     return tagged(request, canonical(live.told()))
+
+
+async def report(request: Request) -> Response:
+    """Tell what came of the rollouts, by service and month, by month, and of all that were asked for."""
+    allow(request, "viewer")
+    only(request, *REPORT_FILTERS)
+    service = request.query_params.get("service")
+    since_ms, until_ms = moment(request, "since"), moment(request, "until")
+    if service is not None:
+        await found(request, service)
+    store = await request.app.state.reading.store()
+    return tagged(request, canonical((await views.report(store, service, since_ms, until_ms)).told()))
 
 
 def _fact(one: views.Recorded) -> dict[str, object]:

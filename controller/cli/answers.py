@@ -3,11 +3,12 @@
 import json
 import sys
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 
-from controller.core.errors import Malformed, SegueError, Unavailable
+from controller.core.errors import Broken, Malformed, SegueError, Unavailable
 
 FAILED: Final = 1
 NOT_UNDERSTOOD: Final = 2
@@ -25,6 +26,14 @@ def code_of(error: SegueError) -> int:
             return NOT_UNDERSTOOD
         case _:
             return FAILED
+
+
+def save(file: Path, text: str) -> None:
+    """Write what a verb drew into a file; raises Broken."""
+    try:
+        file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise Broken(f"{file} cannot be written: {error.strerror}") from error
 
 
 def tell_json(value: object) -> None:

@@ -14,6 +14,7 @@ from controller.cli import (
     plans,
     releases,
     replaying,
+    reporting,
     rollouts,
     run,
     scenes,
@@ -41,6 +42,7 @@ app.command()(history.history)
 app.command()(explaining.explain)
 app.command()(ordering.mark)
 app.command()(scenes.scene)
+app.command()(reporting.report)
 app.add_typer(letters.app, name="dead-letters")
 app.command()(replaying.replay)
 app.command()(verifying.verify)

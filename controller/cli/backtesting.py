@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from controller.cli.answers import AsJson, tell_json, tell_table
+from controller.cli.answers import AsJson, save, tell_json, tell_table
 from controller.cli.here import settings_here
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def backtest(
     name = _name(plan, alerts, policies)
     summary = summed(compared)
     if chart is not None:
-        _write(chart, drawn(compared, name))
+        save(chart, drawn(compared, name))
     if as_json:
         return tell_json(
             {"policy": name, "rollouts": [values(one) for one in compared], "summary": plain(summary)},
@@ -144,12 +144,3 @@ def _name(plan: str | None, alerts: Path | None, policies: "dict[str, Policy]") 
     named = next((policy.plan.name for policy in policies.values() if policy.plan), plan or "")
     with_alerts = f"alerts of {alerts.name}" if alerts else ""
     return " with ".join(part for part in (named, with_alerts) if part)
-
-
-def _write(file: Path, text: str) -> None:
-    from controller.core.errors import Broken
-
-    try:
-        file.write_text(text)
-    except OSError as error:
-        raise Broken(f"{file} cannot be written: {error.strerror}") from error

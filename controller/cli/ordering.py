@@ -184,7 +184,7 @@ def mark(
     as_json: AsJson = False,
 ) -> None:
     """
-    Say of a rollout that was taken back whether that was right. It moves no traffic.
+    Say of a rollout that was taken back whether that was right; `segue report` counts it. It moves no traffic.
 
     A later mark replaces an earlier one.
 

@@ -70,6 +70,7 @@ def _migrate(connection: Connection, name: str) -> None:
     if rows:
         connection.execute(insert(schema_history), rows)
     if connection.dialect.name == "postgresql":
-        # Every time: a revision may have brought tables, and an administrator the role that we could not make.
+        # Every time: a revision may bring tables and views, and an administrator the roles that we could not make.
         roles.give(connection, roles.APP, roles.app_rights())
+        roles.give(connection, roles.AUDITOR, roles.auditor_rights())
     make_ahead(connection)

@@ -14,6 +14,7 @@ from controller.journal import tables
 from controller.journal.facts import Recorded, facts, history, recorded
 from controller.journal.letters import DeadLetter, dead_letter, dead_letters
 from controller.journal.live import Live, live_at
+from controller.journal.monthly import Report, report
 from controller.journal.search import START, Place, Search, page, place_of
 from controller.journal.store import Store
 from controller.wire.codec import state_from, table_from
@@ -27,6 +28,7 @@ __all__ = [
     "Loaded",
     "Place",
     "Recorded",
+    "Report",
     "Rollout",
     "Running",
     "Search",
@@ -45,6 +47,7 @@ __all__ = [
     "parting",
     "place_of",
     "recorded",
+    "report",
     "rollout",
     "rollouts",
     "routers",

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-from migrations import auditing, roles
+from migrations import auditing
 
 Type = sa.types.TypeEngine[Any]
 
@@ -23,8 +23,6 @@ def upgrade() -> None:
     _indexes()
     for statement in auditing.views(auditing.POSTGRES if postgres else auditing.SQLITE):
         op.execute(statement)
-    if postgres:
-        roles.give(op.get_bind(), "segue_auditor", auditing.auditor_rights())
 
 
 def _tables(instant: Type) -> None:

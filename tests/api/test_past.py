@@ -159,3 +159,24 @@ async def test_only_viewers_and_operators_look(api: Api, path: str) -> None:
     assert (await api.get(path, "")).status_code == 401
     assert (await api.get(path, ALERTMANAGER)).status_code == 403
     assert (await api.get(path, OPERATOR)).status_code in (200, 404)
+
+
+async def test_the_report_is_told_by_service_and_month(told: Api) -> None:
+    """It is that of `segue report`, narrowed by the same filters, and 304 as long as nothing changed."""
+    answer = await told.get("/v1/report?service=hibari&until=1970-01-31T00:00:00Z")
+    assert answer.status_code == 200
+    (month,) = answer.json()["months"]
+    assert (month["service"], month["month"], month["deployments"], month["failed"]) == ("hibari", "1970-01", 1, 1)
+    assert [one["month"] for one in answer.json()["all_services"]] == ["1970-01"]
+    tag = {"if-none-match": answer.headers["etag"]}
+    again = await told.client.get(
+        "/v1/report?service=hibari&until=1970-01-31T00:00:00Z", headers={**bearer(VIEWER), **tag}
+    )
+    assert (again.status_code, again.content) == (304, b"")
+    assert (await told.get("/v1/report?since=1971-01-01T00:00:00Z")).json()["months"] == []
+
+
+@pytest.mark.parametrize(("query", "code"), [("service=nobody", 404), ("since=now", 400), ("month=1", 400)])
+async def test_a_report_of_nothing_that_there_is_is_refused(told: Api, query: str, code: int) -> None:
+    """A service that nobody knows, a time that is none, and a filter that there is not."""
+    assert (await told.get(f"/v1/report?{query}")).status_code == code

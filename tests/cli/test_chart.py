@@ -41,6 +41,19 @@ def test_the_scale_holds_every_value_in_round_steps() -> None:
         assert [value for value, _ in made.ticks] == pytest.approx([top * share / 4 for share in range(5)])
 
 
+def test_what_is_counted_has_whole_steps() -> None:
+    """Nobody promotes a quarter of a rollout, nor two and a half."""
+    for most, top in ((0, 4), (1, 4), (5, 8), (9, 20), (37, 40), (1_200_000, 2_000_000)):
+        assert scale("rollouts", (most,), whole=True).top == top
+    assert [told for _, told in scale("requests", (1_200_000,), whole=True).ticks] == [
+        "0",
+        "500 k",
+        "1 M",
+        "1.5 M",
+        "2 M",
+    ]
+
+
 def test_lines_go_through_their_points() -> None:
     """A share of 1 is the top of the panel, 0 its foot."""
     (line,) = drawn(panel(Line("a", ((0.0, 0.0), (1.0, 1.0))), on=shares("found"))).iter(f"{SVG}polyline")

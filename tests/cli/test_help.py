@@ -55,7 +55,7 @@ def test_all_promised_verbs_are_there() -> None:
             f"rollout {verb}"
             for verb in ("start", "watch", "pause", "resume", "promote", "rollback", "override", "status")
         ),
-        *("service retire", "explain", "mark", "scene"),
+        *("service retire", "explain", "mark", "scene", "report"),
         *(f"rollout {verb}" for verb in ("advance", "extend", "approve", "reject")),
     }
     assert promised <= {" ".join(verb) for verb in verbs(app)}

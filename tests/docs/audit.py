@@ -1,7 +1,7 @@
 """
-The answers of docs/audit.md, made by asking each SQL block and each command of a store that holds its day.
+The answers of docs/audit.md and docs/report.md, made by asking each SQL block and command of a store with their past.
 
-`python -m tests.docs.audit` writes them into the page.
+`python -m tests.docs.audit` writes them into the pages, and draws the chart of the report.
 """
 
 import asyncio
@@ -14,10 +14,14 @@ from pathlib import Path
 from controller.journal import Store, open_store
 from controller.journal.schema import upgrade
 from controller.parts.installed import ROOT
+from controller.wire.inbound import Input
 from tests.cli.segue import Segue, segue_in
-from tests.journal.audited import audited, told
+from tests.journal.audited import day, filled, told
+from tests.journal.reported import months
 
 PAGE = ROOT / "docs" / "audit.md"
+REPORT = ROOT / "docs" / "report.md"
+CHART = ROOT / "docs" / "report.svg"
 
 _ASKED = re.compile(r"^```(sql|sh)\n(.*?)^```\n(?:\n```text\n.*?^```\n)?", re.MULTILINE | re.DOTALL)
 
@@ -63,17 +67,21 @@ async def _printed(segue: Segue, lines: str) -> str:
     return printed
 
 
-async def _write() -> None:
+async def _answers(page: str, past: Iterable[Input], chart: Path | None = None) -> str:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         url = f"sqlite:///{folder}/segue.db"
         upgrade(url)
         store = await open_store(url)
-        await audited(store, folder)
-        page = await answered(PAGE.read_text(), store, segue_in(folder, SEGUE_DATABASE_URL=url))
+        await filled(store, folder, past)
+        segue = segue_in(folder, SEGUE_DATABASE_URL=url)
+        told = await answered(page, store, segue)
+        if chart is not None:
+            await asyncio.to_thread(segue, "report", "--chart", str(chart))
         await store.close()
-    PAGE.write_text(page)
+    return told
 
 
 if __name__ == "__main__":
-    asyncio.run(_write())
+    PAGE.write_text(asyncio.run(_answers(PAGE.read_text(), day())))
+    REPORT.write_text(asyncio.run(_answers(REPORT.read_text(), months(), CHART)))

@@ -5,7 +5,7 @@ A day of two services, as an auditor finds it: four releases of hibari that ende
 listeners. The journal was written 4 ms after each message came, on every store, so that every row can be compared.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -41,7 +41,12 @@ def at(clock: str) -> int:
 
 async def audited(store: Store, folder: Path) -> None:
     """Fill an empty store with that day. folder: where a scratch database may be."""
-    rows = await _recorded(folder)
+    await filled(store, folder, day())
+
+
+async def filled(store: Store, folder: Path, messages: Iterable[Input]) -> None:
+    """Fill an empty store with what these messages lead to, as if each had been decided 4 ms after it came."""
+    rows = await _recorded(folder, messages)
 
     def copy(connection: Connection) -> None:
         for table, found in zip((inbox, journal), rows, strict=True):
@@ -176,12 +181,12 @@ def _told(value: object) -> object:
     return value
 
 
-async def _recorded(folder: Path) -> tuple[Sequence[dict[str, Any]], Sequence[dict[str, Any]]]:
-    """Let the day be decided once, and return the rows of inbox and journal as if each had been written at once."""
+async def _recorded(folder: Path, came: Iterable[Input]) -> tuple[Sequence[dict[str, Any]], Sequence[dict[str, Any]]]:
+    """Let messages be decided once, and return the rows of inbox and journal as if each had been written at once."""
     url = f"sqlite:///{folder}/audited.db"
     upgrade(url)
     store = await open_store(url)
-    await handle(store, list(day()))
+    await handle(store, list(came))
     messages = [dict(row._mapping) for row in await store.rows(select(inbox).order_by(inbox.c.number), {})]
     facts = [dict(row._mapping) for row in await store.rows(select(journal), {})]
     await store.close()

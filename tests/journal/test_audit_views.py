@@ -18,7 +18,7 @@ from controller.journal.tables import journal
 from controller.parts.postgres import Postgres
 from controller.wire.inbound import Input
 from controller.wire.messages import MessageType
-from migrations.auditing import VIEWS
+from migrations.reporting import EVERY_VIEW
 from tests.histories import journal_rows
 from tests.journal.audited import audited, day, told
 from tests.journal.conftest import KINDS, NewUrl, Opened
@@ -39,7 +39,7 @@ async def test_both_stores_give_equal_rows(new_url: NewUrl, opened: Opened, tmp_
     lite, postgres = [await opened(await new_url(kind)) for kind in KINDS]
     for store in (lite, postgres):
         await audited(store, tmp_path)
-    for view in VIEWS:
+    for view in EVERY_VIEW:
         asked = f"SELECT * FROM {view}"
         ours, theirs = await told(lite, asked), await told(postgres, asked)
         assert [list(row) for row in ours[:1]] == [list(row) for row in theirs[:1]]
@@ -50,9 +50,9 @@ async def test_a_rebuild_gives_the_same(store: Store) -> None:
     """What stood in the views as facts came in stands there when the tables below are made anew."""
     for one in day():
         await handle(store, [one])
-    before = {view: sorted(await told(store, f"SELECT * FROM {view}"), key=str) for view in VIEWS}
+    before = {view: sorted(await told(store, f"SELECT * FROM {view}"), key=str) for view in EVERY_VIEW}
     await rebuild(store)
-    assert {view: sorted(await told(store, f"SELECT * FROM {view}"), key=str) for view in VIEWS} == before
+    assert {view: sorted(await told(store, f"SELECT * FROM {view}"), key=str) for view in EVERY_VIEW} == before
 
 
 async def test_a_batch_counts_as_its_messages_one_by_one(
@@ -253,8 +253,9 @@ async def test_no_question_by_service_or_rollout_reads_every_fact(audit: Store) 
     months = await told(audit, "SELECT DISTINCT tableoid::regclass::text AS name FROM journal")
     filled = ["inbox", *(str(row["name"]) for row in months)]
     every = ["service = 'hibari'", "rollout = 'hibari-3'"]
-    asked = dict.fromkeys(VIEWS, every) | {
+    asked = dict.fromkeys(EVERY_VIEW, every) | {
         "audit_releases": ["service = 'hibari'"],
+        "audit_months": ["service = 'hibari'"],
         "audit_events": ["service = 'hibari' AND type = 'RolloutAborted'", "rollout = 'hibari-3'"],
     }
     for view, wheres in asked.items():
@@ -272,7 +273,7 @@ async def test_an_older_store_that_is_upgraded_has_right_values(tmp_path: Path, 
         await made.close()
         upgrade(url)
         store = await open_store(url)
-        seen.append({view: sorted(await told(store, f"SELECT * FROM {view}"), key=str) for view in VIEWS})
+        seen.append({view: sorted(await told(store, f"SELECT * FROM {view}"), key=str) for view in EVERY_VIEW})
         await store.close()
     cluster.drop("former_audit")
     lite, postgres = seen
@@ -295,7 +296,7 @@ async def auditor(cluster: Postgres, new_url: NewUrl) -> AsyncIterator["asyncpg.
 
 async def test_the_auditor_reads_views_and_no_table(auditor: "asyncpg.Connection[asyncpg.Record]") -> None:
     """The role that the upgrade made may ask each view, and neither read nor change anything else."""
-    for view in VIEWS:
+    for view in EVERY_VIEW:
         await auditor.fetch(f"SELECT * FROM {view}")
     for table in ("journal", "inbox", "services", "rollouts", "routes"):
         with pytest.raises(asyncpg.InsufficientPrivilegeError):

@@ -1,4 +1,4 @@
-"""How long answers take: each question of the page, and what `segue history` and `/v1/history` ask, many times over."""
+"""How long answers take: questions of the page, and what `segue history` and `segue report` ask, many times over."""
 
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -14,6 +14,7 @@ from controller.bench.history.questions import Incident, about, incidents, quest
 from controller.core.errors import Broken
 from controller.journal import Store
 from controller.journal.live import live_at
+from controller.journal.monthly import report
 from controller.journal.search import START, Place, Search, page
 
 RUNS: Final = 60
@@ -50,6 +51,7 @@ def _every(store: Store) -> Iterator[tuple[str, Ask]]:
         yield f"history {name}", _page(store, name, from_the_start=True)
     yield "history of all services, a page in the middle", _page(store, "of all services", from_the_start=False)
     yield "history --at", lambda one: live_at(store, one.service, one.at_ms)
+    yield "report --service", lambda one: report(store, one.service)
 
 
 def _rows(connection: Connection, sql: str) -> Sequence[object]:
