@@ -31,6 +31,7 @@ from consumers.polling import Records, poll
 from consumers.waiting import delays_s, pause, until_stopped
 from consumers.worker import Worker
 from controller.core.errors import Conflict, Unavailable
+from controller.outside.published import received_from
 from controller.wire.inbound import Received
 from controller.wire.topics import Topic
 
@@ -145,7 +146,7 @@ class _Delivery:
 
     async def _on_batch(self, message: KafkaMessage) -> None:
         assert isinstance(message.raw_message, tuple)
-        batch = [_received(self._topic, record) for record in message.raw_message]
+        batch = [received_from(self._topic, record) for record in message.raw_message]
         try:
             if await self._settle(batch):
                 await self._acknowledge(message)
@@ -201,16 +202,3 @@ async def _wait_for_records(consumer: "AIOKafkaConsumer[Any, Any]") -> Records:
 
 async def _undecoded(message: KafkaMessage) -> KafkaMessage:
     return message
-
-
-def _received(topic: Topic, record: ConsumerRecord[Any, Any]) -> Received:
-    return Received(
-        topic=topic,
-        partition=record.partition,
-        offset=record.offset,
-        key=record.key,
-        value=record.value,
-        # A header may have no value in Kafka; what is kept of it has an empty one.
-        headers=tuple((name, value or b"") for name, value in record.headers),
-        timestamp_ms=record.timestamp,
-    )

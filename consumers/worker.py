@@ -8,7 +8,7 @@ from typing import Final
 from controller.core.errors import SegueError
 from controller.journal import Store, views
 from controller.settings import Settings
-from controller.wire.topics import Topic, topic_name
+from controller.wire.topics import Topic, group_name, topic_name
 
 Check = Callable[[], str]
 """Says in a sentence why something is not ready; "" when it is."""
@@ -56,7 +56,7 @@ class Worker:
     @property
     def group(self) -> str:
         """The function's consumer group."""
-        return f"{self.settings.topic_prefix}segue-{self.name}"
+        return group_name(self.name, self.settings.topic_prefix)
 
     def topic(self, topic: Topic) -> str:
         """The topic's name on this broker."""

@@ -87,13 +87,13 @@ async def _handle_once(store: Store, inputs: Sequence[Input]) -> Handled:
 def _decide_and_record(connection: Connection, folded: Folded, inputs: Sequence[Input]) -> "_Plan":
     now_ms = time.time_ns() // 1_000_000
     before = heads.lock(connection, {one.command.service for one in inputs}, folded)
-    seen = inbox.seen(connection, map(key, inputs))
+    seen = inbox.seen(connection, inputs)
     plan = _decide(before, inputs, seen)
     while plan.undecidable:
         # Rare: our own mistake. The message becomes a dead letter, of which the inbox has to be asked as well.
         inputs = [plan.undecidable.get(key(one), one) for one in inputs]
         before |= heads.lock(connection, {one.command.service for one in inputs} - before.keys(), folded)
-        seen |= inbox.seen(connection, map(key, plan.undecidable.values()))
+        seen |= inbox.seen(connection, plan.undecidable.values())
         plan = _decide(before, inputs, seen)
     append(connection, plan.links, now_ms)
     heads.save(connection, before, plan.after, folded)

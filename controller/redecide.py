@@ -51,6 +51,8 @@ async def redecide(store: Store, service: str) -> Redecided:
     """
     Decide every recorded message of a service again, a page of them in memory at a time.
 
+    In a store that was restored, some messages are known by their names alone, and of some that led to nothing it is
+    not known when: these are passed over, the facts of the former taken as they are.
     Raises Broken when nothing is recorded of the service, or its journal has facts that no recorded message led to.
     """
     stands = await views.service(store, service)
@@ -61,12 +63,15 @@ async def redecide(store: Store, service: str) -> Redecided:
     messages = 0
     otherwise: list[Otherwise] = []
     async for message in taken(store, service):
+        if message.position < 0:
+            continue
         _in_place(service, message.position, history.position)
         were = await facts.next(message.facts)
-        if found := _compared(history, message, were):
-            otherwise.append(found)
+        if message.record is not None:
+            if found := _compared(history, message, message.record, were):
+                otherwise.append(found)
+            messages += 1
         history = fold(history, were)
-        messages += 1
     # Later messages may have been decided meanwhile; those until the beginning must all have been met.
     _in_place(service, max(stands.position, history.position), history.position)
     return Redecided(service, messages, history.position, tuple(otherwise))
@@ -105,8 +110,8 @@ class _Facts:
         return taken
 
 
-def _compared(history: History, message: Taken, were: Sequence[Fact]) -> Otherwise | None:
-    input, are = _again(history, message.record)
+def _compared(history: History, message: Taken, record: Received, were: Sequence[Fact]) -> Otherwise | None:
+    input, are = _again(history, record)
     named = f"{message.source} {message.id}"
     if (input.source, input.id) != (message.source, message.id):
         return Otherwise(named, "", Difference("message", named, f"{input.source} {input.id}"))

@@ -5,10 +5,9 @@ Both ways check the hash chain as they go: a fact that was changed, lost or slip
 Every fact is read; what was measured of a rollout that is over by the end is not folded, for nothing is left of it.
 """
 
-from array import array
 from collections.abc import Collection, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final
 
@@ -22,12 +21,11 @@ from controller.journal.facts import pages
 from controller.journal.store import Store
 from controller.journal.views import Service, services
 from controller.outside.published import published
-from controller.wire.codec import GENESIS_HASH, fact_from_message, message_type, state_json, table_json
+from controller.outside.stream import WHAT_NEXT, Stream
+from controller.wire.codec import fact_from_message, message_type, state_json, table_json
 from controller.wire.difference import Difference, first_difference
 from controller.wire.enveloped import opened
 from controller.wire.shape import plain
-
-_WHAT_NEXT = "the original is the journal in SQL: see `segue db verify`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +98,8 @@ async def replay_kafka(
     once, and doubles are dropped. It is read twice, first for where each service's last rollout began or ended. Raises
     Broken when a fact is missing, was changed or contradicts another, Unavailable when Kafka does not answer.
     """
-    streams: dict[str, _Stream] = {}
+    streams: dict[str, Stream[Fact]] = {}
+    histories: dict[str, History] = {}
     key = None if service is None else service.encode()
     try:
         endings = await _last_endings(bootstrap, prefix, key, until, partitions)
@@ -109,15 +108,18 @@ async def replay_kafka(
             async for record in records:
                 if key is None or record.key == key:
                     fact, prev_hash, hash = fact_from_message(record.value)
-                    stream = streams.get(fact.stream)
+                    name = fact.stream
+                    stream = streams.get(name)
                     if stream is None:
-                        stream = streams[fact.stream] = _Stream(begin(fact.stream), until, endings.get(fact.stream, 0))
-                    stream.take(fact, prev_hash, hash)
+                        stream = streams[name] = Stream(name)
+                    for one in stream.take(fact, fact.position, prev_hash, hash):
+                        if until.takes(one.position, one.at_ms):
+                            histories[name] = fold(histories.get(name) or begin(name), (one,), endings.get(name, 0))
     except Malformed as error:
-        raise Broken(f"rollout.journal is damaged: {error}; {_WHAT_NEXT}") from error
+        raise Broken(f"rollout.journal is damaged: {error}; {WHAT_NEXT}") from error
     for stream in streams.values():
         stream.close()
-    return {name: stream.history for name, stream in streams.items() if stream.history.position}
+    return histories
 
 
 async def _last_endings(
@@ -148,49 +150,3 @@ async def differing(store: Store, replayed: Mapping[str, History], service: str 
 
 def _sight(stands: Service | History | None) -> dict[str, object]:
     return {"position": stands.position, "state": plain(stands.state)} if stands else {}
-
-
-@dataclass(slots=True)
-class _Stream:
-    """
-    One stream on its way.
-
-    hash: of the fact last followed. known: of each fact so far the first eight bytes of its hash, by which a double is
-    told from a contradiction. early: what came before its turn. ending: as `fold` takes it.
-    """
-
-    history: History
-    until: Until
-    ending: int
-    hash: str = GENESIS_HASH
-    known: "array[int]" = field(default_factory=lambda: array("Q"))
-    early: dict[int, tuple[Fact, str, str]] = field(default_factory=dict)
-
-    def take(self, fact: Fact, prev_hash: str, hash: str) -> None:
-        if fact.position < 1:
-            raise self._broken(fact.position, "is no place for a fact")
-        if fact.position <= len(self.known):
-            if self.known[fact.position - 1] != _short(hash):
-                raise self._broken(fact.position, "occurs twice, with different contents")
-            return
-        self.early[fact.position] = (fact, prev_hash, hash)
-        while following := self.early.pop(len(self.known) + 1, None):
-            fact, prev_hash, hash = following
-            if prev_hash != self.hash:
-                raise self._broken(fact.position, "does not follow the fact before it")
-            self.hash = hash
-            self.known.append(_short(hash))
-            if self.until.takes(fact.position, fact.at_ms):
-                self.history = fold(self.history, (fact,), self.ending)
-
-    def close(self) -> None:
-        if self.early:
-            raise self._broken(len(self.known) + 1, f"is missing, and {min(self.early)} is there")
-
-    def _broken(self, position: int, what: str) -> Broken:
-        stream = self.history.state.service
-        return Broken(f"rollout.journal is damaged: position {position} of {stream} {what}; {_WHAT_NEXT}")
-
-
-def _short(hash: str) -> int:
-    return int(hash[:16], 16)

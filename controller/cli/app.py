@@ -15,6 +15,7 @@ from controller.cli import (
     releases,
     replaying,
     reporting,
+    restoring,
     rollouts,
     run,
     scenes,
@@ -46,6 +47,7 @@ app.command()(reporting.report)
 app.add_typer(letters.app, name="dead-letters")
 app.command()(replaying.replay)
 app.command()(verifying.verify)
+app.command()(restoring.restore)
 app.command()(backtesting.backtest)
 app.add_typer(keys.app, name="key")
 app.command()(database.topics)

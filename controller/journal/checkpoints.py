@@ -1,6 +1,6 @@
 """Signed checkpoints: which streams have grown since their last one, and keeping new ones for SQL and Kafka at once."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -59,6 +59,13 @@ async def keep(store: Store, signed: Sequence[Checkpoint]) -> None:
     except Conflict:
         return  # what is still missing is found by the next look
     store.ring(Bell.OUTBOX)
+
+
+def restore(connection: Connection, signed: Iterable[Checkpoint]) -> None:
+    """Write checkpoints down as Kafka has them, each once, into a store that has none."""
+    rows = {(one.service, one.position, one.key): _row(one) for one in signed}
+    if rows:
+        connection.execute(insert(checkpoints), list(rows.values()))
 
 
 async def kept(store: Store) -> list[Checkpoint]:

@@ -6,6 +6,7 @@ transaction at once: going back to the event loop for every statement takes thre
 """
 
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Final, Protocol, TypeVar
 
@@ -15,6 +16,7 @@ from sqlalchemy.exc import ArgumentError
 
 from controller.core.errors import Malformed
 from controller.journal.postgres import PostgresDatabase
+from controller.journal.session import Session
 from controller.journal.sqlite import SqliteDatabase
 
 T = TypeVar("T")
@@ -37,6 +39,9 @@ class Database(Protocol):
 
     async def write(self, work: Callable[[Connection], T]) -> T:
         """Run work in a transaction that is kept as a whole, or not at all when work raises."""
+
+    def session(self) -> AbstractAsyncContextManager[Session]:
+        """Give a connection of one's own, for work that takes long."""
 
     async def close(self) -> None:
         """Close every connection."""

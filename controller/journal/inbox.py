@@ -7,6 +7,7 @@ catches two deciders who looked at the same moment.
 
 import json
 from base64 import b64encode
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -18,6 +19,13 @@ from controller.journal.tables import inbox
 from controller.wire.inbound import Input
 
 Key = tuple[str, str]
+
+RESTORED_SOURCE: Final = "segue/restored"
+"""
+Names a message of which nothing is left but the facts that it led to, in a store that was restored from Kafka.
+
+Its id there is service/id: who sent it, the facts do not say.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +42,16 @@ def key(input: Input) -> Key:
     return input.source, input.id
 
 
-def seen(connection: Connection, keys: Iterable[Key]) -> set[Key]:
-    """Return those of the keys that were decided before."""
-    wanted = list(dict.fromkeys(keys))
+def seen(connection: Connection, inputs: Iterable[Input]) -> set[Key]:
+    """Return what names those of the messages that were decided before."""
+    wanted: defaultdict[Key, set[Key]] = defaultdict(set)
+    for one in inputs:
+        wanted[key(one)].add(key(one))
+        wanted[RESTORED_SOURCE, f"{one.command.service}/{one.id}"].add(key(one))
     if not wanted:
         return set()
-    rows = connection.execute(_SEEN, {"keys": padded(wanted)})
-    return {(row.source, row.id) for row in rows}
+    rows = connection.execute(_SEEN, {"keys": padded(list(wanted))})
+    return {found for row in rows for found in wanted[row.source, row.id]}
 
 
 def keep(connection: Connection, decided: Sequence[Decided], decided_ms: int) -> None:

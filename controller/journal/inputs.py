@@ -10,10 +10,11 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Row, and_, bindparam, case, or_, select
+from sqlalchemy import Row, and_, bindparam, case, func, or_, select
 
 from controller.core.errors import Malformed
 from controller.core.events import WindowMeasured
+from controller.journal.inbox import RESTORED_SOURCE
 from controller.journal.store import Store
 from controller.journal.tables import inbox, journal
 from controller.wire.inbound import REJECTED_SOURCE, Input, Received, read, rejected
@@ -28,12 +29,14 @@ class Taken:
     """
     A message as it came, and what came of it.
 
-    source, id: under which the inbox knows it. position: of the stream before it; `facts` facts follow there.
+    source, id: under which the inbox knows it. position: of the stream before it; `facts` facts follow there. In a
+    store that was restored, record is None where nothing but the name is left, and position -1 where a message led to
+    nothing, upon nobody knows which facts.
     """
 
     source: str
     id: str
-    record: Received
+    record: Received | None
     position: int
     facts: int
 
@@ -44,16 +47,18 @@ async def taken(store: Store, service: str) -> AsyncIterator[Taken]:
     while True:
         rows = await store.rows(_PAGES, {"service": service, "after": after, "limit": _PAGE})
         for row in rows:
-            yield Taken(row.source, row.id, _record(row), row.position, row.facts)
+            record = None if row.source == RESTORED_SOURCE else _record(row)
+            yield Taken(row.source, row.id, record, row.position, row.facts)
         if len(rows) < _PAGE:
             return
         after = rows[-1].number
 
 
 async def inputs(store: Store, service: str) -> AsyncIterator[Input]:
-    """Yield one service's messages as what they said; what was rejected comes as the rejection."""
+    """Yield one service's messages as what they said, if it is left; what was rejected comes as the rejection."""
     async for one in taken(store, service):
-        yield _input(one.source, one.record)
+        if one.record is not None:
+            yield _input(one.source, one.record)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +124,8 @@ _WINDOW: Final = and_(
 )
 _MESSAGES: Final = (
     select(
-        *(_I.number, _I.source, _I.id, _I.topic, _I.partition, _I.offset, _I.sent_ms),
+        *(_I.number, _I.source, func.coalesce(_J.cause, _I.id).label("id")),
+        *(_I.topic, _I.partition, _I.offset, _I.sent_ms),
         *(case((_J.body.is_(None), column)).label(column.name) for column in (_I.key, _I.value, _I.headers)),
         *(_J.schema, _J.body),
     )
@@ -127,6 +133,8 @@ _MESSAGES: Final = (
     .where(
         _I.service == bindparam("service"),
         _I.number > bindparam("after", type_=_I.number.type),
+        # Of a message that is known by its name alone, nothing but a window can be told.
+        or_(_I.source != RESTORED_SOURCE, _J.body.is_not(None)),
         or_(
             _I.position > bindparam("position", type_=_I.position.type),
             and_(_I.position == bindparam("position", type_=_I.position.type), _I.facts > 0),

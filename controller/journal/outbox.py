@@ -101,8 +101,21 @@ def next_batch(connection: Connection, shard: int, limit: int) -> list[OutboxRow
 
 def standing(connection: Connection) -> list[OutboxRow]:
     """Return the routing table of every service that has one, as it stands; none of them is in the outbox."""
-    routes = [_route(state_from(row.state.encode())) for row in connection.execute(_ROUTED)]
-    return [OutboxRow(0, route.topic, route.service.encode(), route.body, route.headers) for route in routes]
+    return [OutboxRow(0, one.topic, one.service.encode(), one.body, one.headers) for one in routing(connection)]
+
+
+def routing(connection: Connection) -> list[Outgoing]:
+    """Return the routing table of every service that has one, as it stands."""
+    return [_route(state_from(row.state.encode())) for row in connection.execute(_ROUTED)]
+
+
+def put_routing(connection: Connection) -> int:
+    """Leave every service's routing table, as it stands, for the relay; return how many there are."""
+    # In the turn of every service, or a newer table that is being decided could come before the one read here.
+    connection.execute(_TURNS)
+    tables = routing(connection)
+    put(connection, tables)
+    return len(tables)
 
 
 def remove(connection: Connection, ids: Iterable[int]) -> None:
@@ -119,6 +132,7 @@ _NEXT: Final = (
     .limit(bindparam("limit"))
 )
 _ROUTED: Final = select(services.c.state).where(services.c.epoch > 0).order_by(services.c.service)
+_TURNS: Final = select(services.c.service).order_by(services.c.service).with_for_update()
 _REMOVE: Final = delete(outbox).where(outbox.c.id == bindparam("gone"))
 
 

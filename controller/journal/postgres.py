@@ -1,12 +1,15 @@
 """PostgreSQL by asyncpg: one pool of connections, bounded waits, and connections of one's own for locks and LISTEN."""
 
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection
 from sqlalchemy.engine import URL
-from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import NullPool
 
+from controller.journal.session import Session
 from controller.journal.troubles import told
 
 T = TypeVar("T")
@@ -17,30 +20,9 @@ class PostgresDatabase:
 
     def __init__(self, url: URL) -> None:
         self.name = url.render_as_string(hide_password=True)
-        self._engine = create_async_engine(
-            url.set(drivername="postgresql+asyncpg"),
-            pool_size=8,
-            max_overflow=8,
-            pool_timeout=5,
-            # The connection used last has its statements prepared.
-            pool_use_lifo=True,
-            connect_args={
-                "timeout": 5,
-                "command_timeout": 30,
-                "server_settings": {
-                    "application_name": "segue",
-                    # Compiling a plan costs more than any statement of ours takes.
-                    "jit": "off",
-                    "lock_timeout": "5s",
-                    "idle_in_transaction_session_timeout": "30s",
-                    # A machine that vanishes says no farewell. Its session, and with it the relay's turn, would stand
-                    # for two hours; so it ends after 11 s.
-                    "tcp_keepalives_idle": "5",
-                    "tcp_keepalives_interval": "2",
-                    "tcp_keepalives_count": "3",
-                },
-            },
-        )
+        self._url = url.set(drivername="postgresql+asyncpg")
+        # The connection used last has its statements prepared.
+        self._engine = _engine(self._url, 30, pool_size=8, max_overflow=8, pool_timeout=5, pool_use_lifo=True)
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         """Run work on a connection of the pool."""
@@ -62,6 +44,46 @@ class PostgresDatabase:
             await connection.run_sync(Connection.detach)
             return connection
 
+    @asynccontextmanager
+    async def session(self) -> AsyncIterator[Session]:
+        """Give a connection of one's own, whose statements may take as long as they take."""
+        engine = _engine(self._url, None, poolclass=NullPool)
+        with told(self.name):
+            connection = await engine.connect()
+
+        async def run(work: Callable[[Connection], T]) -> T:
+            with told(self.name):
+                return await connection.run_sync(work)
+
+        try:
+            yield Session(run)
+        finally:
+            await connection.close()
+            await engine.dispose()
+
     async def close(self) -> None:
         """Close every connection of the pool."""
         await self._engine.dispose()
+
+
+def _engine(url: URL, command_timeout_s: float | None, **pool: Any) -> AsyncEngine:
+    return create_async_engine(
+        url,
+        connect_args={
+            "timeout": 5,
+            "command_timeout": command_timeout_s,
+            "server_settings": {
+                "application_name": "segue",
+                # Compiling a plan costs more than any statement of ours takes.
+                "jit": "off",
+                "lock_timeout": "5s",
+                "idle_in_transaction_session_timeout": "30s",
+                # A machine that vanishes says no farewell. Its session, and with it the relay's turn, would stand
+                # for two hours; so it ends after 11 s.
+                "tcp_keepalives_idle": "5",
+                "tcp_keepalives_interval": "2",
+                "tcp_keepalives_count": "3",
+            },
+        },
+        **pool,
+    )

@@ -3,8 +3,9 @@
 import asyncio
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -12,6 +13,7 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL
 from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
 
+from controller.journal.session import Session
 from controller.journal.troubles import told
 
 T = TypeVar("T")
@@ -55,6 +57,28 @@ class SqliteDatabase:
                 return work(connection)
 
         return await asyncio.get_running_loop().run_in_executor(self._writing, run)
+
+    @asynccontextmanager
+    async def session(self) -> AsyncIterator[Session]:
+        """Give a connection of one's own, in a thread of its own."""
+        # The session itself says when it writes.
+        engine = _engine(self.file, "BEGIN", 1)
+        with ThreadPoolExecutor(1, thread_name_prefix="sqlite-session") as thread:
+            in_thread = asyncio.get_running_loop().run_in_executor
+
+            async def run(work: Callable[[Connection], T]) -> T:
+                def work_told() -> T:
+                    with told(self.name):
+                        return work(connection)
+
+                return await in_thread(thread, work_told)
+
+            connection = await in_thread(thread, engine.connect)
+            try:
+                yield Session(run)
+            finally:
+                await in_thread(thread, connection.close)
+                await in_thread(thread, engine.dispose)
 
     async def close(self) -> None:
         """Wait for what the threads still do, then close every connection."""

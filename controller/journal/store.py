@@ -5,7 +5,7 @@ Everything here raises Unavailable while the database is away, and Conflict when
 """
 
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Executable, Row
@@ -16,6 +16,7 @@ from controller.journal import outbox, revision, timers
 from controller.journal.database import Database, database
 from controller.journal.heads import Folded
 from controller.journal.outbox import OutboxRow
+from controller.journal.session import Session
 from controller.journal.sqlite import SqliteDatabase
 from controller.journal.troubles import told
 from controller.journal.turn import file_turn, session_turn
@@ -108,6 +109,10 @@ class Store:
         """Run work within one transaction: kept as a whole when it returns, or not at all when it raises."""
         return await self._database.write(work)
 
+    def session(self) -> AbstractAsyncContextManager[Session]:
+        """Give a connection of one's own, for work that takes long; see `session`."""
+        return self._database.session()
+
     def ring(self, bell: Bell) -> None:
         """Wake who sleeps for what a committed transaction changed."""
         self._wake.ring(bell)
@@ -121,6 +126,12 @@ class Store:
         else:
             async with session_turn(self._database, shard) as connection:
                 yield Relay(self._database, shard, connection)
+
+    async def publish_tables(self) -> int:
+        """Have every service's routing table published again, as it stands; return how many there are."""
+        services = await self.write(outbox.put_routing)
+        self.ring(Bell.OUTBOX)
+        return services
 
     async def wait_for_outbox(self, timeout_s: float) -> bool:
         """Sleep until any process has put something into the outbox (True), or the time is over (False)."""

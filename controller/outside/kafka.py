@@ -51,13 +51,13 @@ def ensure_topics(bootstrap: str, prefix: str = "", *, timeout_s: float = 30) ->
     Raises Unavailable when Kafka does not answer, Broken when it refuses.
     """
     specs = {topic_name(topic, prefix): spec for topic, spec in SPECS.items()}
-    with _kafka_errors(bootstrap, "provision its topics"), _admin(bootstrap, timeout_s) as admin:
-        partitions = _partitions(admin, list(specs))
+    with kafka_errors(bootstrap, "provision its topics"), admin(bootstrap, timeout_s) as client:
+        partitions = _partitions(client, list(specs))
         missing = {name: spec for name, spec in specs.items() if name not in partitions}
         if missing:
-            _create(admin, missing, timeout_s)
+            _create(client, missing, timeout_s)
         present = {name: spec for name, spec in specs.items() if name in partitions}
-        corrected = _correct(admin, present) if present else {}
+        corrected = _correct(client, present) if present else {}
     return tuple(
         Provisioned(name, Found.CREATED)
         if name in missing
@@ -83,7 +83,7 @@ def publish(
     """
     timeout_ms = round(timeout_s * 1000)
     _await_listener(bootstrap, timeout_s)
-    with _kafka_errors(bootstrap, f"take a message for {topic}"):
+    with kafka_errors(bootstrap, f"take a message for {topic}"):
         producer = KafkaProducer(
             bootstrap_servers=bootstrap.split(","),
             acks="all",
@@ -154,7 +154,8 @@ def _correct(admin: KafkaAdminClient, present: Mapping[str, TopicSpec]) -> dict[
 
 
 @contextmanager
-def _admin(bootstrap: str, timeout_s: float) -> Iterator[KafkaAdminClient]:
+def admin(bootstrap: str, timeout_s: float) -> Iterator[KafkaAdminClient]:
+    """Give a client for administration. Raises Unavailable when nobody answers within timeout_s."""
     timeout_ms = round(timeout_s * 1000)
     _await_listener(bootstrap, timeout_s)
     admin = KafkaAdminClient(
@@ -189,7 +190,7 @@ def _await_listener(bootstrap: str, timeout_s: float) -> None:
 
 
 @contextmanager
-def _kafka_errors(bootstrap: str, what: str) -> Iterator[None]:
+def kafka_errors(bootstrap: str, what: str) -> Iterator[None]:
     """Turn what kafka-python raises into our two kinds of error."""
     try:
         yield

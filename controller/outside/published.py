@@ -1,27 +1,31 @@
-"""What was published: every record of a topic that is kept for ever, from its start to where it ends now."""
+"""What was published: every record that a topic has, from its start to where it ends now."""
 
 from collections.abc import AsyncGenerator, AsyncIterator, Collection
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final, TypeAlias
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
 from controller.core.errors import Broken, Unavailable
+from controller.wire.inbound import Received
 from controller.wire.topics import Topic, topic_name
+
+Record: TypeAlias = "ConsumerRecord[Any, Any]"
 
 _SILENCE_MS: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """A record of the topic. key: the service."""
+    """A record of the topic. key: the service. timestamp_ms: when it was published, milliseconds since 1970."""
 
     partition: int
     offset: int
     key: bytes | None
     value: bytes
+    timestamp_ms: int
 
 
 async def published(
@@ -33,7 +37,34 @@ async def published(
     partitions: only these, when any are named. Raises Broken when there is no such topic, Unavailable when Kafka does
     not answer.
     """
-    topic = topic_name(of, prefix)
+    async with aclosing(_records(bootstrap, topic_name(of, prefix), partitions)) as records:
+        async for record in records:
+            if record.value is not None:
+                yield Published(record.partition, record.offset, record.key, record.value, record.timestamp)
+
+
+async def received(bootstrap: str, prefix: str, topic: Topic) -> AsyncGenerator[Received, None]:
+    """Yield the messages of a topic that the broker still has, as consumers get them; otherwise as `published`."""
+    async with aclosing(_records(bootstrap, topic_name(topic, prefix))) as records:
+        async for record in records:
+            yield received_from(topic, record)
+
+
+def received_from(topic: Topic, record: Record) -> Received:
+    """Return a record as it came in."""
+    return Received(
+        topic=topic,
+        partition=record.partition,
+        offset=record.offset,
+        key=record.key,
+        value=record.value,
+        # A header may have no value in Kafka; what is kept of it has an empty one.
+        headers=tuple((name, value or b"") for name, value in record.headers),
+        timestamp_ms=record.timestamp,
+    )
+
+
+async def _records(bootstrap: str, topic: str, partitions: Collection[int] = ()) -> AsyncGenerator[Record, None]:
     try:
         async with _reader(bootstrap, topic) as reading:
             left_out = [one for one in reading.assignment() if partitions and one.partition not in partitions]
@@ -86,7 +117,7 @@ async def _consumer(bootstrap: str, *topics: str) -> AsyncIterator[AIOKafkaConsu
         await consumer.stop()
 
 
-async def _to_the_end(consumer: AIOKafkaConsumer, partitions: list[TopicPartition]) -> AsyncGenerator[Published, None]:
+async def _to_the_end(consumer: AIOKafkaConsumer, partitions: list[TopicPartition]) -> AsyncGenerator[Record, None]:
     ends = await consumer.end_offsets(partitions)
     while behind := [one for one in partitions if await consumer.position(one) < ends[one]]:
         batch = await consumer.getmany(*behind, timeout_ms=_SILENCE_MS)
@@ -94,5 +125,5 @@ async def _to_the_end(consumer: AIOKafkaConsumer, partitions: list[TopicPartitio
             raise Unavailable(f"Kafka sent nothing for {_SILENCE_MS // 1000} s in the middle of a topic; try again")
         for one, records in batch.items():
             for record in records:
-                if record.offset < ends[one] and record.value is not None:
-                    yield Published(one.partition, record.offset, record.key, record.value)
+                if record.offset < ends[one]:
+                    yield record

@@ -122,13 +122,19 @@ def fact_from_message(message: bytes) -> tuple[Fact, str, str]:
 
     Raises Malformed, also when the hash is not that of the content.
     """
+    fact, written = recorded_from_message(message)
+    return fact, written.prev_hash, written.hash
+
+
+def recorded_from_message(message: bytes) -> "tuple[Fact, Written]":
+    """Read a message of `rollout.journal` as what it says and as it was written; raises Malformed as above."""
     place, body = opened(message)
     written = _written(place, body)
     if written.hash != (expected := written.content_hash):
         path = f"fact.data.hash of {written.stream}/{written.position}"
         raise refused(path, written.hash, f"{expected}, the hash of its content")
     event = _event(written.type, written.schema, body.encode())
-    return Fact(written.stream, written.position, written.at_ms, written.cause, event), written.prev_hash, written.hash
+    return Fact(written.stream, written.position, written.at_ms, written.cause, event), written
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,11 @@ class Topic(StrEnum):
 INBOUND: Final = (Topic.REQUESTED, Topic.ORDERED, Topic.ALERTS, Topic.SIGNALS)
 """The topics whose every record becomes one command."""
 
+DECIDED_BY: Final = MappingProxyType(
+    {Topic.REQUESTED: "rollouts", Topic.ORDERED: "orders", Topic.ALERTS: "alerts", Topic.SIGNALS: "signals"}
+)
+"""The function that decides a topic's records."""
+
 
 @dataclass(frozen=True, slots=True)
 class TopicSpec:
@@ -41,6 +46,11 @@ class TopicSpec:
 def topic_name(topic: Topic, prefix: str = "") -> str:
     """Return the topic's name on the broker; a prefix lets several Segues share one Kafka."""
     return prefix + topic.value
+
+
+def group_name(function: str, prefix: str = "") -> str:
+    """Return a function's consumer group on the broker."""
+    return f"{prefix}segue-{function}"
 
 
 def _inbound() -> TopicSpec:

@@ -83,6 +83,10 @@ class World:
         """Read the dead letters."""
         return [json.loads(value)["data"] for _, value in await self._records(Topic.DEAD)]
 
+    async def values(self, topic: Topic) -> list[bytes]:
+        """Read what stands in a topic."""
+        return [value for _, value in await self._records(topic)]
+
     async def until(self, what: str, found: Callable[[], Awaitable[object]], patience_s: float = PATIENCE_S) -> None:
         """Wait for something to become true; say what never did."""
         deadline = time.monotonic() + patience_s

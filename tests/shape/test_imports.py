@@ -20,6 +20,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "controller.replay": {"controller.core", "controller.wire", "controller.journal", "controller.outside"},
     "controller.proof": {"controller.core", "controller.wire", "controller.journal", "controller.outside"},
     "controller.scene": {"controller.core", "controller.wire", "controller.journal", "controller.outside"},
+    "controller.restore": {"controller.core", "controller.wire", "controller.journal", "controller.outside"},
     "controller.redecide": {"controller.core", "controller.wire", "controller.journal"},
     "controller.backtest": {"controller.core", "controller.wire", "controller.journal", "controller.chart"},
     "controller.outside": {"controller.core", "controller.wire", "controller.quality", "controller.settings"},

@@ -1,0 +1,68 @@
+"""`segue restore`: what one store lost, made anew from the other."""
+
+import asyncio
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from controller.cli.answers import AsJson, tell_json
+from controller.cli.here import kafka_here
+from controller.cli.progress import Progress
+from controller.cli.replaying import Source
+
+if TYPE_CHECKING:
+    from controller.restore import Restored
+    from controller.settings import Settings
+
+
+def restore(
+    source: Annotated[Source, typer.Option("--from", help="The store that still has everything.")],
+    as_json: AsJson = False,
+) -> None:
+    """
+    Make anew what was lost: from Kafka an empty database, from SQL the topic routing.table.
+
+    From Kafka: journal, read tables, timers, checkpoints and inbox, while no function decides. From SQL: missing topics
+    are created, and every service's routing table is published again, while services go on.
+
+    Example: segue restore --from kafka
+    """
+    settings = kafka_here()
+    if source is Source.KAFKA:
+        restored = asyncio.run(_database(settings))
+        if as_json:
+            tell_json(asdict(restored))
+            return
+        typer.echo(
+            f"restored from Kafka; facts: {restored.facts}, services: {restored.services}, checkpoints: "
+            f"{restored.checkpoints}, messages in the inbox: {restored.messages}, and {restored.causes} by name alone"
+        )
+        typer.echo(f"messages that will be decided once services run again: {restored.undecided}")
+        return
+    services = asyncio.run(_tables(settings))
+    if as_json:
+        tell_json({"services": services})
+    else:
+        typer.echo(f"routing tables left for the relay to publish again: {services}")
+
+
+async def _database(settings: "Settings") -> "Restored":
+    from controller.cli.stored import opened
+    from controller.restore import restore as restore_all
+
+    progress = Progress()
+    async with opened(settings) as store:
+        try:
+            return await restore_all(store, settings.kafka, settings.topic_prefix, progress)
+        finally:
+            progress.end()
+
+
+async def _tables(settings: "Settings") -> int:
+    from controller.cli.stored import opened
+    from controller.outside.kafka import ensure_topics
+
+    async with opened(settings) as store:
+        await asyncio.to_thread(ensure_topics, settings.kafka, settings.topic_prefix)
+        return await store.publish_tables()

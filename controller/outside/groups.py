@@ -1,0 +1,40 @@
+"""Consumer groups as the broker knows them: who is in them, and up to where they have acknowledged a topic."""
+
+from collections.abc import Mapping
+
+from kafka import TopicPartition
+from kafka.errors import KafkaError, NoError
+from kafka.structs import OffsetAndMetadata
+
+from controller.core.errors import Broken
+from controller.outside.kafka import admin, kafka_errors
+
+_ANSWER_S = 30.0
+
+
+def members(bootstrap: str, groups: list[str]) -> Mapping[str, int]:
+    """Return how many members each group has; a group that is not there has none. Raises Unavailable or Broken."""
+    with kafka_errors(bootstrap, "describe its groups"), admin(bootstrap, _ANSWER_S) as asked:
+        described = asked.describe_groups(groups)
+    return {group: len(described[group]["members"]) if group in described else 0 for group in groups}
+
+
+def acknowledged(bootstrap: str, group: str, topic: str) -> Mapping[int, int]:
+    """Return the next offset of each partition of a topic; those that the group never acknowledged are left out."""
+    with kafka_errors(bootstrap, f"tell the offsets of {group}"), admin(bootstrap, _ANSWER_S) as asked:
+        offsets = asked.list_group_offsets({group: None}).get(group, {})
+    return {at.partition: next.offset for at, next in offsets.items() if at.topic == topic and next.offset >= 0}
+
+
+def set_next(bootstrap: str, group: str, topic: str, offsets: Mapping[int, int]) -> None:
+    """Let a group that has no members go on at these offsets, by partition. Raises Unavailable or Broken."""
+    wanted = {
+        TopicPartition(topic, partition): OffsetAndMetadata(offset, "", None) for partition, offset in offsets.items()
+    }
+    with kafka_errors(bootstrap, f"set the offsets of {group}"), admin(bootstrap, _ANSWER_S) as asked:
+        answers: Mapping[TopicPartition, type[KafkaError]] = asked.alter_group_offsets(group, wanted)
+    refused = {at.partition: error.__name__ for at, error in answers.items() if error is not NoError}
+    if refused:
+        raise Broken(
+            f"Kafka refuses to set the offsets of {group} ({refused}); stop every process that decides, then try again"
+        )

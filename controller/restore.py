@@ -1,0 +1,166 @@
+"""
+An empty store filled from Kafka alone: the journal, all that follows from it, checkpoints, and the inbox.
+
+Facts are checked against their hashes as they come, and are written as they were published. What an input topic still
+has is what the inbox can remember word for word; of older messages it knows the names, from the facts. At the end the
+deciding functions are set to the first message of each partition that was not decided.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Final, TypeVar
+
+from sqlalchemy import Connection
+
+from controller.core.errors import Broken, Malformed
+from controller.core.stream import Fact
+from controller.journal.restored_inbox import Partition, RestoredInbox
+from controller.journal.restoring import Copied, Restoring
+from controller.journal.session import Session, View
+from controller.journal.store import Store
+from controller.outside.groups import acknowledged, members, set_next
+from controller.outside.published import Published, published, received
+from controller.outside.stream import Stream
+from controller.wire.checkpoint import Checkpoint, checkpoint_from_message
+from controller.wire.codec import Written, recorded_from_message
+from controller.wire.inbound import Received
+from controller.wire.topics import DECIDED_BY, INBOUND, Topic, group_name, topic_name
+
+_PAGE: Final = 500
+T = TypeVar("T")
+
+Progress = Callable[[str, int], None]
+"""Is told what is read, and how much of it so far."""
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """
+    What was restored.
+
+    messages: in the inbox as they came. causes: messages that Kafka has no more, known by their names alone.
+    undecided: messages in Kafka that are to be decided, or decided anew.
+    """
+
+    services: int
+    facts: int
+    checkpoints: int
+    messages: int
+    causes: int
+    undecided: int
+
+
+async def restore(store: Store, bootstrap: str, prefix: str, progress: Progress) -> Restored:
+    """
+    Fill an empty store, in one transaction.
+
+    Raises Broken when the store is not empty, a function that decides is running, or a fact in Kafka is missing or not
+    what was written; Unavailable when either is away. Nothing is kept then.
+    """
+    groups = {topic: group_name(DECIDED_BY[topic], prefix) for topic in INBOUND}
+    in_groups = await asyncio.to_thread(members, bootstrap, list(groups.values()))
+    running = [group for group, number in in_groups.items() if number]
+    if running:
+        raise Broken(f"{', '.join(running)} still decide: stop every process that does, then restore")
+    async with store.session() as session, session.transaction(View.ALONE):
+        journal = await session.do(lambda connection: Restoring.begin(connection, store.name))
+        inbox = await session.do(RestoredInbox.begin)
+        await _copy_facts(session, journal, inbox, published(bootstrap, prefix), progress)
+        signed = await _signed(bootstrap, prefix)
+        await session.do(lambda connection: journal.end(connection, signed))
+        for topic in INBOUND:
+            await _copy_messages(session, inbox, topic, received(bootstrap, prefix, topic), progress)
+        known: dict[Partition, int] = {}
+        for topic, group in groups.items():
+            offsets = await asyncio.to_thread(acknowledged, bootstrap, group, topic_name(topic, prefix))
+            known |= {(topic, partition): offset for partition, offset in offsets.items()}
+        remembered = await session.do(lambda connection: inbox.end(connection, known))
+        # Before the commit: what fails here leaves the store empty, and can be done again.
+        for topic, group in groups.items():
+            offsets = {at: offset for (of, at), offset in remembered.first.items() if of is topic}
+            await asyncio.to_thread(set_next, bootstrap, group, topic_name(topic, prefix), offsets)
+    return Restored(
+        len(journal.heads),
+        journal.facts,
+        len(signed),
+        remembered.messages,
+        remembered.causes,
+        remembered.undecided,
+    )
+
+
+async def _copy_facts(
+    session: Session,
+    journal: Restoring,
+    inbox: RestoredInbox,
+    records: AsyncGenerator[Published, None],
+    progress: Progress,
+) -> None:
+    streams: dict[str, Stream[tuple[Fact, Written, int]]] = {}
+    decided: dict[str, Copied] = {}
+
+    async def in_turn() -> AsyncIterator[Copied]:
+        async with aclosing(records):
+            async for record in records:
+                fact, written = recorded_from_message(record.value)
+                name = written.stream
+                stream = streams.get(name)
+                if stream is None:
+                    stream = streams[name] = Stream(name)
+                one = fact, written, record.timestamp_ms
+                for each in stream.take(one, written.position, written.prev_hash, written.hash):
+                    decided[name] = _copied(each, decided.get(name))
+                    yield decided[name]
+
+    try:
+        async for page in _pages(in_turn()):
+
+            def take(connection: Connection, page: list[Copied] = page) -> None:
+                journal.take(connection, page)
+                inbox.take_facts(connection, page)
+
+            await session.do(take)
+            progress("facts", journal.facts)
+    except Malformed as error:
+        raise Broken(f"rollout.journal is damaged, and cannot be restored from: {error}; see `segue verify`") from error
+    for stream in streams.values():
+        stream.close()
+
+
+def _copied(one: tuple[Fact, Written, int], before: Copied | None) -> Copied:
+    fact, written, published_ms = one
+    # Facts of one message are written down at once.
+    together = before is not None and (before.fact.cause, before.fact.at_ms) == (fact.cause, fact.at_ms)
+    return Copied(fact, written, before.recorded_ms if before and together else published_ms)
+
+
+async def _signed(bootstrap: str, prefix: str) -> list[Checkpoint]:
+    try:
+        async with aclosing(published(bootstrap, prefix, Topic.CHECKPOINTS)) as records:
+            return [checkpoint_from_message(record.value) async for record in records]
+    except Malformed as error:
+        raise Broken(f"journal.checkpoints is damaged, and cannot be restored from: {error}") from error
+
+
+async def _copy_messages(
+    session: Session, inbox: RestoredInbox, topic: Topic, records: AsyncGenerator[Received, None], progress: Progress
+) -> None:
+    messages = 0
+    async with aclosing(records):
+        async for page in _pages(records):
+            await session.do(lambda connection, page=page: inbox.take_messages(connection, page))  # type: ignore[misc]  # bound for the loop
+            messages += len(page)
+            progress(f"messages of {topic}", messages)
+
+
+async def _pages(each: AsyncIterator[T]) -> AsyncIterator[list[T]]:
+    page: list[T] = []
+    async for one in each:
+        page.append(one)
+        if len(page) == _PAGE:
+            yield page
+            page = []
+    if page:
+        yield page

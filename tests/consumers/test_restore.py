@@ -1,0 +1,215 @@
+"""A database is lost and filled anew from Kafka alone: whoever decided goes on, and nothing is decided twice."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from itertools import count
+from pathlib import Path
+
+import pytest
+from kafka import KafkaAdminClient, TopicPartition
+from sqlalchemy import Table, func, select
+
+from controller.core.errors import Broken
+from controller.core.routing import Role
+from controller.journal import Store, open_store, tables, views
+from controller.journal.schema import upgrade
+from controller.parts.postgres import Postgres, start_postgres
+from controller.redecide import Otherwise, redecide
+from controller.restore import Restored, restore
+from controller.wire.inbound import Input, Received
+from controller.wire.messages import MessageType
+from controller.wire.topics import DECIDED_BY, INBOUND, PARTITIONS, Topic, group_name, topic_name
+from tests.consumers.test_deciding import ROLLED_BACK
+from tests.consumers.world import DECIDERS, World
+from tests.journal.messages import SERVICE, alert, installed, ordered, requested, rolling, unreadable
+from tests.journal.sight import READ_TABLES, rows, sight
+
+FACTS = (tables.journal, *READ_TABLES, tables.timers)
+
+NewStore = Callable[[], Awaitable[Store]]
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+    """A PostgreSQL for all tests here."""
+    running = start_postgres(tmp_path_factory.mktemp("postgres"))
+    yield running
+    running.erase()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+async def empty(request: pytest.FixtureRequest, cluster: Postgres, tmp_path: Path) -> AsyncIterator[NewStore]:
+    """Make empty stores of a kind; every test that asks for one runs once on each kind."""
+    made: list[Store] = []
+
+    async def make() -> Store:
+        name = f"restore_{next(_NUMBERS)}"
+        url = f"sqlite:///{tmp_path}/{name}.db" if request.param == "sqlite" else cluster.create(name)
+        upgrade(url)
+        made.append(await open_store(url))
+        return made[-1]
+
+    yield make
+    for one in made:
+        await one.close()
+
+
+@pytest.fixture
+async def living(empty: NewStore) -> Store:
+    """The store that will be lost."""
+    return await empty()
+
+
+async def decided(world: World, store: Store, *records: Received) -> None:
+    """Publish messages, each once the one before is decided, and what followed is published."""
+    for record in records:
+        before = await _number(store, tables.inbox)
+
+        async def done(before: int = before) -> bool:
+            return await _number(store, tables.inbox) > before and not await _number(store, tables.outbox)
+
+        await world.publish(record)
+        await world.until("the message is decided", done)
+
+
+async def _number(store: Store, table: Table) -> int:
+    return int((await store.rows(select(func.count()).select_from(table), {}))[0][0])
+
+
+async def restored(world: World, store: Store) -> Restored:
+    """Fill a store from the world's Kafka."""
+    return await restore(store, world.settings.kafka, world.settings.topic_prefix, lambda _what, _number: None)
+
+
+def of(*inputs: Input) -> list[Received]:
+    """Return messages as records."""
+    return [one.record for one in inputs]
+
+
+async def positions(world: World) -> list[int]:
+    """Return the positions of the service's facts in Kafka, in the order in which they stand there."""
+    return [fact.position for fact in await world.facts(SERVICE)]
+
+
+def forget_offsets(world: World) -> None:
+    """Lose what the deciders acknowledged."""
+    with KafkaAdminClient(bootstrap_servers=world.settings.kafka) as admin:
+        admin.delete_groups(groups(world))
+
+
+def groups(world: World) -> list[str]:
+    """Name the deciders' groups."""
+    return [group_name(DECIDED_BY[topic], world.settings.topic_prefix) for topic in INBOUND]
+
+
+def forget_messages(world: World) -> None:
+    """Let the broker delete every message that was ever sent to the deciders, as it does after thirty days."""
+    with KafkaAdminClient(bootstrap_servers=world.settings.kafka) as admin:
+        names = [topic_name(topic, world.settings.topic_prefix) for topic in INBOUND]
+        admin.delete_records({TopicPartition(name, at): -1 for name in names for at in range(PARTITIONS)})
+
+
+async def test_everything_is_as_it_was_and_the_rollout_goes_on(world: World, living: Store, empty: NewStore) -> None:
+    """Facts, tables, timers and messages are equal, byte for byte; then the candidate is promoted, each fact once."""
+    again, broken = requested("1.5.0", id="asked for while it is the candidate"), unreadable()
+    async with world.hosting(living, *DECIDERS):
+        await decided(world, living, *of(*installed(), *rolling(), again), broken, *of(*installed("suzume")))
+    other = await empty()
+    told = await restored(world, other)
+    facts = len(await rows(living, tables.journal))
+    assert told == Restored(services=2, facts=facts, checkpoints=0, messages=8, causes=0, undecided=0)
+    assert await sight(other, *FACTS) == await sight(living, *FACTS)
+    messages = {row["id"]: row for row in await rows(other, tables.inbox)}
+    quiet = messages.pop(again.id)
+    before = {row["id"]: row for row in await rows(living, tables.inbox)}
+    assert {**quiet, "position": before[again.id]["position"]} == before.pop(again.id)
+    assert messages == before
+    known = len(await positions(world))
+    async with world.hosting(other, *DECIDERS):
+        await world.publish(ordered(MessageType.PROMOTE, 0).record)
+        await world.until_told(SERVICE, "RolloutPromoted", "RouteSet")
+    assert await positions(world) == list(range(1, known + 3))
+    table = await world.table(SERVICE)
+    assert table is not None
+    assert (Role.STABLE, "1.5.0") in [(arm.role, arm.release.version) for arm in table.arms]
+    assert await otherwise(other) == []
+
+
+async def otherwise(store: Store) -> list[Otherwise]:
+    """Return what the messages in the inbox would lead to that is not on record."""
+    services = await views.services(store)
+    return [found for one in services for found in (await redecide(store, one.service)).otherwise]
+
+
+async def test_who_starts_at_the_beginning_decides_nothing_twice(world: World, living: Store, empty: NewStore) -> None:
+    """
+    Also when Kafka forgot what was acknowledged, before and after.
+
+    The second request was quiet, for its release was the candidate. Now that this is taken back, it would be refused.
+    """
+    async with world.hosting(living, *DECIDERS):
+        await decided(world, living, *of(*installed(), *rolling(), requested("1.5.0", id="again"), alert("1.5.0")))
+    forget_offsets(world)
+    other = await empty()
+    assert (await restored(world, other)).undecided == 0
+    forget_offsets(world)
+    facts = await positions(world)
+    async with world.hosting(other, *DECIDERS):
+        await decided(world, other, requested("1.6.0").record)
+    assert await positions(world) == [*facts, len(facts) + 1]
+
+
+async def test_a_message_that_the_broker_has_no_more_is_known_by_its_name(
+    world: World, living: Store, empty: NewStore
+) -> None:
+    """What was sent long ago and comes again stays quiet; so does the message after it, and a new one is decided."""
+    async with world.hosting(living, *DECIDERS):
+        await decided(world, living, *of(*installed(), *rolling()))
+    forget_messages(world)
+    other = await empty()
+    told = await restored(world, other)
+    assert (told.messages, told.causes, told.undecided) == (0, 4, 0)
+    facts = await world.told(SERVICE)
+    async with world.hosting(other, *DECIDERS):
+        await world.publish(*of(*installed(), *rolling()))
+        await decided(world, other, alert("1.5.0").record)
+    assert await world.told(SERVICE) == [*facts, *ROLLED_BACK]
+    assert await otherwise(other) == []
+
+
+async def test_what_nobody_had_decided_is_decided(world: World, living: Store, empty: NewStore) -> None:
+    """An order whose function was down before the last fact was decided is not taken for one that led to nothing."""
+    async with world.hosting(living, *DECIDERS):
+        await decided(world, living, *of(*installed(), *rolling(), ordered(MessageType.PAUSE, 0)))
+    async with world.hosting(living, "rollouts", "signals", "relay"):
+        await world.publish(ordered(MessageType.RESUME, 0).record)
+        await decided(world, living, requested("1.6.0").record)
+    other = await empty()
+    assert (await restored(world, other)).undecided == 1
+    async with world.hosting(other, *DECIDERS):
+        await world.until_told(SERVICE, "OrderRefused")
+
+
+async def test_what_is_there_is_not_written_over(world: World, living: Store, empty: NewStore) -> None:
+    """A store with facts, and one whose deciders run, are left as they are."""
+    async with world.hosting(living, *DECIDERS) as _:
+        await decided(world, living, *of(*installed()))
+        with pytest.raises(Broken, match=r"segue-rollouts.* still decide: stop every process"):
+            await restored(world, await empty())
+    with pytest.raises(Broken, match=r"is not empty: journal, inbox, services hold rows; restore into a new"):
+        await restored(world, living)
+
+
+async def test_a_changed_fact_is_not_restored(world: World, living: Store, empty: NewStore) -> None:
+    """The chain is followed on the way; a fact that is not what was written ends it, and the store stays empty."""
+    async with world.hosting(living, *DECIDERS):
+        await decided(world, living, *of(*installed()))
+    (fact,) = (await world.values(Topic.JOURNAL))[-1:]
+    changed = fact.replace(b"hibari/4", b"hibari/5").replace(b'"position":4', b'"position":5')
+    await world.producer.send_and_wait(topic_name(Topic.JOURNAL, world.settings.topic_prefix), changed, key=b"hibari")
+    other = await empty()
+    with pytest.raises(Broken, match=r"rollout.journal is damaged.*hash of hibari/5"):
+        await restored(world, other)
+    assert await _number(other, tables.journal) == await _number(other, tables.rollouts) == 0
+
+
+_NUMBERS = count(1)
