@@ -41,6 +41,7 @@ class Restored:
     What was restored.
 
     messages: in the inbox as they came. causes: messages that Kafka has no more, known by their names alone.
+    presumed: of the messages, those that count as decided only because they are older than a fact of their service.
     undecided: messages in Kafka that are to be decided, or decided anew.
     """
 
@@ -49,6 +50,7 @@ class Restored:
     checkpoints: int
     messages: int
     causes: int
+    presumed: int
     undecided: int
 
 
@@ -87,6 +89,7 @@ async def restore(store: Store, bootstrap: str, prefix: str, progress: Progress)
         len(signed),
         remembered.messages,
         remembered.causes,
+        remembered.presumed,
         remembered.undecided,
     )
 

@@ -38,6 +38,10 @@ def restore(
             f"restored from Kafka; facts: {restored.facts}, services: {restored.services}, checkpoints: "
             f"{restored.checkpoints}, messages in the inbox: {restored.messages}, and {restored.causes} by name alone"
         )
+        if restored.presumed:
+            typer.echo(
+                f"messages that count as decided since a later fact of their service is there: {restored.presumed}"
+            )
         typer.echo(f"messages that will be decided once services run again: {restored.undecided}")
         return
     services = asyncio.run(_tables(settings))

@@ -2,7 +2,7 @@
 The inbox made anew from the messages that Kafka still has, and from the facts that others led to.
 
 A message led to facts when these name it and have its time. Which of the others were decided, and led to nothing, must
-be told from those that were not decided yet; see `_was_decided`. Messages and decisions wait in temporary tables: there
+be told from those that were not decided yet; see `_is_presumed`. Messages and decisions wait in temporary tables: there
 may be more of them than fit the memory.
 """
 
@@ -21,6 +21,7 @@ from controller.journal.restored_tables import (
     DECIDED,
     LED,
     MESSAGES,
+    NO_PLACE,
     OF_CAUSES,
     QUIET,
     REFUSED,
@@ -52,11 +53,14 @@ class Remembered:
     """
     What became of the inbox.
 
+    messages: as they came. causes: names alone. presumed: of the messages, those that count as decided only because
+    they are older than a fact of their service. undecided: messages in Kafka that are to be decided, or decided anew.
     first: of each partition the offset of the first message that is to be decided, or what follows its last message.
     """
 
     messages: int
     causes: int
+    presumed: int
     undecided: int
     first: Mapping[Partition, int]
 
@@ -127,13 +131,15 @@ class RestoredInbox:
         committed: of each partition the offset up to which its consumers had acknowledged; missing where nobody knows.
         """
         self._close(connection)
-        first, undecided = dict(self._ends), 0
+        first, presumed, undecided = dict(self._ends), 0, 0
         for page in _pages(connection):
             quiet = []
             for row in page:
                 place = Topic(row.topic), row.partition
-                if self._was_decided(row, committed.get(place)):
+                certain = row.offset < self._led.get((row.service, *place), NO_PLACE)
+                if certain or self._is_presumed(row, committed.get(place)):
                     quiet.append({"of_number": row.number})
+                    presumed += not certain
                 else:
                     undecided += 1
                     first[place] = min(first[place], row.offset)
@@ -143,27 +149,25 @@ class RestoredInbox:
         messages = connection.scalar(select(func.count()).select_from(tables.inbox)) or 0
         causes = connection.scalar(select(func.count()).where(~DECIDED.c.led)) or 0
         WAITING.drop_all(connection, checkfirst=False)
-        return Remembered(messages - causes, causes, undecided, first)
+        return Remembered(messages - causes, causes, presumed, undecided, first)
 
     def _close(self, connection: Connection) -> None:
         _note(connection, list(self._open.values()))
         self._open.clear()
 
-    def _was_decided(self, row: Row[*tuple[Any, ...]], committed: int | None) -> bool:
+    def _is_presumed(self, row: Row[*tuple[Any, ...]], committed: int | None) -> bool:
         """
-        Say whether a message was decided that led to nothing, or whose facts are lost.
+        Say whether a message counts as decided that led to nothing, after the last one of its partition that did.
 
-        A service's messages of one partition are decided in their order, so those before one that led to a fact were.
-        Of the others, those later than the service's last fact are decided anew: upon the facts upon which they were
-        decided, so with the same result. Of those earlier than that, what was acknowledged was decided; where nobody
-        knows what was, the time decides.
+        Those later than the service's last fact are decided anew: upon the facts upon which they were decided, so with
+        the same result. Of those earlier than that, what was acknowledged was decided; where nobody knows what was, the
+        time decides. (A service's messages of one partition before one that led to a fact were decided in any case.)
         """
-        place = Topic(row.topic), row.partition
-        if row.offset < self._led.get((row.service, *place), -1):
-            return True
         if row.sent_ms > self._last_at_ms.get(row.service, -1):
             return False
-        return committed is None or row.offset < max(committed, self._led_any.get(place, -1))
+        return committed is None or row.offset < max(
+            committed, self._led_any.get((Topic(row.topic), row.partition), -1)
+        )
 
 
 def _led_to(one: Input, decision: Row[*tuple[Any, ...]]) -> bool:
