@@ -12,6 +12,7 @@ from controller.cli import (
     letters,
     ordering,
     plans,
+    rebuilding,
     releases,
     replaying,
     reporting,
@@ -47,6 +48,7 @@ app.command()(reporting.report)
 app.add_typer(letters.app, name="dead-letters")
 app.command()(replaying.replay)
 app.command()(verifying.verify)
+app.command()(rebuilding.rebuild)
 app.command()(restoring.restore)
 app.command()(backtesting.backtest)
 app.add_typer(keys.app, name="key")

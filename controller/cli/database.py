@@ -1,11 +1,10 @@
 """`segue db upgrade` and `segue topics`: bring the two stores to what this version of Segue needs."""
 
-import asyncio
-
 import typer
 
 from controller.cli.answers import AsJson, tell_json, tell_table
 from controller.cli.here import kafka_here, settings_here
+from controller.cli.rebuilding import rebuild
 
 app = typer.Typer(no_args_is_help=True, help="The state store.")
 
@@ -39,25 +38,7 @@ def verify(as_json: AsJson = False) -> None:
     check(sql_only=True, as_json=as_json)
 
 
-@app.command()
-def rebuild(as_json: AsJson = False) -> None:
-    """
-    Make the read tables anew from the journal; deciding waits meanwhile.
-
-    Example: segue db rebuild
-    """
-    from controller.cli.stored import opened
-    from controller.journal.rebuild import rebuild as rebuild_tables
-
-    async def make() -> int:
-        async with opened(settings_here()) as store:
-            return await rebuild_tables(store)
-
-    facts = asyncio.run(make())
-    if as_json:
-        tell_json({"facts": facts})
-    else:
-        typer.echo(f"the read tables were made anew from {facts} facts")
+app.command()(rebuild)
 
 
 def topics(as_json: AsJson = False) -> None:

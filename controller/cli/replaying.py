@@ -88,7 +88,7 @@ def _tell_replayed(
         for name, one in wrong.items():
             typer.echo(
                 f"{name} is not what its facts amount to: {one.path} is {one.one}, by its facts {one.other}; make the "
-                "read tables anew with `segue db rebuild`"
+                "read tables anew with `segue rebuild`"
             )
     if wrong:
         raise typer.Exit(FAILED)

@@ -97,7 +97,7 @@ def _head(row: Row[*tuple[Any, ...]], folded: Folded) -> Head:
             state = state_from(row.state.encode())
         except Malformed as error:
             why = f"the table services cannot be read for {row.service}: {error}"
-            raise Broken(f"{why}; run `segue db rebuild` to make it anew from the journal") from error
+            raise Broken(f"{why}; run `segue rebuild` to make it anew from the journal") from error
     head = Head(History(state, row.position, row.at_ms), row.head_hash)
     folded.remember(head)
     return head

@@ -1,70 +1,111 @@
-"""The read tables and the timers made anew from the journal, in one transaction; deciders wait meanwhile."""
+"""
+The read tables and the timers made anew from the journal, beside the living ones, while services go on deciding.
 
+They are made in temporary tables (`shadow`), which nobody else sees and which go with their session, so one that is
+interrupted leaves nothing behind. Then both are compared while nobody waits. Deciders wait at the end, for as long as
+it takes to look at the services that were wrong or have decided since, and to touch their rows that differ.
+"""
+
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import Connection, delete, insert, select, text
+from sqlalchemy import Connection, delete, text
 
-from controller.core.state import timers as timers_of
-from controller.core.stream import begin, fold
-from controller.journal import heads, reads, tables
-from controller.journal.append import Link
-from controller.journal.facts import Recorded
-from controller.journal.heads import Head
+from controller.journal.derived import DERIVED, Derived, Look, unseen
+from controller.journal.session import Session, View
+from controller.journal.shadow import NOBODY, make_shadow, swap, wrong_services
 from controller.journal.store import Store
-from controller.journal.timers import row as timer_row
-from controller.wire.codec import GENESIS_HASH
+from controller.journal.wake import Bell
 
-_PAGE: Final = 500
+Progress = Callable[[str, int], None]
+"""Is told what is made, and of how many facts so far."""
+
+_ROUNDS: Final = 10
+_FEW: Final = 10
+"""Services that decided on while a round was made."""
 
 
-async def rebuild(store: Store) -> int:
+@dataclass(frozen=True, slots=True)
+class Rebuilt:
+    """facts: of how many the tables were made. held_s: how long whoever wanted to decide had to wait, in seconds."""
+
+    facts: int
+    held_s: float
+
+
+def unheard(_what: str, _number: int) -> None:
+    """Be told of no progress."""
+
+
+async def rebuild(store: Store, progress: Progress = unheard) -> Rebuilt:
     """
-    Make all read tables and the timers anew, and return how many facts that took.
+    Make all read tables and the timers anew.
 
-    A timer that had fired and is not decided yet fires again, which is harmless: the inbox knows its message.
+    A timer that had fired and is not decided yet fires again, which is harmless: the inbox knows its message. Raises
+    Broken when a fact is missing or cannot be read; nothing is changed then.
     """
-    return await store.write(make_anew)
+    async with shadowed(store, progress) as (session, derived):
+        async with session.transaction(View.STILL):
+            wrong = await session.do(lambda connection: _wrong(connection, derived))
+        async with session.transaction():
+            # Of nobody, so that every statement is prepared before somebody waits for it.
+            await session.do(lambda connection: swap(connection, (NOBODY,)))
+        asked_s = time.monotonic()
+        async with session.transaction(View.ALONE):
+            await session.do(lambda connection: _swap(connection, derived, wrong))
+        held_s = time.monotonic() - asked_s
+    store.ring(Bell.TIMERS)
+    return Rebuilt(derived.facts, held_s)
+
+
+@asynccontextmanager
+async def shadowed(store: Store, progress: Progress, look: Look = unseen) -> AsyncIterator[tuple[Session, Derived]]:
+    """Give a session whose tables are made of all facts but the very last ones, page by page; look: at each fact."""
+    derived = Derived(look)
+    async with store.session() as session:
+        async with session.transaction():
+            await session.do(make_shadow)
+        more = True
+        while more:
+            async with session.transaction():
+                more = await session.do(derived.take_page)
+            progress("facts", derived.facts)
+        # What was decided meanwhile, until it is so little that it can be taken while others wait.
+        for _ in range(_ROUNDS):
+            async with session.transaction():
+                behind = await session.do(derived.catch_up)
+                await session.do(derived.settle)
+            progress("facts", derived.facts)
+            if len(behind) < _FEW:
+                break
+        yield session, derived
+
+
+def _wrong(connection: Connection, derived: Derived) -> set[str]:
+    derived.catch_up(connection)
+    derived.settle(connection)
+    return wrong_services(connection)
+
+
+def _swap(connection: Connection, derived: Derived, wrong: set[str]) -> None:
+    # Whose rows were right a moment ago, and who has not decided since, has none that could be wrong.
+    decided = derived.catch_up(connection)
+    derived.settle(connection)
+    swap(connection, wrong | decided)
 
 
 def make_anew(connection: Connection) -> int:
-    """Do it within a transaction, whoever began it."""
+    """Make them anew within somebody else's transaction, in which nobody decides; return of how many facts."""
     if connection.dialect.name == "postgresql":
         # Every decider locks its service's row first, and so waits here. SQLite lets only one write anyway.
         connection.execute(text("LOCK TABLE services IN EXCLUSIVE MODE"))
-    for table in _DERIVED:
+    for table in DERIVED:
         connection.execute(delete(table))
-    last: dict[str, Head] = {}
-    facts = 0
-    for page in connection.execute(_JOURNAL, execution_options={"yield_per": _PAGE}).partitions():
-        links = [_link(Recorded(*row), last) for row in page]
-        reads.write(connection, links)
-        facts += len(links)
-    heads.restore(connection, last.values())
-    waiting = [timer_row(name, timer) for name, head in last.items() for timer in timers_of(head.history.state)]
-    if waiting:
-        connection.execute(insert(tables.timers), waiting)
-    return facts
-
-
-_DERIVED: Final = (
-    tables.services,
-    tables.rollouts,
-    tables.steps,
-    tables.routes,
-    tables.releases,
-    tables.verdicts,
-    tables.routers,
-    tables.applied,
-    tables.timers,
-)
-_JOURNAL: Final = select(*(tables.journal.c[name] for name in Recorded.__slots__)).order_by(
-    tables.journal.c.stream, tables.journal.c.position
-)
-
-
-def _link(one: Recorded, last: dict[str, Head]) -> Link:
-    head = last.get(one.stream) or Head(begin(one.stream), GENESIS_HASH)
-    history = fold(head.history, (one.fact,))
-    last[one.stream] = Head(history, one.hash)
-    # The recorded text and hash, not new ones: an old schema's fact is folded in today's words and stays as written.
-    return Link(one.fact, history.state, one.type, one.body, one.prev_hash, one.hash)
+    derived = Derived()
+    while derived.take_page(connection):
+        pass
+    derived.settle(connection)
+    return derived.facts

@@ -48,7 +48,7 @@ def test_a_verb_explains_itself_with_an_example(verb: tuple[str, ...], tmp_path:
 def test_all_promised_verbs_are_there() -> None:
     """No verb of the contract is missing."""
     promised = {
-        *("up", "down", "status", "run", "history", "topics", "replay", "verify", "restore", "db upgrade"),
+        *("up", "down", "status", "run", "history", "topics", "replay", "verify", "rebuild", "restore", "db upgrade"),
         *("plan check", "plan explain", "plan set", "plan list"),
         *("release build", "release list", "dead-letters list", "dead-letters show", "dead-letters redrive"),
         *(

@@ -164,14 +164,25 @@ def test_the_stores_are_brought_up_to_date_again_and_again(deciding: Deciding) -
 
 
 def test_the_journal_is_verified_and_the_read_tables_made_anew(deciding: Deciding) -> None:
-    """After `db rebuild` every service stands as before, and every fact is what was written."""
+    """After `rebuild` every service stands as before, and every fact is what was written."""
     segue = deciding.segue
     start(segue, "rebuilt")
     before = segue.json("rollout", "status", "rebuilt")
-    facts = segue.json("db", "rebuild")["facts"]
+    facts = segue.json("rebuild")["facts"]
     after = segue.json("rollout", "status", "rebuilt")
     assert {**after, "waiting_for": ""} == {**before, "waiting_for": ""}
     assert segue.json("db", "verify")["sql_facts"] == facts
+
+
+def test_a_lost_topic_is_filled_and_a_living_database_is_not(deciding: Deciding) -> None:
+    """From SQL every table goes out again; from Kafka nothing is restored while somebody decides."""
+    segue = deciding.segue
+    start(segue, "restored")
+    # It is in preparation: nobody hears it, and there is no table yet.
+    assert segue.json("restore", "--from", "sql") == {"services": 0}
+    done = segue("restore", "--from", "kafka")
+    assert done.code == 1
+    assert "segue-rollouts, segue-orders, segue-alerts, segue-signals still decide: stop every process" in done.err
 
 
 class Waiting:

@@ -29,7 +29,7 @@ async def test_a_recorded_history_is_decided_again_as_it_was(store: Store, folde
     facts, messages = rows(folder / "journal.jsonl"), rows(folder / "inbox.jsonl", "key", "value")
     await store.write(lambda connection: connection.execute(tables.journal.insert(), facts))
     await store.write(lambda connection: connection.execute(tables.inbox.insert(), messages))
-    assert await rebuild(store) == len(facts)
+    assert (await rebuild(store)).facts == len(facts)
     assert (await verify(store)).findings == ()
     for one in await views.services(store):
         again = await redecide(store, one.service)

@@ -59,7 +59,7 @@ def test_old_journal_replays_on_new_code(world: World, tmp_path: Path) -> None:
         command = Segue({**segue(world).env, "SEGUE_DATABASE_URL": url, "SEGUE_TOPIC_PREFIX": prefix})
         command.json("db", "upgrade")
         asyncio.run(keep(url))
-        assert command.json("db", "rebuild") == {"facts": facts}
+        assert command.json("db", "rebuild")["facts"] == facts
         found = asyncio.run(live(url))
         assert still_says(states(), {name: json.loads(state_json(state)) for name, state in found.items()})
         assert [table(state) for state in found.values()] == [table_from(line) for line in lines("tables.jsonl")]
