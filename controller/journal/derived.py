@@ -98,7 +98,10 @@ class Derived:
     def _link(self, one: Recorded) -> Link:
         head = self._heads.get(one.stream) or Head(begin(one.stream), GENESIS_HASH)
         if one.position != head.history.position + 1:
-            raise Broken(f"fact {one.stream}/{head.history.position + 1} is missing in the journal: see `segue verify`")
+            raise Broken(
+                f"fact {one.stream}/{head.history.position + 1} is missing in the journal: attach its month again if "
+                "that was detached, else see `segue verify`"
+            )
         history = fold(head.history, (one.fact,))
         self._heads[one.stream] = Head(history, one.hash)
         self._moved.add(one.stream)

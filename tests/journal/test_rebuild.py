@@ -8,6 +8,7 @@ from itertools import count
 import pytest
 from sqlalchemy import Connection
 
+from controller.core.errors import Broken
 from controller.handle import handle
 from controller.journal import Store, rebuild, tables
 from controller.journal.derived import DERIVED
@@ -17,6 +18,7 @@ from tests.journal.audited import told
 from tests.journal.conftest import Opened
 from tests.journal.messages import alert, applied, installed, rolling
 from tests.journal.sight import rows, sight
+from tests.journal.tampering import UNLOCKED
 from tests.journal.test_replay import eventful
 
 SERVICES = [f"voice-{number}" for number in range(5)]
@@ -114,6 +116,17 @@ async def test_one_that_is_interrupted_leaves_nothing(
     await make_anew(store)
     assert len(await rows(store, tables.routes)) > 0
     assert (await handle(store, [alert("1.4.0", 900_000)])).facts
+
+
+async def test_a_journal_with_a_gap_gives_no_tables(store: Store, kind: str) -> None:
+    """What lies beyond a fact that is missing cannot be folded: it is named, and the tables stay as they are."""
+    await filled(store)
+    before = await sight(store, *DERIVED)
+    for one in (*UNLOCKED[kind], "DELETE FROM journal WHERE id = 'hibari/3'"):
+        await store.write(lambda connection, one=one: connection.exec_driver_sql(one))  # type: ignore[misc]  # bound for the loop
+    with pytest.raises(Broken, match=r"fact hibari/3 is missing in the journal: attach its month again"):
+        await make_anew(store)
+    assert await sight(store, *DERIVED) == before
 
 
 async def test_rows_that_no_fact_gives_go(store: Store) -> None:
