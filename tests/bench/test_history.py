@@ -26,6 +26,7 @@ from tests.journal.conftest import NewUrl, Opened, cluster, kind, new_url, opene
 
 __all__ = ["cluster", "kind", "new_url", "opened", "templates"]
 
+STORES = ("SQLite", "PostgreSQL")
 SIZE = Size(services=5, facts_each=150, rollouts_each=3, templates=2)
 
 
@@ -115,14 +116,13 @@ def test_the_quick_form_measures_everything(tmp_path: Path) -> None:
     told = json.loads(done.out)
     assert told["options"]["facts"] == QUICK.facts
     assert told["met"] == (done.code == 0) == all(one["met"] is not False for one in told["figures"])
-    for part in ("SQLite", "PostgreSQL"):
+    for part in STORES:
         names = [one["name"] for one in told["figures"] if one["part"] == part]
         assert [f"{one.number}. {one.told}" for one in questions()] == names[:20]
         assert {"history --at", "journal with its indexes", "body of a window of measurements"} <= set(names)
     speeds = {(one["part"], one["name"]) for one in told["figures"] if one["unit"] == "facts/s"}
-    assert speeds == {(part, "replay") for part in ("SQLite", "PostgreSQL", "Kafka")} | {
-        (part, "verify") for part in ("SQLite", "PostgreSQL", "SQLite and Kafka")
-    }
+    replayed = {(part, name) for part in (*STORES, "Kafka") for name in ("replay", "replay, by one process")}
+    assert speeds == replayed | {(part, "verify") for part in (*STORES, "SQLite and Kafka")}
     assert "memory of a replay, growth" in names
     assert [path.name for path in (local(tmp_path) / "bench").iterdir()] == ["history.json"]
 

@@ -51,6 +51,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "controller.wire",
         "controller.journal",
         "controller.replay",
+        "controller.replays",
         "controller.proof",
         "controller.outside",
         "controller.parts",

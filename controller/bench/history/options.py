@@ -40,7 +40,7 @@ class Options:
     facts: int = 10_000_000
     services: int = 1_000
     sqlite_facts: int = 1_000_000
-    replayed_facts: int = 100_000
+    replayed_facts: int = 200_000
     memory_facts: int = 5_000_000
     memory_s: float = 150
     runs: int = RUNS

@@ -156,12 +156,12 @@ async def _replayed(sqlite_url: str, postgres_url: str, kafka: str, tell: Tell) 
         recorded = await every(sqlite)
         tell(f"publishing {len(recorded)} facts to Kafka")
         await publish(kafka, recorded)
-        tell(f"folding {len(recorded)} facts")
-        bare = await bare_fold([one.fact for one in recorded])
+        tell("folding")
+        bare = await bare_fold(recorded)
         figures = []
-        for part, store in (("SQLite", sqlite), ("PostgreSQL", postgres)):
+        for part, store, url in (("SQLite", sqlite, sqlite_url), ("PostgreSQL", postgres, postgres_url)):
             tell(f"replaying and verifying {part}")
-            figures += [*await replayed_sql(store, part, bare), await verified(store, part)]
+            figures += [*await replayed_sql(store, url, part, bare), await verified(store, part)]
         tell("replaying and verifying Kafka")
         return [
             *figures,
