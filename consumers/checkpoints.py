@@ -4,6 +4,7 @@ What was decided is signed, every few minutes: how far each stream has got, and 
 Whoever gets hold of the database and of Kafka can write another history with hashes that fit. He cannot sign it, and
 `segue verify` asks for the signatures. Several of these functions at once do no harm: one of them is first.
 
+Each month that is over is closed: the last fact of every stream in it is signed, so that it can be detached.
 A stream that no longer holds what was signed last is signed no further, or the new history would be vouched for, too.
 """
 
@@ -14,7 +15,7 @@ from consumers.metrics import CHECKPOINTS, REFUSED
 from consumers.waiting import pause
 from consumers.worker import Worker
 from controller.journal import Store
-from controller.journal.checkpoints import Lost, grown, keep, lost
+from controller.journal.checkpoints import Lost, closing, grown, keep, lost
 from controller.outside.signing import Signer, read_signer
 
 _log = logging.getLogger(__name__)
@@ -47,7 +48,8 @@ async def _sign(store: Store, signer: Signer) -> str:
         _log.error("%s is not signed any further: %s", one.service, _told(one), extra={"service": one.service})
     refused = {one.service for one in gone}
     now_ms = time.time_ns() // 1_000_000
-    streams = [one for one in await grown(store, signer.name) if one.service not in refused]
+    ends = [*await closing(store, signer.name, now_ms), *await grown(store, signer.name)]
+    streams = [one for one in dict.fromkeys(ends) if one.service not in refused]
     signed = [signer.sign(one.service, one.position, one.hash, now_ms) for one in streams]
     await keep(store, signed)
     CHECKPOINTS.inc(len(signed))

@@ -15,6 +15,7 @@ from controller.core.stream import Fact, History, begin, fold, react
 from controller.journal import Store, views
 from controller.journal.facts import history as recorded_history
 from controller.journal.inputs import Taken, taken
+from controller.journal.partitions import check_whole
 from controller.wire.codec import event_type
 from controller.wire.difference import Difference, first_difference
 from controller.wire.inbound import Input, Received, read, rejected, undecidable
@@ -53,11 +54,13 @@ async def redecide(store: Store, service: str) -> Redecided:
 
     In a store that was restored, some messages are known by their names alone, and of some that led to nothing it is
     not known when: these are passed over, the facts of the former taken as they are.
-    Raises Broken when nothing is recorded of the service, or its journal has facts that no recorded message led to.
+    Raises Broken when nothing is recorded of the service, its journal has facts that no recorded message led to, or
+    facts lie in months that were detached.
     """
     stands = await views.service(store, service)
     if stands is None:
         raise Broken(f"nothing was ever recorded for a service {service}; `segue replay` lists all")
+    await store.read(lambda connection: check_whole(connection, service))
     facts = _Facts(store, service)
     history = begin(service)
     messages = 0

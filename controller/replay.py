@@ -18,6 +18,7 @@ from controller.core.stream import ENDINGS, Fact, History, begin, fold
 from controller.journal.audit import Place, follow
 from controller.journal.endings import last_endings
 from controller.journal.facts import pages
+from controller.journal.partitions import check_whole
 from controller.journal.store import Store
 from controller.journal.views import Service, services
 from controller.outside.published import published
@@ -69,8 +70,10 @@ async def replay_sql(store: Store, service: str | None = None, until: Until = EV
     """
     Fold every stream of the store's journal, or only one service's; stream to history.
 
-    A page of facts is in memory at a time. Raises Broken naming the first fact that is not what was written.
+    A page of facts is in memory at a time. Raises Broken naming the first fact that is not what was written, and when
+    facts lie in months that were detached.
     """
+    await store.read(lambda connection: check_whole(connection, service))
     endings = await last_endings(store, service, until.position, until.at_ms)
     places: dict[str, Place] = {}
     histories: dict[str, History] = {}

@@ -2,6 +2,7 @@
 
 import typer
 
+from controller.cli import months
 from controller.cli.answers import AsJson, tell_json, tell_table
 from controller.cli.here import kafka_here, settings_here
 from controller.cli.rebuilding import rebuild
@@ -24,6 +25,10 @@ def upgrade(as_json: AsJson = False) -> None:
         tell_json({"schema": NEWEST})
     else:
         typer.echo(f"the database has schema {NEWEST}")
+
+
+for _command in (months.partitions, months.detach, months.attach):
+    app.command()(_command)
 
 
 @app.command()

@@ -52,9 +52,10 @@ def check(*, sql_only: bool, tables: bool = False, as_json: bool) -> None:
 def _tell_facts(verified: "Verified", sql_only: bool) -> None:
     if not verified.findings:
         where = "SQL" if sql_only else "SQL and in Kafka"
+        beside = f", in detached months: {verified.detached}" if verified.detached else ""
         typer.echo(
-            f"every fact in {where} is what was written; facts: {verified.sql_facts}, services: {verified.streams}, "
-            f"signed checkpoints: {verified.checkpoints}"
+            f"every fact in {where} is what was written; facts: {verified.sql_facts}{beside}, "
+            f"services: {verified.streams}, signed checkpoints: {verified.checkpoints}"
         )
         return
     for one in verified.findings[:_MOST_TOLD]:

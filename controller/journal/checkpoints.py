@@ -1,19 +1,26 @@
 """Signed checkpoints: which streams have grown since their last one, and keeping new ones for SQL and Kafka at once."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from sqlalchemy import Connection, and_, bindparam, func, insert, select
+from sqlalchemy import Connection, and_, bindparam, func, insert, select, tuple_
 
 from controller.core.errors import Conflict
 from controller.journal import outbox
+from controller.journal.bound import padded
 from controller.journal.outbox import Outgoing
+from controller.journal.partitions import Last, detached_before, last_facts, months
 from controller.journal.store import Store
 from controller.journal.tables import checkpoints, journal, services
 from controller.journal.wake import Bell
 from controller.wire.checkpoint import Checkpoint, checkpoint_message
 from controller.wire.topics import Topic
+
+_AT_ONCE: Final = 500
+_LATE: Final = timedelta(hours=1)
+"""For so long after a month's end its last messages may still wait to be decided."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +43,33 @@ class Lost:
 
 
 async def lost(store: Store, key: str) -> list[Lost]:
-    """Return every stream whose fact at the last checkpoint signed with this key is not the one that was signed."""
-    return [Lost(*row) for row in await store.rows(_LOST, {"key": key})]
+    """
+    Return every stream whose fact at the last checkpoint signed with this key is not the one that was signed.
+
+    One that lies in a month which was detached is as it was signed when what is left follows it.
+    """
+
+    def work(connection: Connection) -> list[Lost]:
+        detached = detached_before(connection) is not None
+        return [
+            Lost(row.service, row.position, row.signed, row.holds)
+            for row in connection.execute(_LOST, {"key": key})
+            if row.holds or not detached or row.signed != (row.followed or row.head)
+        ]
+
+    return await store.read(work)
+
+
+async def closing(store: Store, key: str, now_ms: int) -> list[Grown]:
+    """Return the last fact of every month that is over, of each stream, that no checkpoint of a key speaks of."""
+    over = datetime.fromtimestamp(now_ms / 1000, UTC) - _LATE
+
+    def work(connection: Connection) -> list[Grown]:
+        ends = [one for month in months(connection) if month.until < over for one in last_facts(connection, month)]
+        signed = {(one.service, one.position) for one in kept_at(connection, ends) if one.key == key}
+        return [Grown(*astuple(one)) for one in ends if (one.service, one.position) not in signed]
+
+    return await store.read(work)
 
 
 async def grown(store: Store, key: str) -> list[Grown]:
@@ -66,6 +98,15 @@ def restore(connection: Connection, signed: Iterable[Checkpoint]) -> None:
     rows = {(one.service, one.position, one.key): _row(one) for one in signed}
     if rows:
         connection.execute(insert(checkpoints), list(rows.values()))
+
+
+def kept_at(connection: Connection, facts: Sequence[Last]) -> list[Checkpoint]:
+    """Return the checkpoints of these facts, whoever signed them."""
+    found: list[Checkpoint] = []
+    for start in range(0, len(facts), _AT_ONCE):
+        places = padded([(one.service, one.position) for one in facts[start : start + _AT_ONCE]])
+        found += [Checkpoint(*row) for row in connection.execute(_KEPT_AT, {"places": places})]
+    return found
 
 
 async def kept(store: Store) -> list[Checkpoint]:
@@ -100,14 +141,22 @@ _GROWN: Final = (
     .order_by(services.c.service)
 )
 _SIGNED_HERE: Final = and_(_C.service == _LAST.c.service, _C.position == _LAST.c.position)
-_HELD_HERE: Final = and_(journal.c.stream == _LAST.c.service, journal.c.position == _LAST.c.position)
+_HELD: Final = journal.alias("held")
+_NEXT: Final = journal.alias("following")
 _LOST: Final = (
-    select(_C.service, _C.position, _C.hash, journal.c.hash)
+    select(
+        *(_C.service, _C.position, _C.hash.label("signed"), _HELD.c.hash.label("holds")),
+        # Of what follows it, and where nothing does, of the service's last fact, when that is this one.
+        *(_NEXT.c.prev_hash.label("followed"), services.c.head_hash.label("head")),
+    )
     .join(_LAST, _SIGNED_HERE)
-    .outerjoin(journal, _HELD_HERE)
-    .where(_C.key == bindparam("key"), journal.c.hash.is_distinct_from(_C.hash))
+    .outerjoin(_HELD, and_(_HELD.c.stream == _LAST.c.service, _HELD.c.position == _LAST.c.position))
+    .outerjoin(_NEXT, and_(_NEXT.c.stream == _LAST.c.service, _NEXT.c.position == _LAST.c.position + 1))
+    .outerjoin(services, and_(services.c.service == _LAST.c.service, services.c.position == _LAST.c.position))
+    .where(_C.key == bindparam("key"), _HELD.c.hash.is_distinct_from(_C.hash))
     .order_by(_C.service)
 )
 _KEPT: Final = select(_C.service, _C.position, _C.hash, _C.signed_at, _C.key, _C.signature).order_by(
     _C.service, _C.position, _C.key
 )
+_KEPT_AT: Final = _KEPT.where(tuple_(_C.service, _C.position).in_(bindparam("places", expanding=True)))

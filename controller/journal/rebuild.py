@@ -15,6 +15,7 @@ from typing import Final
 from sqlalchemy import Connection, delete, text
 
 from controller.journal.derived import DERIVED, Derived, Look, unseen
+from controller.journal.partitions import check_whole
 from controller.journal.session import Session, View
 from controller.journal.shadow import NOBODY, make_shadow, swap, wrong_services
 from controller.journal.store import Store
@@ -45,7 +46,7 @@ async def rebuild(store: Store, progress: Progress = unheard) -> Rebuilt:
     Make all read tables and the timers anew.
 
     A timer that had fired and is not decided yet fires again, which is harmless: the inbox knows its message. Raises
-    Broken when a fact is missing or cannot be read; nothing is changed then.
+    Broken when a fact is missing, lies in a month that was detached, or cannot be read; nothing is changed then.
     """
     async with shadowed(store, progress) as (session, derived):
         async with session.transaction(View.STILL):
@@ -64,6 +65,8 @@ async def rebuild(store: Store, progress: Progress = unheard) -> Rebuilt:
 @asynccontextmanager
 async def shadowed(store: Store, progress: Progress, look: Look = unseen) -> AsyncIterator[tuple[Session, Derived]]:
     """Give a session whose tables are made of all facts but the very last ones, page by page; look: at each fact."""
+    # Before the session, which sees its own tables in place of the living ones.
+    await store.read(check_whole)
     derived = Derived(look)
     async with store.session() as session:
         async with session.transaction():
@@ -102,6 +105,7 @@ def make_anew(connection: Connection) -> int:
     if connection.dialect.name == "postgresql":
         # Every decider locks its service's row first, and so waits here. SQLite lets only one write anyway.
         connection.execute(text("LOCK TABLE services IN EXCLUSIVE MODE"))
+    check_whole(connection)
     for table in DERIVED:
         connection.execute(delete(table))
     derived = Derived()

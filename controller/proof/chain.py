@@ -56,6 +56,7 @@ class Chain:
     hashes: the first eight bytes of the hash of each fact, by position; 0 where it is missing. last: the last hash.
     doubles: whether a fact may be there several times, as in a topic that is written at least once.
     signed: hashes that checkpoints vouch for, by position.
+    start: facts up to this position are not in the copy, and the last of them is vouched for.
     """
 
     copy: Copy
@@ -65,11 +66,21 @@ class Chain:
     hashes: "array[int]" = field(default_factory=lambda: array("Q"))
     last: str = GENESIS_HASH
     findings: list[Finding] = field(default_factory=list)
+    start: int = 0
 
     @property
     def position(self) -> int:
         """The position of the last fact."""
         return len(self.hashes)
+
+    def begin(self, position: int, hash: str) -> bool:
+        """Begin after a fact that is no longer in the copy; say whether a checkpoint vouches for exactly that one."""
+        if self.position or self.signed.get(position) != hash:
+            return False
+        self.start, self.last = position, hash
+        self.hashes.extend(array("Q", [0]) * (position - 1))
+        self.hashes.append(short(hash))
+        return True
 
     def take(self, written: Written) -> bool:
         """Follow the chain to a fact, note what is wrong with it, and say whether its content has its hash."""

@@ -16,8 +16,8 @@ def compare(sql: Chain, kafka: Chain, published: int) -> list[Finding]:
 
 
 def _of_copies(sql: Chain, kafka: Chain) -> Iterator[Finding]:
-    common = min(sql.position, kafka.position)
-    parted = sql.hashes[:common] != kafka.hashes[:common]
+    since, common = _shared(sql, kafka)
+    parted = sql.hashes[since:common] != kafka.hashes[since:common]
     if parted and bool(sql.findings) != bool(kafka.findings):
         # The copy that is sound in itself tells what became of the other one.
         yield from _explained(sql, kafka) if sql.findings else _explained(kafka, sql)
@@ -25,7 +25,7 @@ def _of_copies(sql: Chain, kafka: Chain) -> Iterator[Finding]:
     yield from sql.findings
     yield from kafka.findings
     if parted:
-        at = next(at for at in range(common) if sql.hashes[at] != kafka.hashes[at])
+        at = next(at for at in range(since, common) if sql.hashes[at] != kafka.hashes[at])
         both = "each is broken elsewhere" if sql.findings else "each is sound in itself"
         told = f"SQL and Kafka tell different facts from here on, and {both}: compare with a checkpoint or a backup"
         yield Finding(Copy.EITHER, Tampering.CHANGED, sql.stream, at + 1, told)
@@ -33,8 +33,8 @@ def _of_copies(sql: Chain, kafka: Chain) -> Iterator[Finding]:
 
 def _explained(wrong: Chain, right: Chain) -> Iterator[Finding]:
     """Yield what was done to a copy, by the other one's sequence of hashes."""
-    common = min(wrong.position, right.position)
-    differing = [at for at in range(common) if wrong.hashes[at] != right.hashes[at]]
+    since, common = _shared(wrong, right)
+    differing = [at for at in range(since, common) if wrong.hashes[at] != right.hashes[at]]
     first, name = differing[0], "SQL" if right.copy is Copy.SQL else "Kafka"
     there, here = wrong.hashes[first:], right.hashes[first:]
     kind = None
@@ -60,6 +60,11 @@ def _explained(wrong: Chain, right: Chain) -> Iterator[Finding]:
             yield Finding(wrong.copy, Tampering.CHANGED, wrong.stream, at + 1, told)
     # A broken link is what a changed fact leaves behind it.
     yield from (finding for finding in wrong.findings if finding.tampering is not Tampering.UNLINKED)
+
+
+def _shared(one: Chain, other: Chain) -> tuple[int, int]:
+    """Return from which place to which both copies have facts, or a word that vouches for the one before them."""
+    return max(one.start, other.start, 1) - 1, min(one.position, other.position)
 
 
 def _listed(places: list[int]) -> str:

@@ -10,6 +10,7 @@ from controller.core.errors import Malformed
 from controller.journal.audit import misquoted
 from controller.journal.facts import Recorded, recorded
 from controller.journal.outbox import SHARD
+from controller.journal.partitions import detached_before
 from controller.journal.store import Store
 from controller.journal.tables import outbox, services
 from controller.outside.published import published
@@ -27,6 +28,7 @@ class Verified:
     What was looked at, and what is wrong with it.
 
     kafka_facts: -1 when only SQL was looked at; a double counts once. checkpoints: those whose signature is trusted.
+    detached: facts that are in no month of SQL any more; checkpoints vouch for the last one of each stream.
     """
 
     streams: int
@@ -34,6 +36,7 @@ class Verified:
     kafka_facts: int
     findings: tuple[Finding, ...]
     checkpoints: int = 0
+    detached: int = 0
 
 
 async def verify(store: Store, kafka: str = "", prefix: str = "", trusted: Trusted | None = None) -> Verified:
@@ -50,7 +53,7 @@ async def verify(store: Store, kafka: str = "", prefix: str = "", trusted: Trust
     if not kafka:
         findings = [*vouched.findings, *await sql.against_heads()]
         findings += [finding for chain in sql.ended() for finding in chain.findings]
-        return Verified(len(sql.chains), sql.facts, -1, tuple(findings), vouched.checkpoints)
+        return Verified(len(sql.chains), sql.facts, -1, tuple(findings), vouched.checkpoints, sql.detached)
     # In this order: what is no longer on its way out now, Kafka has, up to an end that is asked for after this.
     promised = {name: chain.position for name, chain in sql.chains.items()}
     for name, waiting in (await sql.waiting()).items():
@@ -64,7 +67,9 @@ async def verify(store: Store, kafka: str = "", prefix: str = "", trusted: Trust
         copies = sql.chains.get(name, Chain(Copy.SQL, name)), topic.get(name, Chain(Copy.KAFKA, name))
         findings += compare(*copies, published=promised.get(name, 0))
     known = sum(chain.position for chain in topic.values())
-    return Verified(len(sql.chains), sql.facts, known, tuple(dict.fromkeys(findings)), vouched.checkpoints)
+    return Verified(
+        len(sql.chains), sql.facts, known, tuple(dict.fromkeys(findings)), vouched.checkpoints, sql.detached
+    )
 
 
 class _Sql:
@@ -74,6 +79,7 @@ class _Sql:
         self._store = store
         self._signed = signed
         self._heads: dict[str, tuple[int, str]] | None = None
+        self._months_are_detached = False
         self.chains: dict[str, Chain] = {}
         self.facts = 0
 
@@ -81,7 +87,10 @@ class _Sql:
         if self._heads is None:
             # The heads first: a service may decide on meanwhile, and then its chain only grows beyond the head.
             self._heads = await self._read_heads()
+            self._months_are_detached = await self._store.read(detached_before) is not None
             await self._take(recorded(self._store))
+            if self._months_are_detached:
+                self._begin_after_all_facts()
             return
         for name, (position, _) in (await self._read_heads()).items():
             chain = self.chains.get(name)
@@ -93,9 +102,22 @@ class _Sql:
             chain = self.chains.get(one.stream)
             if chain is None:
                 chain = self.chains[one.stream] = self._chain(one.stream)
+                if self._months_are_detached and one.position > 1:
+                    chain.begin(one.position - 1, one.prev_hash)
             if chain.take(one.written) and (wrong := misquoted(one)):
                 chain.note(Tampering.CHANGED, one.position, wrong)
             self.facts += 1
+
+    def _begin_after_all_facts(self) -> None:
+        # All that was decided of these services lies in detached months.
+        for name, (position, hash) in (self._heads or {}).items():
+            if position and name not in self.chains and (chain := self._chain(name)).begin(position, hash):
+                self.chains[name] = chain
+
+    @property
+    def detached(self) -> int:
+        """How many facts are not in SQL, and are vouched for."""
+        return sum(chain.start for chain in self.chains.values())
 
     def _chain(self, name: str) -> Chain:
         return Chain(Copy.SQL, name, signed=self._signed.get(name, {}))

@@ -60,7 +60,7 @@ def _set_aside(first: str, indexes: list[str]) -> None:
 
 # Of the last fact, or of today when that is later: what is decided next belongs to it as well.
 _FIRST: Final = """
-SELECT to_char(month, '"journal_"YYYY_MM'), to_char(month + interval '1 month', 'YYYY-MM-DD"T00:00:00Z"')
+SELECT to_char(month, '"journal_until_"YYYY_MM'), to_char(month + interval '1 month', 'YYYY-MM-DD"T00:00:00Z"')
 FROM (
     SELECT date_trunc('month', greatest(now(), max(occurred_at)) AT TIME ZONE 'UTC') AS month FROM journal
 ) last

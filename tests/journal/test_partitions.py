@@ -12,6 +12,7 @@ from controller.core.stream import begin, react
 from controller.handle import handle
 from controller.journal import Store, append, open_store, tables
 from controller.journal.database import database
+from controller.journal.detaching import attach, detach, held
 from controller.journal.facts import recorded
 from controller.journal.heads import Head
 from controller.journal.partitions import ahead
@@ -66,7 +67,7 @@ async def test_each_fact_lies_in_the_partition_of_its_month(store: Store) -> Non
     await over_months(store)
     facts = 8
     assert await places(store) == {
-        f"journal_{month(0)}": 8,
+        f"journal_until_{month(0)}": 8,
         f"journal_{month(1)}": facts,
         f"journal_{month(2)}": facts,
         "journal_default": 2 * facts,
@@ -114,7 +115,7 @@ async def test_a_position_is_taken_once_over_all_months(store: Store, url: str, 
     await writing
     with pytest.raises(Conflict, match=f"facts 1 to 1 of {SERVICE} do not follow what is there"):
         await second
-    assert await places(store) == {f"journal_{month(0)}": 1}
+    assert await places(store) == {f"journal_until_{month(0)}": 1}
 
 
 async def _waiting_for_a_lock(store: Store) -> None:
@@ -200,7 +201,7 @@ async def test_a_living_journal_becomes_the_first_partition(cluster: Postgres) -
     upgrade(url)
     store = await open_store(url)
     assert await store.rows(asked, {}) == before
-    assert await places(store) == {f"journal_{month(0)}": len(before)}
+    assert await places(store) == {f"journal_until_{month(0)}": len(before)}
     assert len(await store.rows(text("SELECT * FROM audit_events"), {})) == len(before)
     (looks,) = await store.rows(text("SELECT has_table_privilege('looks', 'journal', 'SELECT')"), {})
     assert looks[0]
@@ -216,3 +217,13 @@ async def _forget(role: str, cluster: Postgres) -> None:
     connection = await asyncpg.connect(cluster.url().replace("+asyncpg", ""))
     await connection.execute(f"DROP ROLE {role}")
     await connection.close()
+
+
+@pytest.mark.parametrize("kind", ["sqlite"])
+async def test_sqlite_keeps_one_table(store: Store) -> None:
+    """Nothing is made ahead, listed, detached or attached there."""
+    assert await ahead(store) == 0
+    assert await held(store, lambda _: True) == []
+    for refused in (detach(store, "2026-01", lambda _: True), attach(store, "2026-01")):
+        with pytest.raises(Broken, match="the journal in SQLite is one table"):
+            await refused
