@@ -5,6 +5,7 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+from sqlalchemy import text
 from sqlalchemy.engine import make_url
 
 from controller.core.errors import Broken
@@ -86,6 +87,16 @@ async def test_what_was_recorded_is_refused_by_right(
     for statement in (f'UPDATE {table} SET "{column}" = "{column}"', f"DELETE FROM {table}", f"TRUNCATE {table}"):
         with pytest.raises(Broken, match=f"permission denied for table {table}"):
             await worker.write(lambda connection, said=statement: connection.exec_driver_sql(said))  # type: ignore[misc]  # bound for the loop
+
+
+async def test_all_that_is_read_may_be_read(worker: Store) -> None:
+    """Every table and view that there is; partitions, and the fence between them, are read by nobody."""
+    asked = text(
+        "SELECT relname FROM pg_class WHERE relnamespace = current_schema()::regnamespace "
+        "AND relkind IN ('r', 'p', 'v') AND NOT relispartition AND relname <> 'journal_ends' "
+        "AND NOT has_table_privilege(oid, 'SELECT')"
+    )
+    assert await worker.rows(asked, {}) == []
 
 
 async def test_who_could_rewrite_the_journal_is_known(store: Store, worker: Store) -> None:
