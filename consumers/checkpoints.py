@@ -10,13 +10,15 @@ A stream that no longer holds what was signed last is signed no further, or the 
 
 import logging
 import time
+from collections.abc import Set
 
 from consumers.metrics import CHECKPOINTS, REFUSED
 from consumers.waiting import pause
 from consumers.worker import Worker
 from controller.journal import Store
-from controller.journal.checkpoints import Lost, closing, grown, keep, lost
+from controller.journal.checkpoints import Lost, closing, grown, keep, latest, lost
 from controller.outside.signing import Signer, read_signer
+from controller.wire.checkpoint import Checkpoint
 
 _log = logging.getLogger(__name__)
 
@@ -32,28 +34,47 @@ async def run(worker: Worker) -> None:
         await worker.stopping.wait()
         return
     worker.not_ready("it has not signed yet")
-    signer = read_signer(worker.settings.signing_key)
+    signing = _Signing(read_signer(worker.settings.signing_key))
     while True:
-        why = await _sign(worker.store, signer)
+        why = await signing.sign(worker.store)
         worker.ready_when(lambda why=why: why)  # type: ignore[misc]  # bound for the loop
         if await pause(worker.stopping, worker.settings.checkpoint_every_s):
             return
 
 
-async def _sign(store: Store, signer: Signer) -> str:
-    """Sign what has grown upon what was signed, and say which streams are not what was signed; "" when all are."""
-    gone = await lost(store, signer.name)
-    REFUSED.set(len(gone))
-    for one in gone:
-        _log.error("%s is not signed any further: %s", one.service, _told(one), extra={"service": one.service})
-    refused = {one.service for one in gone}
-    now_ms = time.time_ns() // 1_000_000
-    ends = [*await closing(store, signer.name, now_ms), *await grown(store, signer.name)]
-    streams = [one for one in dict.fromkeys(ends) if one.service not in refused]
-    signed = [signer.sign(one.service, one.position, one.hash, now_ms) for one in streams]
-    await keep(store, signed)
-    CHECKPOINTS.inc(len(signed))
-    return "; ".join(f"{one.service} was tampered with: {_told(one)}" for one in gone)
+class _Signing:
+    """Who signs, and the last word that he saw of his own: while he lives, nobody can take it away unnoticed."""
+
+    def __init__(self, signer: Signer) -> None:
+        self._signer = signer
+        self._last: Checkpoint | None = None
+
+    async def sign(self, store: Store) -> str:
+        """Sign what has grown upon what was signed, and say what is not what was signed; "" when all is."""
+        before = await latest(store, self._signer.name)
+        if self._last is not None and (before is None or before.number < self._last.number):
+            REFUSED.set(len(await grown(store, self._signer.name)))
+            why = f"checkpoint {self._last.number} of key {self._signer.name} was taken away; see `segue verify`"
+            _log.error("nothing is signed any further: %s", why)
+            return why
+        self._last = before
+        gone = await lost(store, self._signer.name)
+        REFUSED.set(len(gone))
+        for one in gone:
+            _log.error("%s is not signed any further: %s", one.service, _told(one), extra={"service": one.service})
+        await self._keep(store, {one.service for one in gone})
+        return "; ".join(f"{one.service} was tampered with: {_told(one)}" for one in gone)
+
+    async def _keep(self, store: Store, refused: Set[str]) -> None:
+        now_ms = time.time_ns() // 1_000_000
+        name, last, signed = self._signer.name, self._last, list[Checkpoint]()
+        for one in dict.fromkeys([*await closing(store, name, now_ms), *await grown(store, name)]):
+            if one.service not in refused:
+                last = self._signer.sign(one.service, one.position, one.hash, now_ms, last)
+                signed.append(last)
+        if await keep(store, signed):
+            self._last = last
+            CHECKPOINTS.inc(len(signed))
 
 
 def _told(one: Lost) -> str:

@@ -77,10 +77,10 @@ async def grown(store: Store, key: str) -> list[Grown]:
     return [Grown(*row) for row in await store.rows(_GROWN, {"key": key})]
 
 
-async def keep(store: Store, signed: Sequence[Checkpoint]) -> None:
-    """Keep checkpoints in SQL and leave them for Kafka; somebody else's of the same places come first quietly."""
+async def keep(store: Store, signed: Sequence[Checkpoint]) -> bool:
+    """Keep checkpoints in SQL and leave them for Kafka; say whether: False when somebody else signed meanwhile."""
     if not signed:
-        return
+        return True
 
     def work(connection: Connection) -> None:
         connection.execute(insert(checkpoints), [_row(one) for one in signed])
@@ -89,8 +89,9 @@ async def keep(store: Store, signed: Sequence[Checkpoint]) -> None:
     try:
         await store.write(work)
     except Conflict:
-        return  # what is still missing is found by the next look
+        return False  # what is still missing is found by the next look
     store.ring(Bell.OUTBOX)
+    return True
 
 
 def restore(connection: Connection, signed: Iterable[Checkpoint]) -> None:
@@ -109,6 +110,12 @@ def kept_at(connection: Connection, facts: Sequence[Last]) -> list[Checkpoint]:
     return found
 
 
+async def latest(store: Store, key: str) -> Checkpoint | None:
+    """Return the last checkpoint of a key's chain; None before the first."""
+    rows = await store.rows(_LATEST, {"key": key})
+    return Checkpoint(*rows[0]) if rows else None
+
+
 async def kept(store: Store) -> list[Checkpoint]:
     """Return every checkpoint in SQL, service by service, by position."""
     return [Checkpoint(*row) for row in await store.rows(_KEPT, {})]
@@ -122,6 +129,8 @@ def _row(one: Checkpoint) -> dict[str, object]:
         "hash": one.hash,
         "signed_at": one.signed_ms,
         "signature": one.signature,
+        "number": one.number,
+        "previous": one.previous,
     }
 
 
@@ -156,7 +165,10 @@ _LOST: Final = (
     .where(_C.key == bindparam("key"), _HELD.c.hash.is_distinct_from(_C.hash))
     .order_by(_C.service)
 )
-_KEPT: Final = select(_C.service, _C.position, _C.hash, _C.signed_at, _C.key, _C.signature).order_by(
-    _C.service, _C.position, _C.key
-)
+_KEPT: Final = select(
+    _C.service, _C.position, _C.hash, _C.signed_at, _C.key, _C.signature, _C.number, _C.previous
+).order_by(_C.service, _C.position, _C.key)
 _KEPT_AT: Final = _KEPT.where(tuple_(_C.service, _C.position).in_(bindparam("places", expanding=True)))
+_LATEST: Final = (
+    _KEPT.order_by(None).where(_C.key == bindparam("key"), _C.number > 0).order_by(_C.number.desc()).limit(1)
+)

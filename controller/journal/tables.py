@@ -341,7 +341,10 @@ checkpoints = Table(
     Column("hash", Text, nullable=False),
     Column("signed_at", Instant, nullable=False),
     Column("signature", Text, nullable=False),
+    Column("number", BigInteger, nullable=False, server_default="0"),
+    Column("previous", Text, nullable=False, server_default=""),
     PrimaryKeyConstraint("service", "position", "key", name="checkpoints_service_position_key"),
+    Index("checkpoints_number", "key", "number", unique=True, **_where("number > 0")),
 )
 """Signed words that a fact had this hash; see `wire.checkpoint`. Never updated, never deleted from."""
 

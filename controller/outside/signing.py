@@ -45,9 +45,13 @@ class Signer:
         """The half that may be known."""
         return self._key.public_key()
 
-    def sign(self, service: str, position: int, hash: str, signed_ms: int) -> Checkpoint:
-        """Return the signed word that a fact has this hash."""
-        said = Checkpoint(service, position, hash, signed_ms, self.name)
+    def sign(
+        self, service: str, position: int, hash: str, signed_ms: int, before: Checkpoint | None = None
+    ) -> Checkpoint:
+        """Return the signed word that a fact has this hash. before: the last one that this key signed."""
+        said = Checkpoint(service, position, hash, signed_ms, self.name, number=1)
+        if before is not None:
+            said = replace(said, number=before.number + 1, previous=before.digest)
         return replace(said, signature=b64encode(self._key.sign(said.content)).decode())
 
 

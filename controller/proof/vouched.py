@@ -1,6 +1,6 @@
 """What signed checkpoints vouch for, from both copies; a checkpoint that nobody trusted signed is a finding itself."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
@@ -10,6 +10,7 @@ from controller.journal.store import Store
 from controller.outside.published import published
 from controller.outside.signing import Trusted, distrusted
 from controller.proof.chain import Copy, Finding, Tampering
+from controller.proof.chained import cut_off, gaps
 from controller.wire.checkpoint import Checkpoint, checkpoint_from_message
 from controller.wire.topics import Topic
 
@@ -33,23 +34,28 @@ class Vouched:
 async def vouched_for(store: Store, kafka: str, prefix: str, trusted: Trusted) -> Vouched:
     """Collect the checkpoints of both copies, of SQL alone when Kafka's address is empty."""
     vouched = Vouched()
-    for one in await kept(store):
-        _believe(vouched, one, Copy.SQL, trusted)
-    if kafka:
-        async for one in _in_kafka(kafka, prefix, vouched):
-            _believe(vouched, one, Copy.KAFKA, trusted)
+    # Kafka first: whatever it has by then, SQL had before.
+    topic = [one async for one in _in_kafka(kafka, prefix, vouched)] if kafka else []
+    sql = _believed(vouched, await kept(store), Copy.SQL, trusted)
+    topic = _believed(vouched, topic, Copy.KAFKA, trusted)
+    vouched.findings += [*gaps(Copy.SQL, sql), *gaps(Copy.KAFKA, topic), *cut_off(sql, topic)]
     return vouched
 
 
-def _believe(vouched: Vouched, one: Checkpoint, copy: Copy, trusted: Trusted) -> None:
+def _believed(vouched: Vouched, said: Iterable[Checkpoint], copy: Copy, trusted: Trusted) -> list[Checkpoint]:
+    return [one for one in said if _believe(vouched, one, copy, trusted)]
+
+
+def _believe(vouched: Vouched, one: Checkpoint, copy: Copy, trusted: Trusted) -> bool:
     if why := distrusted(one, trusted):
         told = f"the checkpoint of this fact is not believed: {why}"
         vouched.findings.append(Finding(copy, Tampering.UNTRUSTED, one.service, one.position, told))
-        return
+        return False
     known = vouched.hashes.setdefault(one.service, {}).setdefault(one.position, one.hash)
     if known != one.hash:
         told = f"two signed checkpoints contradict each other here: {known} and {one.hash}"
         vouched.findings.append(Finding(copy, Tampering.CHANGED, one.service, one.position, told))
+    return True
 
 
 async def _in_kafka(kafka: str, prefix: str, vouched: Vouched) -> AsyncIterator[Checkpoint]:

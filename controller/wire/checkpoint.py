@@ -1,6 +1,7 @@
 """A signed word about a stream: this far it had got, with this hash. Whoever makes a stream anew cannot sign again."""
 
 from dataclasses import asdict, dataclass
+from hashlib import sha256
 from typing import Final
 
 from controller.wire.envelope import encode
@@ -17,6 +18,8 @@ class Checkpoint:
     At signed_ms, milliseconds since 1970, the fact of a service at `position` had this hash.
 
     key: the name of the key that signs, see `outside.signing`. signature: Ed25519 over `content`, in base64.
+    number: of all that this key signed, from 1 without gaps. previous: the digest of the one before, "" for the first.
+    What the first Segue signed has neither: its number is 0.
     """
 
     service: str
@@ -25,11 +28,19 @@ class Checkpoint:
     signed_ms: int
     key: str
     signature: str = ""
+    number: int = 0
+    previous: str = ""
+
+    @property
+    def digest(self) -> str:
+        """What the next one of its key names it by: SHA-256, in hex, of all it says and its signature."""
+        return sha256(self.content + self.signature.encode()).hexdigest()
 
     @property
     def content(self) -> bytes:
         """What is signed: all of it but the signature, and what kind of word it is."""
-        said = {name: value for name, value in asdict(self).items() if name != "signature"}
+        left_out = {"signature"} if self.number else {"signature", "number", "previous"}
+        said = {name: value for name, value in asdict(self).items() if name not in left_out}
         return canonical({"kind": _TYPE, **said}).encode()
 
 

@@ -11,7 +11,7 @@ from controller.outside.signing import make_key, read_signer, read_trusted
 from controller.proof.look import verify
 from tests.consumers.world import DECIDERS, World
 from tests.journal.messages import SERVICE, alert, installed, requested, rolling
-from tests.journal.tampering import UNLOCKED
+from tests.journal.tampering import CHECKPOINTS_UNLOCKED, UNLOCKED
 
 
 async def test_what_was_decided_is_signed_and_published(world: World, store: Store, tmp_path: Path) -> None:
@@ -69,6 +69,28 @@ async def test_a_history_that_is_not_what_was_signed_is_signed_no_further(
 
         await mine.until("its neighbour is signed on", neighbour_signed)
         assert {one.position for one in await kept(store) if one.service == SERVICE} == {4}
+
+
+async def test_nothing_is_signed_once_a_checkpoint_was_taken_away(world: World, store: Store, tmp_path: Path) -> None:
+    """Who signs remembers his last word; a new one would hide that it is gone."""
+    make_key(tmp_path / "key.pem")
+    mine = replace(
+        world, settings=replace(world.settings, signing_key=str(tmp_path / "key.pem"), checkpoint_every_s=0.1)
+    )
+    await handle(store, installed())
+    async with mine.hosting(store, "checkpoints") as readiness:
+
+        async def all_signed() -> bool:
+            return len(await kept(store)) == 1
+
+        async def refused() -> bool:
+            return "was taken away" in (await readiness.missing()).get("checkpoints", "")
+
+        await mine.until("it is signed", all_signed)
+        for one in (*CHECKPOINTS_UNLOCKED["sqlite"], "DELETE FROM checkpoints"):
+            await store.write(lambda connection, said=one: connection.exec_driver_sql(said))  # type: ignore[misc]  # bound for the loop
+        await mine.until("it refuses", refused)
+        assert await kept(store) == []
 
 
 async def test_without_a_key_nothing_is_signed(world: World, store: Store) -> None:

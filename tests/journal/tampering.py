@@ -7,3 +7,9 @@ UNLOCKED: Final = {
     "postgresql": ("ALTER TABLE journal DISABLE TRIGGER ALL",),
 }
 """What somebody says first, by the kind of store."""
+
+CHECKPOINTS_UNLOCKED: Final = {
+    "sqlite": ("DROP TRIGGER checkpoints_no_update", "DROP TRIGGER checkpoints_no_delete"),
+    "postgresql": ("ALTER TABLE checkpoints DISABLE TRIGGER ALL",),
+}
+"""The same, to get at checkpoints."""

@@ -10,7 +10,7 @@ from sqlalchemy import text
 from controller.core.errors import Broken, Malformed
 from controller.handle import handle
 from controller.journal import Store, tables
-from controller.journal.checkpoints import closing, grown, keep, lost
+from controller.journal.checkpoints import closing, grown, keep, latest, lost
 from controller.journal.detaching import attach, detach, held
 from controller.journal.rebuild import rebuild
 from controller.outside.signing import Signer, Trusted, distrusted, make_key, read_signer, read_trusted
@@ -72,8 +72,10 @@ async def say(store: Store, statement: str) -> None:
 
 async def signed(store: Store, signer: Signer) -> list[Checkpoint]:
     """Sign what has grown, and close the months that are over."""
-    ends = dict.fromkeys([*await closing(store, signer.name, NOW_MS), *await grown(store, signer.name)])
-    made = [signer.sign(one.service, one.position, one.hash, 9_000) for one in ends]
+    last, made = await latest(store, signer.name), list[Checkpoint]()
+    for one in dict.fromkeys([*await closing(store, signer.name, NOW_MS), *await grown(store, signer.name)]):
+        last = signer.sign(one.service, one.position, one.hash, 9_000, last)
+        made.append(last)
     await keep(store, made)
     return made
 

@@ -10,15 +10,16 @@ from sqlalchemy import Connection, update
 from controller.core.errors import Broken
 from controller.handle import handle
 from controller.journal import Store, tables
-from controller.journal.checkpoints import Grown, grown, keep, kept, lost
+from controller.journal.checkpoints import Grown, grown, keep, kept, latest, lost
 from controller.outside.signing import Signer, Trusted, distrusted, make_key, read_signer, read_trusted
 from controller.proof.chain import Copy, Finding, Tampering
+from controller.proof.chained import cut_off, gaps
 from controller.proof.look import verify
 from controller.wire.checkpoint import Checkpoint, checkpoint_from_message, checkpoint_message
 from controller.wire.codec import GENESIS_HASH, content_hash
 from tests.journal.messages import SERVICE, installed, rolling
 from tests.journal.sight import outgoing, rows
-from tests.journal.tampering import UNLOCKED
+from tests.journal.tampering import CHECKPOINTS_UNLOCKED, UNLOCKED
 
 
 @pytest.fixture
@@ -76,7 +77,10 @@ def test_a_key_is_its_owner_s_and_is_never_overwritten(tmp_path: Path) -> None:
 
 async def signed_so_far(store: Store, signer: Signer) -> list[Checkpoint]:
     """Sign whatever has grown."""
-    signed = [signer.sign(one.service, one.position, one.hash, 9_000) for one in await grown(store, signer.name)]
+    last, signed = await latest(store, signer.name), list[Checkpoint]()
+    for one in await grown(store, signer.name):
+        last = signer.sign(one.service, one.position, one.hash, 9_000, last)
+        signed.append(last)
     await keep(store, signed)
     return signed
 
@@ -211,3 +215,59 @@ async def test_a_checkpoint_cannot_be_taken_back(store: Store, signer: Signer) -
     for statement in (tables.checkpoints.update().values(hash="0"), tables.checkpoints.delete()):
         with pytest.raises(Exception, match="append-only"):
             await store.write(lambda connection, statement=statement: connection.execute(statement))  # type: ignore[misc]  # bound for the loop
+
+
+async def signed_thrice(store: Store, signer: Signer) -> list[Checkpoint]:
+    """Decide and sign three times."""
+    made = []
+    for messages in (installed(), rolling(), installed("other-voice")):
+        await handle(store, messages)
+        made += await signed_so_far(store, signer)
+    assert [one.number for one in await kept(store)] == [1, 2, 3]
+    return made
+
+
+async def test_a_checkpoint_taken_away_in_the_middle_is_found(
+    store: Store, kind: str, signer: Signer, trusted: Trusted
+) -> None:
+    """Each names the one before; the gap is told at the fact that the next one vouches for."""
+    await signed_thrice(store, signer)
+    assert (await verify(store, trusted=trusted)).findings == ()
+    for one in (*CHECKPOINTS_UNLOCKED[kind], "DELETE FROM checkpoints WHERE number = 2"):
+        await store.write(lambda connection, said=one: connection.exec_driver_sql(said))  # type: ignore[misc]  # bound for the loop
+    (found,) = (await verify(store, trusted=trusted)).findings
+    assert (found.tampering, found.stream, found.position) == (Tampering.REMOVED, "other-voice", 4)
+    assert f"of the checkpoints of key {signer.name}, 2 is missing, and 3, of this fact, is there" in found.told
+
+
+async def test_a_chain_of_checkpoints_is_one_copy_s(store: Store, signer: Signer) -> None:
+    """Kafka may lag behind, SQL may not; what was taken away at the beginning, or put in another's place, is found."""
+    one, two, three = await signed_thrice(store, signer)
+    assert [*gaps(Copy.KAFKA, [one, two]), *cut_off([one, two, three], [one, two])] == []
+    (behind,) = cut_off([one, two], [three, one])
+    assert (behind.copy, behind.tampering, behind.stream) == (Copy.SQL, Tampering.REMOVED, "other-voice")
+    (first,) = gaps(Copy.KAFKA, [three])
+    assert "1 to 2 are missing" in first.told
+    other = signer.sign(SERVICE, 8, "00" * 32, 9_000, one)
+    (unlinked,) = gaps(Copy.SQL, [one, other, three])
+    assert (unlinked.tampering, unlinked.position) == (Tampering.UNLINKED, 4)
+
+
+async def test_what_was_signed_outside_a_chain_is_believed(store: Store, signer: Signer, trusted: Trusted) -> None:
+    """The first Segue signed neither number nor predecessor; its words stay, and a chain begins beside."""
+    await handle(store, installed())
+    (stream,) = await grown(store, signer.name)
+    former = Checkpoint(SERVICE, 4, stream.hash, 9_000, signer.name)
+    assert (
+        former.content
+        == (
+            f'{{"hash":"{stream.hash}","key":"{signer.name}","kind":"io.segue.checkpoint.signed","position":4,'
+            f'"service":"hibari","signed_ms":9000}}'
+        ).encode()
+    )
+    former = replace(former, signature=b64encode(signer._key.sign(former.content)).decode())
+    assert distrusted(former, trusted) == ""
+    await keep(store, [former])
+    await handle(store, rolling())
+    assert [one.number for one in await signed_so_far(store, signer)] == [1]
+    assert (await verify(store, trusted=trusted)).findings == ()
