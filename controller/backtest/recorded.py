@@ -9,6 +9,7 @@ from controller.core.state import evolve
 from controller.core.stream import Fact, History, begin
 from controller.journal import Store
 from controller.journal.facts import told
+from controller.journal.partitions import check_whole
 
 _PAGE: Final = 500
 NEVER: Final = -(2**63)
@@ -35,7 +36,9 @@ async def read_record(store: Store, service: str, since_ms: int = NEVER) -> Reco
     Return what is known of a service before any message is decided again.
 
     since_ms: the first rollout that counts is the first that began then or later, milliseconds since 1970.
+    Raises Broken when facts lie in months that were detached.
     """
+    await store.read(lambda connection: check_whole(connection, service))
     facts: list[Fact] = []
     while page := await told(store, service, facts[-1].position if facts else 0, _PAGE):
         facts += [one.fact for one in page]

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
+from controller.backtest.recorded import read_record
 from controller.core.errors import Broken, Malformed
 from controller.handle import handle
 from controller.journal import Store, tables
@@ -131,7 +132,8 @@ async def test_all_that_needs_every_fact_names_what_is_missing(lived: Store, sig
     await signed(lived, signer)
     before = await sight(lived, *READ_TABLES)
     await detach(lived, "2026-01", partial(believed, trusted))
-    for work in (rebuild(lived), replay_sql(lived), replay_sql(lived, SERVICE), redecide(lived, SERVICE)):
+    everything = (rebuild(lived), replay_sql(lived), replay_sql(lived, SERVICE))
+    for work in (*everything, redecide(lived, SERVICE), read_record(lived, SERVICE)):
         told = r"begins at 2026-02, and facts of .*hibari.* are older \(journal_until_2026_01 lie.* `segue db attach`"
         with pytest.raises(Broken, match=told):
             await work
