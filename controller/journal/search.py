@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Column, ColumnElement, Connection, Select, and_, bindparam, func, or_, select
+from sqlalchemy import Column, ColumnElement, Connection, Select, and_, bindparam, exists, func, literal, or_, select
 
 from controller.core.errors import Malformed
 from controller.core.events import WindowMeasured
@@ -140,8 +140,7 @@ def _asked(connection: Connection, search: Search) -> Iterator[_Condition]:
     if _WINDOW not in search.types and (search.types or not search.measurements):
         yield no_window
     if search.release is not None:
-        # Not LIKE: for SQLite's an A is an a, and for both a _ is anything.
-        yield or_(*(func.replace(_J.body, name, "") != _J.body for name in _names(connection, search)))
+        yield _about(search.release)
 
 
 def _where(connection: Connection, search: Search) -> Iterator[_Condition]:
@@ -175,17 +174,32 @@ def _first_since(connection: Connection, stream: str, at_ms: int) -> int:
     return bisect_left(positions, at_ms, key=time) + 1
 
 
-def _names(connection: Connection, search: Search) -> list[str]:
+def _about(version: str) -> _Condition:
     """
-    Return how bodies name a release: members of canonical JSON, which has no spaces, so they are there word for word.
+    Say whether a body names the release: by its version, or by ensemble or digest of what its service has under that.
 
-    Within a text such a member cannot be, for its quotes would be escaped. A router's list of all releases that it may
-    still speak with is no such member, for it is about none of them.
+    Bodies are canonical JSON, which has no spaces, so its members are there word for word. Within a text such a member
+    cannot be, for its quotes would be escaped. A router's list of all releases that it may still speak with is no such
+    member, for it is about none of them.
     """
-    known = select(releases.c.ensemble, releases.c.digest).where(releases.c.version == search.release)
-    if search.service is not None:
-        known = known.where(releases.c.service == search.service)
-    names = {("version", search.release), ("release", search.release)}
-    for ensemble, digest in connection.execute(known):
-        names |= {("ensemble", ensemble), ("release", ensemble), ("digest", digest), ("release", digest)}
-    return sorted(f"{canonical(member)}:{canonical(name)}" for member, name in names)
+    of_service = exists().where(
+        _L.service == _J.stream,
+        _L.version == version,
+        or_(
+            *(
+                _has(literal(f'"{member}":"') + name + '"')
+                for name, members in ((_L.ensemble, ("ensemble", "release")), (_L.digest, ("digest", "release")))
+                for member in members
+            )
+        ),
+    )
+    said = (f"{canonical(member)}:{canonical(version)}" for member in ("version", "release"))
+    return or_(*(_has(literal(one)) for one in said), of_service)
+
+
+def _has(text: ColumnElement[str]) -> _Condition:
+    # Not LIKE: for SQLite's an A is an a, and for both a _ is anything.
+    return func.replace(_J.body, text, "") != _J.body
+
+
+_L: Final = releases.c

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, Executable, Select
+from sqlalchemy import Connection, Executable, Select, insert, select
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import ClauseElement
@@ -14,6 +14,7 @@ from controller.core.errors import Malformed
 from controller.handle import handle
 from controller.journal import Store, views
 from controller.journal.search import START, Place, Search, asking, fact_at, found, page, place_of
+from controller.journal.tables import releases
 from controller.wire.messages import MessageType
 from tests.journal.messages import SERVICE, alert, message, ordered, release, requested, rolling
 from tests.journal.test_measured import measured, watched
@@ -141,6 +142,19 @@ async def test_facts_that_name_a_release_by_its_ensemble_or_digest_are_about_it(
     search = Search(service="other-voice", release="1.5.0", since_ms=30_000)
     types = [one.type async for one in found(lived, search)]
     assert {"QuarantineLifted", "RolloutStarted", "ReleaseFailed", "RolloutAborted"} <= set(types)
+
+
+async def test_a_release_is_found_though_many_services_have_one_of_its_version(lived: Store) -> None:
+    """A fact is compared with the names that its own service's release has, not with those of a thousand others'."""
+    some = (await lived.rows(select(releases).where(releases.c.version == "1.6.0"), {}))[0]._mapping
+
+    def others(connection: Connection) -> None:
+        named = [{"service": f"voice-{number}", "ensemble": f"voice-{number}__r"} for number in range(1000)]
+        connection.execute(insert(releases), [{**some, **one} for one in named])
+
+    before = await page(lived, Search(release="1.6.0"), limit=1000)
+    await lived.write(others)
+    assert await page(lived, Search(release="1.6.0"), limit=1000) == before != []
 
 
 async def test_windows_are_told_to_whom_asks_for_them(store: Store) -> None:

@@ -7,7 +7,7 @@ from typing import Final
 
 from sqlalchemy import Connection, text
 
-from controller.bench.history.figures import Figure, percentiles
+from controller.bench.history.figures import Figure, percentiles, shown
 from controller.bench.history.filling import Tell
 from controller.bench.history.life import DAY_MS
 from controller.bench.history.questions import Incident, about, incidents, questions
@@ -31,8 +31,8 @@ async def asked(store: Store, part: str, most_ms: float, runs: int, tell: Tell) 
         raise Broken(f"{store.name} has no rollout that was taken back, so there is nothing to ask: fill it anew")
     figures = []
     for name, ask in _every(store):
-        tell(f"{part}: {name}")
         figures.append(await _timed(part, name, ask, found, most_ms))
+        tell(f"{part}: {name}: {shown(figures[-1].value)} ms")
     return figures
 
 
