@@ -2,7 +2,7 @@
 The journal folded again from its first fact, from SQL or from Kafka alone: equal bytes, or something is wrong.
 
 Both ways check the hash chain as they go: a fact that was changed, lost or slipped in is named, never folded over.
-Every fact is read; what was measured of a rollout that is over by the end is not folded, for nothing is left of it.
+What was measured of a rollout that is over by the end is checked and not folded, for nothing is left of it.
 """
 
 from collections.abc import Collection, Mapping
@@ -12,18 +12,19 @@ from hashlib import sha256
 from typing import Final
 
 from controller.core.errors import Broken, Malformed
+from controller.core.events import WindowMeasured
 from controller.core.names import UNADDRESSED
 from controller.core.state import table
-from controller.core.stream import ENDINGS, Fact, History, begin, fold
+from controller.core.stream import ENDINGS, History, begin, fold, pass_over
 from controller.journal.audit import Place, follow
 from controller.journal.endings import last_endings
-from controller.journal.facts import pages
+from controller.journal.facts import Recorded, pages
 from controller.journal.partitions import check_whole
 from controller.journal.store import Store
 from controller.journal.views import Service, services
 from controller.outside.published import published
 from controller.outside.stream import WHAT_NEXT, Stream
-from controller.wire.codec import fact_from_message, message_type, state_json, table_json
+from controller.wire.codec import SCHEMA, Written, checked_from_message, message_type, state_json, table_json
 from controller.wire.difference import Difference, first_difference
 from controller.wire.enveloped import opened
 from controller.wire.shape import plain
@@ -80,9 +81,9 @@ async def replay_sql(store: Store, service: str | None = None, until: Until = EV
     async for page in pages(store, service):
         for one in page:
             name = one.stream
-            places[name], fact = follow(places.get(name, Place()), one)
-            if until.takes(fact.position, fact.at_ms):
-                histories[name] = fold(histories.get(name) or begin(name), (fact,), endings.get(name, 0))
+            places[name] = follow(places.get(name, Place()), one)
+            if until.takes(one.position, one.at_ms):
+                histories[name] = _on(histories.get(name) or begin(name), one, endings.get(name, 0))
     return histories
 
 
@@ -101,7 +102,7 @@ async def replay_kafka(
     once, and doubles are dropped. It is read twice, first for where each service's last rollout began or ended. Raises
     Broken when a fact is missing, was changed or contradicts another, Unavailable when Kafka does not answer.
     """
-    streams: dict[str, Stream[Fact]] = {}
+    streams: dict[str, Stream[Written]] = {}
     histories: dict[str, History] = {}
     key = None if service is None else service.encode()
     try:
@@ -110,14 +111,14 @@ async def replay_kafka(
         async with aclosing(published(bootstrap, prefix, partitions=partitions)) as records:
             async for record in records:
                 if key is None or record.key == key:
-                    fact, prev_hash, hash = fact_from_message(record.value)
+                    fact = checked_from_message(record.value)
                     name = fact.stream
                     stream = streams.get(name)
                     if stream is None:
                         stream = streams[name] = Stream(name)
-                    for one in stream.take(fact, fact.position, prev_hash, hash):
+                    for one in stream.take(fact, fact.position, fact.prev_hash, fact.hash):
                         if until.takes(one.position, one.at_ms):
-                            histories[name] = fold(histories.get(name) or begin(name), (one,), endings.get(name, 0))
+                            histories[name] = _on(histories.get(name) or begin(name), one, endings.get(name, 0))
     except Malformed as error:
         raise Broken(f"rollout.journal is damaged: {error}; {WHAT_NEXT}") from error
     for stream in streams.values():
@@ -128,7 +129,7 @@ async def replay_kafka(
 async def _last_endings(
     bootstrap: str, prefix: str, key: bytes | None, until: Until, partitions: Collection[int]
 ) -> dict[str, int]:
-    """Return for each stream the last position at which a rollout began or ended; `fold` sees whether that is so."""
+    """Return for each stream the last position at which a rollout began or ended; `_on` sees whether that is so."""
     found: dict[str, int] = {}
     async with aclosing(published(bootstrap, prefix, partitions=partitions)) as records:
         async for record in records:
@@ -139,6 +140,22 @@ async def _last_endings(
     return found
 
 
+def _on(history: History, one: Recorded | Written, ending: int) -> History:
+    """
+    Return the history after one more fact.
+
+    ending: the position of a fact of `ENDINGS` up to which all is folded, 0 when there is none; nothing will be left of
+    a window before it, so that one is not even read. Raises Broken when another kind of fact stands there.
+    """
+    if one.position < ending and one.type == _WINDOW and one.schema == SCHEMA:
+        return pass_over(history, one.position, one.at_ms)
+    if one.position == ending and one.type not in _ENDING_TYPES:
+        raise Broken(f"fact {one.stream}/{ending} was said to begin or end a rollout, and is {one.type}; {WHAT_NEXT}")
+    return fold(history, (one.fact,))
+
+
+_WINDOW: Final = WindowMeasured.__name__
+_ENDING_TYPES: Final = frozenset(kind.__name__ for kind in ENDINGS)
 # How the message of such a fact ends, its keys being sorted: only few messages need to be opened.
 _ENDING_MESSAGES: Final = tuple(f'"type":"{message_type(kind)}"}}'.encode() for kind in ENDINGS)
 

@@ -6,7 +6,6 @@ from typing import Final
 
 from controller.core.commands import AnyCommand
 from controller.core.decide import decide
-from controller.core.errors import Broken
 from controller.core.events import (
     AnyEvent,
     RolloutAborted,
@@ -14,7 +13,6 @@ from controller.core.events import (
     RolloutStarted,
     RolloutSuperseded,
     ServiceRetired,
-    WindowMeasured,
 )
 from controller.core.state import State, evolve
 
@@ -53,23 +51,27 @@ ENDINGS: Final = (RolloutStarted, RolloutPromoted, RolloutAborted, RolloutSupers
 """Facts after which the state holds nothing of any window before them: what was measured goes with its rollout."""
 
 
-def fold(history: History, facts: Iterable[Fact], ending: int = 0) -> History:
-    """
-    Fold recorded facts, in order of position, into a history.
-
-    ending: the position of a fact of `ENDINGS` up to which all is going to be folded, as far as one is known; windows
-    before it are passed over, which changes nothing of what comes out from there on. Raises Broken when another fact
-    stands there.
-    """
+def fold(history: History, facts: Iterable[Fact]) -> History:
+    """Fold recorded facts, in order of position, into a history."""
     for fact in facts:
-        if fact.position != history.position + 1:
-            raise AssertionError(f"{fact.stream}: position {fact.position} follows {history.position}")
-        if fact.position == ending and not isinstance(fact.event, ENDINGS):
-            raise Broken(f"fact {fact.stream}/{ending} was said to end or begin a rollout, and does not; read it again")
-        passed = fact.position < ending and isinstance(fact.event, WindowMeasured)
-        state = history.state if passed else evolve(history.state, fact.event, fact.at_ms)
-        history = History(state, fact.position, fact.at_ms)
+        _follows(history, fact.position)
+        history = History(evolve(history.state, fact.event, fact.at_ms), fact.position, fact.at_ms)
     return history
+
+
+def pass_over(history: History, position: int, at_ms: int) -> History:
+    """
+    Return the history behind a window that need not be folded, because a fact of `ENDINGS` is going to be.
+
+    From that one on it is the history that folding would have given.
+    """
+    _follows(history, position)
+    return History(history.state, position, at_ms)
+
+
+def _follows(history: History, position: int) -> None:
+    if position != history.position + 1:
+        raise AssertionError(f"{history.state.service}: position {position} follows {history.position}")
 
 
 def react(history: History, command: AnyCommand, cause: str, sent_ms: int) -> tuple[Fact, ...]:

@@ -128,13 +128,8 @@ def fact_from_message(message: bytes) -> tuple[Fact, str, str]:
 
 def recorded_from_message(message: bytes) -> "tuple[Fact, Written]":
     """Read a message of `rollout.journal` as what it says and as it was written; raises Malformed as above."""
-    place, body = opened(message)
-    written = _written(place, body)
-    if written.hash != (expected := written.content_hash):
-        path = f"fact.data.hash of {written.stream}/{written.position}"
-        raise refused(path, written.hash, f"{expected}, the hash of its content")
-    event = _event(written.type, written.schema, body.encode())
-    return Fact(written.stream, written.position, written.at_ms, written.cause, event), written
+    written = checked_from_message(message)
+    return written.fact, written
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +152,21 @@ class Written:
         return content_hash(
             self.prev_hash, self.stream, self.position, self.at_ms, self.cause, self.type, self.schema, self.body
         )
+
+    @property
+    def fact(self) -> Fact:
+        """The fact, upcast to today's schema; raises Malformed when this version of Segue cannot read it."""
+        event = event_from(self.type, self.schema, self.body)
+        return Fact(self.stream, self.position, self.at_ms, self.cause, event)
+
+
+def checked_from_message(message: bytes) -> "Written":
+    """Read a message of `rollout.journal` whose hash is that of its content, not asking yet what it says."""
+    written = _written(*opened(message))
+    if written.hash != (expected := written.content_hash):
+        path = f"fact.data.hash of {written.stream}/{written.position}"
+        raise refused(path, written.hash, f"{expected}, the hash of its content")
+    return written
 
 
 def written_from_message(message: bytes) -> Written:

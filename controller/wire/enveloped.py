@@ -39,8 +39,10 @@ def opened(message: bytes) -> tuple[Place, str]:
 def _opened_quickly(message: bytes) -> tuple[Place, str] | None:
     try:
         data = _decode(message).data
-        around = message.replace(data.event, b"{}", 1)
-        return (data, bytes(data.event).decode()) if _is_usual(around) else None
+        body = bytes(data.event)
+        at = message.find(body)
+        around = message[:at] + b"{}" + message[at + len(body) :]
+        return (data, body.decode()) if _is_usual(around) else None
     except (msgspec.MsgspecError, UnicodeDecodeError):
         return None
 

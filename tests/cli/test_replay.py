@@ -95,6 +95,16 @@ async def test_a_changed_fact_is_named(deciding: Deciding) -> None:
         await replay_kafka(deciding.tree.kafka, prefix)
 
 
+async def test_a_message_that_pretends_to_end_a_rollout_is_named(deciding: Deciding) -> None:
+    """What a message is called around its fact is in no hash; nothing is passed over because of it."""
+    facts = messages()
+    pretending = facts[2].replace(b'"type":"io.segue.fact.route-set"}', b'"type":"io.segue.fact.rollout-aborted"}')
+    assert pretending != facts[2]
+    prefix = published(deciding, SERVICE, [*facts[:2], pretending])
+    with pytest.raises(Broken, match=f"fact {SERVICE}/3 was said to begin or end a rollout, and is RouteSet"):
+        await replay_kafka(deciding.tree.kafka, prefix)
+
+
 async def test_two_facts_in_one_place_are_named(deciding: Deciding) -> None:
     """A second history that branches off is not taken for a double."""
     first, *_ = installed()
