@@ -8,6 +8,7 @@ from typing import Final
 from controller.core.stream import History
 from controller.journal import Store, open_store
 from controller.journal.facts import size, streams
+from controller.journal.partitions import check_whole
 from controller.outside.published import sizes
 from controller.replay import EVERYTHING, Until, replay_kafka, replay_sql
 from controller.spread import cores, portions, spread
@@ -27,6 +28,8 @@ async def all_from_sql(
     jobs = jobs or _worth(await size(store))
     if jobs == 1:
         return await replay_sql(store, until=until)
+    # A stream all of whose months were detached would not be among those that are shared.
+    await store.read(lambda connection: check_whole(connection, None))
     parts = [_OfSql(database_url, portion, until) for portion in portions(await streams(store), jobs)]
     return _together(await spread(jobs, _replay_sql, parts))
 
