@@ -36,25 +36,26 @@ class Folded:
     """
     States this process has folded already, so that it need not read their JSON again.
 
-    A state follows from the hash of its last fact alone, so an entry can be forgotten, never wrong.
+    Each is known by its text, not by the hash of its last fact: that would go on for ever with what stood in the row
+    while it was wrong, when the row is long made anew.
     """
 
     _MOST: Final = 1024
 
     def __init__(self) -> None:
-        self._states: OrderedDict[tuple[str, str], State] = OrderedDict()
+        self._states: OrderedDict[str, tuple[str, State]] = OrderedDict()
 
-    def remember(self, head: Head) -> None:
-        """Keep a head's state; the one unused longest goes when there are too many."""
-        key = head.history.state.service, head.hash
-        self._states[key] = head.history.state
-        self._states.move_to_end(key)
+    def remember(self, state: State, text: str) -> None:
+        """Keep a service's state, whose JSON this is; the one unused longest goes when there are too many."""
+        self._states[state.service] = text, state
+        self._states.move_to_end(state.service)
         if len(self._states) > self._MOST:
             self._states.popitem(last=False)
 
-    def state(self, service: str, hash: str) -> State | None:
-        """Return a service's state after the fact with this hash, if it is still known."""
-        return self._states.get((service, hash))
+    def state(self, service: str, text: str) -> State | None:
+        """Return a service's state with this JSON, if it is still known."""
+        known, state = self._states.get(service, ("", None))
+        return state if known == text else None
 
 
 def lock(connection: Connection, names: AbstractSet[str], folded: Folded) -> dict[str, Head]:
@@ -75,10 +76,10 @@ def lock(connection: Connection, names: AbstractSet[str], folded: Folded) -> dic
 def save(connection: Connection, before: Mapping[str, Head], after: Mapping[str, Head], folded: Folded) -> None:
     """Write the heads that moved; a service that still has no fact leaves no row."""
     moved = [head for name, head in after.items() if head.hash != before[name].hash]
-    if moved:
-        connection.execute(_MOVE, [{"name": head.history.state.service, **_row(head)} for head in moved])
-    for head in moved:
-        folded.remember(head)
+    if rows := [_row(head) for head in moved]:
+        connection.execute(_MOVE, [{"name": row["service"], **row} for row in rows])
+    for head, row in zip(moved, rows, strict=True):
+        folded.remember(head.history.state, str(row["state"]))
     empty = [{"name": name} for name, head in after.items() if head.history.position == 0]
     if empty:
         connection.execute(_FORGET, empty)
@@ -91,16 +92,15 @@ def restore(connection: Connection, heads: Iterable[Head]) -> None:
 
 
 def _head(row: Row[*tuple[Any, ...]], folded: Folded) -> Head:
-    state = folded.state(row.service, row.head_hash)
+    state = folded.state(row.service, row.state)
     if state is None:
         try:
             state = state_from(row.state.encode())
         except Malformed as error:
             why = f"the table services cannot be read for {row.service}: {error}"
             raise Broken(f"{why}; run `segue rebuild` to make it anew from the journal") from error
-    head = Head(History(state, row.position, row.at_ms), row.head_hash)
-    folded.remember(head)
-    return head
+    folded.remember(state, row.state)
+    return Head(History(state, row.position, row.at_ms), row.head_hash)
 
 
 _HEADS: Final = select(

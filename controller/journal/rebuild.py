@@ -17,7 +17,7 @@ from sqlalchemy import Connection, delete, text
 from controller.journal.derived import DERIVED, Derived, Look, unseen
 from controller.journal.partitions import check_whole
 from controller.journal.session import Session, View
-from controller.journal.shadow import NOBODY, make_shadow, swap, wrong_services
+from controller.journal.shadow import make_shadow, prepare, swap, wrong_services
 from controller.journal.store import Store
 from controller.journal.wake import Bell
 
@@ -52,8 +52,7 @@ async def rebuild(store: Store, progress: Progress = unheard) -> Rebuilt:
         async with session.transaction(View.STILL):
             wrong = await session.do(lambda connection: _wrong(connection, derived))
         async with session.transaction():
-            # Of nobody, so that every statement is prepared before somebody waits for it.
-            await session.do(lambda connection: swap(connection, (NOBODY,)))
+            await session.do(prepare)
         asked_s = time.monotonic()
         async with session.transaction(View.ALONE):
             await session.do(lambda connection: _swap(connection, derived, wrong))

@@ -6,14 +6,16 @@ from contextlib import asynccontextmanager
 from itertools import count
 
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select, update
 
 from controller.core.errors import Broken
 from controller.handle import handle
 from controller.journal import Store, rebuild, tables
 from controller.journal.derived import DERIVED
 from controller.journal.rebuild import rebuild as make_anew
-from controller.journal.shadow import swap
+from controller.journal.rebuild import shadowed, unheard
+from controller.journal.shadow import prepare, swap
+from controller.replay import differing, replay_sql
 from tests.journal.audited import told
 from tests.journal.conftest import Opened
 from tests.journal.messages import alert, applied, installed, rolling
@@ -142,3 +144,27 @@ async def test_rows_that_no_fact_gives_go(store: Store) -> None:
         await store.write(lambda connection, ghost=ghost: connection.exec_driver_sql(ghost))  # type: ignore[misc]  # bound for the loop
     await make_anew(store)
     assert await sight(store, *DERIVED) == before
+
+
+async def test_a_state_that_was_put_right_is_the_one_decided_upon(store: Store, url: str, opened: Opened) -> None:
+    """A decider that met a wrong row forgets what it met there when the row is right again."""
+    await handle(store, installed())
+    right = (await store.rows(select(tables.services.c.state), {}))[0].state
+    wrong = update(tables.services).values(state=right.replace('"epoch":1', '"epoch":7'))
+    await store.write(lambda connection: connection.execute(wrong))
+    decider = await opened(url)
+    await handle(decider, [alert("9.9.9", 20_000)])
+    await make_anew(store)
+    await handle(decider, [alert("9.9.9", 21_000, "again")])
+    assert await differing(store, await replay_sql(store)) == {}
+
+
+async def test_what_begins_before_the_swap_keeps_its_steps(store: Store, url: str, opened: Opened) -> None:
+    """Preparing the swap touches no row, not even of a rollout that began after the tables were made."""
+    await filled(store)
+    async with shadowed(await opened(url), unheard) as (session, _):
+        await handle(store, rolling("7.0.0", 950_000))
+        before = await rows(store, tables.steps)
+        async with session.transaction():
+            await session.do(prepare)
+    assert await rows(store, tables.steps) == before
