@@ -8,8 +8,13 @@ reports. Two of these functions make one scene: whose folder gets its name first
 
 import logging
 import time
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from functools import partial
+from glob import glob
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 from consumers.metrics import SCENES
 from consumers.producing import producer
@@ -18,12 +23,22 @@ from consumers.waiting import pause
 from consumers.worker import Worker
 from controller.core.errors import SegueError, Unavailable
 from controller.journal.scenes import TakenBack, unkept
-from controller.scene.take import Around, Scene, take
+from controller.outside.gateways import Gateways
+from controller.outside.series import Prometheus
+from controller.scene.shelf import older, remove, tidy
+from controller.scene.take import Scene, Sources, take
+from controller.settings import Settings
+from controller.supervise.record import read_record
+from controller.tokens import VIEWER, one_that_may
 from controller.wire.messages import MessageType
 from controller.wire.topics import Topic
 
 _SWEEP_S: Final = 2.0
 _DAY_MS: Final = 24 * 3_600 * 1000
+_LOOK_OVER_S: Final = 300.0
+"""Between two looks for what is kept too long."""
+_DRAFT_S: Final = 24 * 3_600.0
+"""A draft that is older than this nobody finishes any more."""
 
 _log = logging.getLogger(__name__)
 
@@ -39,8 +54,10 @@ async def run(worker: Worker) -> None:
         await worker.stopping.wait()
         return
     worker.not_ready("it has not looked for scenes yet")
-    async with producer(worker.settings) as kafka:
-        keeper = _Keeper(worker, Signals(kafka, worker.topic(Topic.SIGNALS), "segue/scenes"))
+    async with AsyncExitStack() as stack:
+        kafka = await stack.enter_async_context(producer(worker.settings))
+        signals = Signals(kafka, worker.topic(Topic.SIGNALS), "segue/scenes")
+        keeper = _Keeper(worker, signals, await _sources(worker.settings, stack))
         while True:
             await keeper.sweep()
             worker.ready_when(lambda: "")
@@ -48,18 +65,54 @@ async def run(worker: Worker) -> None:
                 return
 
 
+async def _sources(settings: Settings, stack: AsyncExitStack) -> Sources:
+    """Return where traces are to be had by the settings; what is opened for it ends with the stack."""
+    url, token = settings.prometheus, one_that_may(settings.tokens, VIEWER)
+    return Sources(
+        settings.scene_span_s,
+        settings.scene_after_s,
+        prometheus=await stack.enter_async_context(Prometheus(url)) if url else None,
+        gateways=await stack.enter_async_context(Gateways(token)) if token else None,
+        addresses=tuple(_listed(settings.scene_gateways)),
+        logs=partial(_log_files, settings),
+        secrets=_secrets(settings),
+    )
+
+
+def _log_files(settings: Settings) -> Sequence[Path]:
+    """Return the log files that there are now: those that settings name, else those of the tree on the data folder."""
+    if patterns := _listed(settings.scene_logs):
+        return [Path(file) for pattern in patterns for file in sorted(glob(pattern, recursive=True))]
+    record = read_record(settings.data)
+    # What outside parts log is theirs: Triton's stages may quote what they were to speak.
+    return [Path(member.log) for member in record.members if member.ready_url] if record else []
+
+
+def _secrets(settings: Settings) -> tuple[str, ...]:
+    """Return what must stand in no file."""
+    return tuple(filter(None, (*settings.tokens, settings.notify_webhook, urlsplit(settings.database_url).password)))
+
+
+def _listed(text: str) -> list[str]:
+    return [one.strip() for one in text.split(",") if one.strip()]
+
+
 class _Keeper:
-    def __init__(self, worker: Worker, signals: Signals) -> None:
+    def __init__(self, worker: Worker, signals: Signals, sources: Sources) -> None:
         self._worker = worker
         self._signals = signals
         self._root = Path(worker.settings.scenes)
-        self._around = Around(worker.settings.scene_span_s, worker.settings.scene_after_s)
+        self._sources = sources
         # Told, perhaps not decided yet; or broken, and not to be tried again by this process.
         self._settled: set[str] = set()
+        self._looked_over_s = float("-inf")
 
     async def sweep(self) -> None:
         """Keep what is to be kept."""
         settings, now_ms = self._worker.settings, time.time_ns() // 1_000_000
+        if time.monotonic() - self._looked_over_s >= _LOOK_OVER_S:
+            await self._drop_old(now_ms)
+            self._looked_over_s = time.monotonic()
         # What is taken back is over when routers and the drain have had their say.
         late_ms = now_ms - round(settings.scene_after_s * 1000)
         for one in await unkept(self._worker.store, now_ms - settings.scene_keep_days * _DAY_MS, late_ms):
@@ -67,9 +120,25 @@ class _Keeper:
                 await self._keep(one)
                 self._settled.add(one.rollout)
 
+    async def _drop_old(self, now_ms: int) -> None:
+        """Let go of what is older than it is to be kept; the journal learns of it first, so none just vanishes."""
+        days = self._worker.settings.scene_keep_days
+        for place, manifest in older(self._root, now_ms - days * _DAY_MS):
+            why = f"it is older than {days} days"
+            data = {"rollout": manifest.rollout, "place": str(place), "reason": why}
+            await self._signals.send(MessageType.DROPPED, f"dropped/{manifest.rollout}", manifest.service, data)
+            try:
+                remove(place)
+            except OSError as error:
+                raise Unavailable(f"{place} cannot be removed: {error.strerror}; see SEGUE_SCENES") from error
+            SCENES.labels("dropped").inc()
+            said = {"service": manifest.service, "rollout": manifest.rollout}
+            _log.info("the scene of %s is dropped: %s", manifest.rollout, why, extra=said)
+        tidy(self._root, time.time() - _DRAFT_S)
+
     async def _keep(self, rollout: TakenBack) -> None:
         try:
-            scene = await take(self._worker.store, self._root, rollout, self._around)
+            scene = await take(self._worker.store, self._root, rollout, self._sources)
         except Unavailable:
             raise
         except SegueError as error:

@@ -35,7 +35,9 @@ class Settings:
     checkpoints are believed besides, separated by commas.
     scenes: folder in which the scenes of rollouts that were taken back are kept, "" keeps none. scene_after_s: how long
     after the rollback a scene is made, and scene_span_s: how long before it what is kept begins at most.
-    scene_keep_days: how long a scene is kept.
+    scene_keep_days: how long a scene is kept. scene_logs: files or patterns of files, separated by commas, whose lines
+    go into a scene; "" takes those of the `segue up` of this data folder. scene_gateways: host:port of each gateway,
+    separated by commas; "" asks Prometheus which there are.
     """
 
     data: Path = Path(".local/segue")
@@ -68,6 +70,8 @@ class Settings:
     scene_after_s: float = 15
     scene_span_s: float = 900
     scene_keep_days: int = 90
+    scene_logs: str = ""
+    scene_gateways: str = ""
     log_level: str = "INFO"
 
     @property
@@ -139,6 +143,8 @@ _TEXT = (
     "signing_key",
     "trusted_keys",
     "scenes",
+    "scene_logs",
+    "scene_gateways",
     "log_level",
 )
 _PATHS = ("data", "repository")

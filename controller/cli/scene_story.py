@@ -1,6 +1,7 @@
 """A scene as people read it: how the rollout ended, what was measured last, which requests failed, what is kept."""
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, Final
@@ -32,6 +33,8 @@ def lines(found: "Found") -> Iterator[str]:
     whole = {one.name for one in said.files} - {one.name for one in found.amiss}
     if "windows.jsonl" in whole:
         yield from _windows((found.place / "windows.jsonl").read_text().splitlines())
+    if "failures.jsonl" in whole:
+        yield from _failures((found.place / "failures.jsonl").read_text().splitlines())
     yield ""
     yield from _columns(
         ("file", "bytes", "lines", "holds"),
@@ -48,6 +51,17 @@ def _windows(written: Sequence[str]) -> Iterator[str]:
     yield from _columns(
         ("until", "candidate", "failed", "stable", "failed"),
         [_window(one) for one in windows],
+    )
+
+
+def _failures(written: Sequence[str]) -> Iterator[str]:
+    failures = [json.loads(line) for line in written]
+    alike = Counter((one["release"], one["arm"], one["why"], one["endpoint"], one["status"]) for one in failures)
+    yield ""
+    yield f"{len(failures)} attempts that failed, as gateways have them:"
+    yield from _columns(
+        ("times", "release", "arm", "how", "on", "its caller was answered"),
+        [(times, *said, status or "nothing") for (*said, status), times in alike.most_common()],
     )
 
 

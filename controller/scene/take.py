@@ -1,23 +1,40 @@
 """A scene as a whole: every kind of trace in turn, then the manifest; what is not to be had is said there."""
 
+import asyncio
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from controller.core.errors import Unavailable
+from controller.core.errors import SegueError, Unavailable
 from controller.journal.scenes import TakenBack
 from controller.journal.store import Store
+from controller.outside.gateways import Gateways
+from controller.outside.series import Prometheus
 from controller.scene.draft import Draft
-from controller.scene.history import keep_history
+from controller.scene.failed import keep_failures, where_gateways_are
+from controller.scene.history import Rollback, keep_history
+from controller.scene.logs import keep_logs
 from controller.scene.manifest import Manifest, read_manifest
+from controller.scene.measured import keep_metrics
 
 
 @dataclass(frozen=True, slots=True)
-class Around:
-    """Which time a scene is about: span_s seconds before the rollback at most, and after_s after it."""
+class Sources:
+    """
+    Where traces are to be had, and of which time: span_s seconds before the rollback at most, and after_s after it.
+
+    prometheus, gateways: None where nobody says. addresses: of gateways, host:port each; without any Prometheus is
+    asked. logs: returns the files that there are now. secrets: what no file may hold.
+    """
 
     span_s: float
     after_s: float
+    prometheus: Prometheus | None = None
+    gateways: Gateways | None = None
+    addresses: tuple[str, ...] = ()
+    logs: Callable[[], Sequence[Path]] = tuple
+    secrets: tuple[str, ...] = ()
 
     def range_ms(self, rollout: TakenBack) -> tuple[int, int]:
         """Return from when to when, in milliseconds since 1970."""
@@ -39,7 +56,7 @@ class Scene:
         return self.manifest.size_bytes + len(self.manifest.text())
 
 
-async def take(store: Store, root: Path, rollout: TakenBack, around: Around) -> Scene:
+async def take(store: Store, root: Path, rollout: TakenBack, sources: Sources) -> Scene:
     """
     Return the scene of a rollout that was taken back; put it together unless it stands in root already.
 
@@ -52,8 +69,9 @@ async def take(store: Store, root: Path, rollout: TakenBack, around: Around) -> 
         except OSError as error:
             raise Unavailable(f"no scene can be kept in {root}: {error.strerror}; see SEGUE_SCENES") from error
         with draft:
-            from_ms, until_ms = around.range_ms(rollout)
+            from_ms, until_ms = sources.range_ms(rollout)
             rollback = await keep_history(draft, store, rollout, until_ms)
+            await _keep_traces(draft, sources, rollout, rollback)
             manifest = Manifest(
                 **asdict(rollback),
                 service=rollout.service,
@@ -68,3 +86,18 @@ async def take(store: Store, root: Path, rollout: TakenBack, around: Around) -> 
             )
             draft.finish(manifest)
     return Scene(place, *read_manifest(place))
+
+
+async def _keep_traces(draft: Draft, sources: Sources, rollout: TakenBack, rollback: Rollback) -> None:
+    """Write what others than the journal have, as far as they answer."""
+    service, (from_ms, until_ms) = rollout.service, sources.range_ms(rollout)
+    await keep_metrics(draft, sources.prometheus, service, from_ms, until_ms)
+    try:
+        addresses = await where_gateways_are(sources.addresses, sources.prometheus, service, from_ms, until_ms)
+    except SegueError as error:
+        draft.lacks("failed requests", f"nobody says where the gateways are: {error}")
+    else:
+        releases = tuple(filter(None, (rollback.release, rollback.back_to)))
+        await keep_failures(draft, sources.gateways, addresses, service, releases, (from_ms, until_ms))
+    # Logs can be long, and this process has others to answer meanwhile.
+    await asyncio.to_thread(keep_logs, draft, sources.logs(), service, (from_ms, until_ms), sources.secrets)

@@ -12,7 +12,7 @@ from controller.handle import handle
 from controller.journal import open_store
 from controller.journal.scenes import unkept
 from controller.journal.schema import upgrade
-from controller.scene.take import Around, take
+from controller.scene.take import Sources, take
 from controller.wire.messages import MessageType
 from tests.cli.segue import Segue, segue_in
 from tests.journal.messages import alert, installed, message, rolling
@@ -29,7 +29,7 @@ def segue(tmp_path: Path) -> Segue:
         window = message(MessageType.WINDOW, "window-1", 30_000, measured)
         await handle(store, [*installed(), *rolling("1.5.0", 10_000), window, alert("1.5.0", 40_000)])
         (one,) = await unkept(store, 0, 50_000)
-        scene = await take(store, tmp_path / "scenes", one, Around(60, 10))
+        scene = await take(store, tmp_path / "scenes", one, Sources(60, 10))
         kept = {
             "rollout": one.rollout,
             "place": str(scene.place),

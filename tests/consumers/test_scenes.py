@@ -1,15 +1,16 @@
 """A rollout that is taken back leaves a scene, and the journal says where, and by which digest it is checked."""
 
+import os
 import time
 from dataclasses import replace
 from pathlib import Path
 
-from controller.core.events import SceneKept
+from controller.core.events import SceneDropped, SceneKept
 from controller.handle import handle
 from controller.journal import Store
 from controller.journal.scenes import unkept
 from controller.scene.manifest import read_manifest
-from controller.scene.take import Around, take
+from controller.scene.take import Sources, take
 from tests.consumers.world import DECIDERS, World
 from tests.journal.messages import SERVICE, alert, installed, rolling
 
@@ -51,7 +52,7 @@ async def test_a_scene_that_was_kept_and_not_reported_is_reported(world: World, 
     mine = keeping(world, tmp_path / "scenes")
     await taken_back(store)
     (one,) = await unkept(store, 0, time.time_ns() // 1_000_000)
-    scene = await take(store, tmp_path / "scenes", one, Around(60, 0))
+    scene = await take(store, tmp_path / "scenes", one, Sources(60, 0))
     for _ in range(2):
         async with mine.hosting(store, *DECIDERS, "scenes") as readiness:
             await mine.until_told(SERVICE, "SceneKept")
@@ -66,3 +67,25 @@ async def test_without_a_folder_nothing_is_kept(world: World, store: Store, tmp_
         await world.until_told(SERVICE, "ReleaseQuarantined")
         assert "scenes" not in await readiness.missing()
     assert not (tmp_path / "scenes").exists()
+
+
+async def test_what_is_older_than_it_is_kept_is_dropped_and_said_so(world: World, store: Store, tmp_path: Path) -> None:
+    """The fact comes with the end of the scene, which is not made again; what is no scene stays."""
+    root = tmp_path / "scenes"
+    await handle(store, [*installed(), *rolling("1.5.0", 10_000), alert("1.5.0", 20_000)])
+    (one,) = await unkept(store, 0, 20_000)
+    await take(store, root, one, Sources(60, 0))
+    (root / "mine").mkdir()
+    (root / ".hibari-2.begun").mkdir()
+    os.utime(root / ".hibari-2.begun", (0, 0))
+    mine = keeping(world, root)
+    async with mine.hosting(store, *DECIDERS, "scenes"):
+        await mine.until_told(SERVICE, "SceneDropped")
+
+        async def gone() -> bool:
+            return os.listdir(root) == ["mine"]
+
+        await mine.until("only what is no scene is left", gone)
+    (fact,) = [fact.event for fact in await mine.facts(SERVICE) if isinstance(fact.event, SceneDropped)]
+    assert (fact.rollout, fact.place) == ("hibari-2", str(root / "hibari-2"))
+    assert fact.reason == "it is older than 90 days"

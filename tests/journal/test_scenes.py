@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,14 +11,17 @@ from controller.core.errors import Broken, Unavailable
 from controller.handle import handle
 from controller.journal import Store
 from controller.journal.scenes import TakenBack, unkept
+from controller.outside.gateways import Gateways
+from controller.outside.series import Prometheus
+from controller.parts.ports import free_port
 from controller.scene.manifest import Amiss, amiss, read_manifest
-from controller.scene.take import Around, Scene, take
+from controller.scene.take import Scene, Sources, take
 from controller.wire.codec import GENESIS_HASH, content_hash
 from controller.wire.messages import MessageType
 from tests.journal.messages import SERVICE, alert, installed, message, ordered, requested, rolling
 from tests.wire.records import KEPT, WINDOW
 
-AROUND = Around(span_s=60, after_s=10)
+SOURCES = Sources(span_s=60, after_s=10)
 BACK_MS = 40_000
 
 
@@ -44,19 +48,42 @@ def lines(scene: Scene, name: str) -> list[dict[str, object]]:
 
 async def test_a_scene_says_what_was_taken_back_when_by_whom_and_why(store: Store, tmp_path: Path) -> None:
     """The manifest alone tells the end of the rollout, and which time the scene is about."""
-    scene = await take(store, tmp_path, await taken_back(store), AROUND)
+    scene = await take(store, tmp_path, await taken_back(store), SOURCES)
     said = scene.manifest
     assert (said.service, said.rollout, said.release, said.back_to) == (SERVICE, "hibari-2", "1.5.0", "1.4.0")
     assert (said.kind, said.trigger, said.guilty) == ("abort", "alert", ())
     assert said.reason.startswith("alert SpeechErrors")
     assert (said.started_ms, said.ended_ms) == (10_000, BACK_MS)
     assert (said.from_ms, said.until_ms) == (10_000, BACK_MS + 10_000)
-    assert said.missing == ()
+
+
+async def test_what_nobody_can_be_asked_for_is_missed_aloud(store: Store, tmp_path: Path) -> None:
+    """Where settings name neither Prometheus nor logs, nor a token for gateways, the manifest says so."""
+    scene = await take(store, tmp_path, await taken_back(store), SOURCES)
+    assert [f"{one.what}: {one.why}" for one in scene.manifest.missing] == [
+        "metrics: SEGUE_PROMETHEUS is empty: nobody says where they are to be had",
+        "failed requests: no token of the role viewer is set here: see SEGUE_TOKENS",
+        "logs: nobody says where they are: see SEGUE_SCENE_LOGS",
+    ]
+
+
+async def test_neighbours_that_do_not_answer_are_missed_aloud(store: Store, tmp_path: Path) -> None:
+    """A Prometheus and a gateway that are away cost a scene what they have, and nothing else."""
+    away = f"127.0.0.1:{free_port()}"
+    async with Prometheus(f"http://{away}") as prometheus, Gateways("a-viewer-s-token-123") as gateways:
+        sources = replace(SOURCES, prometheus=prometheus, gateways=gateways, addresses=(away,))
+        scene = await take(store, tmp_path, await taken_back(store), sources)
+    assert [f"{one.what}: {one.why}" for one in scene.manifest.missing[:-1]] == [
+        "metrics from ALERTS on: Prometheus does not answer (ConnectError)",
+        f"failed requests of 1.5.0 at {away}: the gateway does not answer (ConnectError)",
+        f"failed requests of 1.4.0 at {away}: the gateway does not answer (ConnectError)",
+    ]
+    assert [one.name for one in scene.manifest.files] == ["facts.jsonl", "windows.jsonl", "tables.json"]
 
 
 async def test_a_scene_holds_the_facts_around_the_rollback(store: Store, tmp_path: Path) -> None:
     """From the rollout's first fact to shortly after its end, each with the hash that the journal has for it."""
-    scene = await take(store, tmp_path, await taken_back(store), AROUND)
+    scene = await take(store, tmp_path, await taken_back(store), SOURCES)
     facts, windows = lines(scene, "facts.jsonl"), lines(scene, "windows.jsonl")
     assert facts[0]["type"] == "RolloutStarted"
     assert [fact["type"] for fact in facts[-5:]] == [
@@ -87,7 +114,7 @@ async def test_a_scene_holds_the_facts_around_the_rollback(store: Store, tmp_pat
 
 async def test_a_scene_holds_the_tables_before_and_after(store: Store, tmp_path: Path) -> None:
     """Byte for byte as routers got them."""
-    scene = await take(store, tmp_path, await taken_back(store), AROUND)
+    scene = await take(store, tmp_path, await taken_back(store), SOURCES)
     held = json.loads((scene.place / "tables.json").read_text())
     weights = {
         when: {arm["release"]["version"]: arm["weight_bp"] for arm in table["arms"]} for when, table in held.items()
@@ -103,7 +130,7 @@ async def test_what_never_served_leaves_one_table(store: Store, tmp_path: Path) 
         store, [*installed(), requested("1.5.0", 10_000), message(MessageType.FAILED, "failed-1", BACK_MS, failed)]
     )
     (one,) = await unkept(store, 0, BACK_MS)
-    scene = await take(store, tmp_path, one, AROUND)
+    scene = await take(store, tmp_path, one, SOURCES)
     held = json.loads((scene.place / "tables.json").read_text())
     assert held["before"] == held["after"]
     assert (scene.manifest.kind, scene.manifest.trigger) == ("abort", "release_unknown")
@@ -120,7 +147,7 @@ async def test_only_what_was_taken_back_and_is_not_kept_waits_for_a_scene(store:
 async def test_two_makers_keep_one_scene(store: Store, tmp_path: Path) -> None:
     """Whoever is second keeps what the first kept, and leaves nothing of their own behind."""
     one = await taken_back(store)
-    first, second = await asyncio.gather(*(take(store, tmp_path / "scenes", one, AROUND) for _ in range(2)))
+    first, second = await asyncio.gather(*(take(store, tmp_path / "scenes", one, SOURCES) for _ in range(2)))
     assert first.manifest_sha256 == second.manifest_sha256
     assert names(tmp_path / "scenes") == ["hibari-2"]
 
@@ -131,13 +158,13 @@ async def test_a_scene_that_cannot_be_finished_is_none(store: Store, tmp_path: P
     root.mkdir()
     (root / "hibari-2").write_text("in the way")
     with pytest.raises(Unavailable, match="the scene of hibari-2 cannot be kept"):
-        await take(store, root, one, AROUND)
+        await take(store, root, one, SOURCES)
     assert names(root) == ["hibari-2"]
 
 
 async def test_what_was_changed_removed_or_added_is_named(store: Store, tmp_path: Path) -> None:
     """Every file is held against its digest; what the manifest does not know is named, too."""
-    scene = await take(store, tmp_path, await taken_back(store), AROUND)
+    scene = await take(store, tmp_path, await taken_back(store), SOURCES)
     assert list(amiss(scene.place, scene.manifest)) == []
     facts = scene.place / "facts.jsonl"
     facts.write_text(facts.read_text().replace("nightly", "Nightly", 1))

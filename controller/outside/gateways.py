@@ -1,0 +1,82 @@
+"""What speech gateways keep of attempts that failed, asked over HTTP; see controller/gateway/failures.py."""
+
+import json
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Final, Self
+
+import httpx
+
+from controller.core.errors import Broken, Malformed, Unavailable
+from controller.outside.bounded import fetch
+from controller.wire.shape import shaped
+
+_LONGEST_S: Final = 10.0
+_MOST_BYTES: Final = 1024 * 1024
+_WHO: Final = "the gateway"
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """
+    An attempt that failed, as a gateway tells it; fields of which this version does not know are left out.
+
+    at_ms: milliseconds since 1970. status: how the caller was answered in the end, 0 when nobody was.
+    """
+
+    at_ms: int
+    release: str
+    arm: str
+    epoch: int
+    segment: str
+    endpoint: str
+    why: str
+    latency_s: float
+    characters: int
+    status: int
+
+
+@dataclass(frozen=True, slots=True)
+class Failures:
+    """Of one release at one gateway. failed: how many since it started; last: those that it still has."""
+
+    failed: int
+    failures: tuple[Failed, ...]
+
+
+class Gateways:
+    """Asks any gateway; `async with` closes the connections. token: one of the role viewer, or that may do more."""
+
+    def __init__(self, token: str) -> None:
+        self._client = httpx.AsyncClient(
+            trust_env=False, timeout=_LONGEST_S, headers={"authorization": f"Bearer {token}"}
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None:
+        await self._client.aclose()
+
+    async def failures(self, address: str, service: str, release: str, *, timeout_s: float) -> Failures:
+        """
+        Return what a gateway keeps of a release. address: host:port.
+
+        Raises Unavailable when it does not answer in time, Broken when what it answers is no such thing.
+        """
+        named = {"service": service, "release": release}
+        try:
+            request = self._client.build_request("GET", f"http://{address}/failures", params=named)
+        except (httpx.InvalidURL, ValueError) as error:
+            raise Broken(f"{address} is no address of a gateway: {error}") from None
+        status, body = await fetch(self._client, request, _WHO, timeout_s=timeout_s, most_bytes=_MOST_BYTES)
+        if status >= 500:
+            raise Unavailable(f"{_WHO} answers {status}")
+        if status != httpx.codes.OK:
+            raise Broken(f"{_WHO} answers {status} to a token of this process")
+        try:
+            return shaped(Failures, json.loads(body), _WHO)
+        except (ValueError, Malformed) as error:
+            raise Broken(f"{_WHO} answers what is no list of failures: {error}") from None
