@@ -10,6 +10,7 @@ import logging
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from types import TracebackType
 from typing import Final, Self, assert_never
 
@@ -22,6 +23,7 @@ from controller.journal import Store, views
 from controller.observe.golden import Speaker, listen
 from controller.outside.opinion import Opinions
 from controller.outside.series import Prometheus
+from controller.scene.probes import Probes
 from controller.wire.opinion import AskedWindow, Question
 
 _LONGEST_REASON: Final = 1_000
@@ -35,12 +37,13 @@ _Key = tuple[str, int, str]
 
 @dataclass(frozen=True, slots=True)
 class Means:
-    """Who is asked. prometheus: None when nobody says where it is."""
+    """Who is asked. prometheus: None when nobody says where it is. probes: keep golden prompts, None keeps none."""
 
     store: Store
     prometheus: Prometheus | None
     tritons: Tritons
     opinions: Opinions
+    probes: Probes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +201,17 @@ class Gates:
         if why := tritons.unknown(case.rollout.release, case.rollout.endpoints):
             return Reading(gate.name, reason=why)
         candidate, stable = case.speakers(tritons)
-        return await listen(gate.name, candidate, stable, gate.prompts, gate.timeout_s)
+        heard = partial(self._heard, case.rollout)
+        return await listen(gate.name, candidate, stable, gate.prompts, gate.timeout_s, heard)
+
+    def _heard(self, rollout: Rollout, prompt: int, endpoint: str, samples: bytes) -> None:
+        if self._means.probes is None:
+            return
+        try:
+            self._means.probes.keep(rollout.id, prompt, endpoint, samples, rollout.release.sample_rate_hz)
+        except OSError as error:
+            # A scene without audio is no reason to judge a release otherwise.
+            _log.warning("what %s said is not kept: %s", rollout.id, error.strerror, extra={"rollout": rollout.id})
 
     async def _before(self, case: Case) -> int:
         """Count the other services' rollouts that come first: those that serve users, and those that began earlier."""

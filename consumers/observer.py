@@ -11,6 +11,7 @@ import logging
 import time
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Final
 
 from consumers.footprints import Footprints
@@ -32,6 +33,7 @@ from controller.journal import views
 from controller.observe.window import Seen, see
 from controller.outside.opinion import Opinions
 from controller.outside.series import Prometheus
+from controller.scene.probes import Probes
 from controller.wire.messages import MessageType
 from controller.wire.shape import plain
 from controller.wire.topics import Topic
@@ -56,11 +58,19 @@ async def run(worker: Worker) -> None:
         prometheus = await stack.enter_async_context(Prometheus(url)) if url else None
         known = await stack.enter_async_context(tritons(worker.settings))
         opinions = await stack.enter_async_context(Opinions())
-        gates = await stack.enter_async_context(Gates(Means(worker.store, prometheus, known, opinions)))
+        means = Means(worker.store, prometheus, known, opinions, _probes(worker))
+        gates = await stack.enter_async_context(Gates(means))
         signals = Signals(kafka, worker.topic(Topic.SIGNALS), "segue/observer")
         await views.holding(worker.store)
         worker.ready_when(lambda: "")
         await _Observer(worker, signals, gates, prometheus, Footprints(worker.store, prometheus, known)).run()
+
+
+def _probes(worker: Worker) -> Probes | None:
+    """Return where golden prompts are kept for the case that the release is taken back, None where they are not."""
+    settings = worker.settings
+    kept = settings.scenes and settings.scene_audio_mib
+    return Probes(Path(settings.scenes), settings.scene_audio_mib) if kept else None
 
 
 def observed(state: State) -> Rollout | None:

@@ -25,6 +25,7 @@ from controller.core.errors import SegueError, Unavailable
 from controller.journal.scenes import TakenBack, unkept
 from controller.outside.gateways import Gateways
 from controller.outside.series import Prometheus
+from controller.scene.probes import Probes
 from controller.scene.shelf import older, remove, tidy
 from controller.scene.take import Scene, Sources, take
 from controller.settings import Settings
@@ -39,6 +40,8 @@ _LOOK_OVER_S: Final = 300.0
 """Between two looks for what is kept too long."""
 _DRAFT_S: Final = 24 * 3_600.0
 """A draft that is older than this nobody finishes any more."""
+_PROBES_S: Final = 30 * 24 * 3_600.0
+"""A rollout that is neither over nor asked golden prompts for so long leaves a scene without them."""
 
 _log = logging.getLogger(__name__)
 
@@ -75,6 +78,7 @@ async def _sources(settings: Settings, stack: AsyncExitStack) -> Sources:
         gateways=await stack.enter_async_context(Gateways(token)) if token else None,
         addresses=tuple(_listed(settings.scene_gateways)),
         logs=partial(_log_files, settings),
+        probes=Probes(Path(settings.scenes), settings.scene_audio_mib) if settings.scene_audio_mib else None,
         secrets=_secrets(settings),
     )
 
@@ -135,6 +139,8 @@ class _Keeper:
             said = {"service": manifest.service, "rollout": manifest.rollout}
             _log.info("the scene of %s is dropped: %s", manifest.rollout, why, extra=said)
         tidy(self._root, time.time() - _DRAFT_S)
+        if self._sources.probes is not None:
+            self._sources.probes.tidy(time.time() - _PROBES_S)
 
     async def _keep(self, rollout: TakenBack) -> None:
         try:
@@ -158,6 +164,8 @@ class _Keeper:
             "reason": f"release {manifest.release} was taken back ({manifest.trigger.replace('_', ' ')})",
         }
         await self._signals.send(MessageType.KEPT, f"kept/{rollout.rollout}", rollout.service, data)
+        if self._sources.probes is not None:
+            self._sources.probes.forget(rollout.rollout)
         SCENES.labels("kept").inc()
         said = {"service": rollout.service, "rollout": rollout.rollout}
         _log.info("the scene of %s is kept in %s", rollout.rollout, scene.place, extra=said)

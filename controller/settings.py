@@ -37,7 +37,8 @@ class Settings:
     after the rollback a scene is made, and scene_span_s: how long before it what is kept begins at most.
     scene_keep_days: how long a scene is kept. scene_logs: files or patterns of files, separated by commas, whose lines
     go into a scene; "" takes those of the `segue up` of this data folder. scene_gateways: host:port of each gateway,
-    separated by commas; "" asks Prometheus which there are.
+    separated by commas; "" asks Prometheus which there are. scene_audio_mib: at most so much of what a rollout's
+    release said to golden prompts is kept for its scene; 0 keeps none.
     """
 
     data: Path = Path(".local/segue")
@@ -72,6 +73,7 @@ class Settings:
     scene_keep_days: int = 90
     scene_logs: str = ""
     scene_gateways: str = ""
+    scene_audio_mib: int = 16
     log_level: str = "INFO"
 
     @property
@@ -149,7 +151,7 @@ _TEXT = (
 )
 _PATHS = ("data", "repository")
 _PORTS = ("gateway_port", "api_port", "worker_port")
-_MAY_BE_OFF = frozenset({"observe_every_s"})
+_MAY_BE_OFF = frozenset({"observe_every_s", "scene_audio_mib"})
 """These may be 0 besides, which turns them off."""
 _SECONDS = {
     "drain_s": 0,
@@ -163,7 +165,7 @@ _SECONDS = {
     "scene_span_s": 1,
 }
 """With the least that each may be."""
-_COUNTS = ("eject_after", "scene_keep_days")
+_COUNTS = ("eject_after", "scene_keep_days", "scene_audio_mib")
 ROLES = ("viewer", "operator", "alertmanager")
 """What tokens may do. Any other role in lower case may look, and approve the gates of plans that ask for it."""
 

@@ -5,8 +5,9 @@ Its audio is checked as the gateway checks it (see controller/quality/audio). Wh
 Triton that does not answer, a release that is being loaded again, a prompt that stable cannot speak either.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from controller.core.errors import Broken, SegueError, Unavailable
@@ -28,7 +29,17 @@ class Speaker:
     homes: Mapping[str, Triton]
 
 
-async def listen(gate: str, candidate: Speaker, stable: Speaker, prompts: int, timeout_s: float) -> Reading:
+Heard = Callable[[int, str, bytes], None]
+"""Is told what the candidate said: to which prompt, on which endpoint, and the int16 samples."""
+
+
+def _unheard(_prompt: int, _endpoint: str, _samples: bytes) -> None:
+    """Keep nothing."""
+
+
+async def listen(
+    gate: str, candidate: Speaker, stable: Speaker, prompts: int, timeout_s: float, heard: Heard = _unheard
+) -> Reading:
     """
     Return what came of the first `prompts` golden prompts, one after another, so that users are not held up.
 
@@ -47,7 +58,7 @@ async def listen(gate: str, candidate: Speaker, stable: Speaker, prompts: int, t
         for endpoint, triton in list(homes.items()):
             at = f" on {endpoint}" if len(candidate.homes) > 1 else ""
             try:
-                ours = await _spoken_s(triton, candidate.release, text, timeout_s)
+                ours = await _spoken_s(triton, candidate.release, text, timeout_s, partial(heard, number, endpoint))
             except Unavailable as error:
                 # What another endpoint says may still speak against the release.
                 unheard = unheard or f"prompt {number} was not answered{at}: {error}"
@@ -82,18 +93,23 @@ async def _anywhere_s(homes: list[Triton], release: Release, text: str, timeout_
     return await _length_s(homes[0], release, text, timeout_s)
 
 
-async def _spoken_s(triton: Triton, candidate: Release, text: str, timeout_s: float) -> float:
+async def _spoken_s(
+    triton: Triton, candidate: Release, text: str, timeout_s: float, heard: Callable[[bytes], None]
+) -> float:
     try:
-        return await _length_s(triton, candidate, text, timeout_s)
+        return await _length_s(triton, candidate, text, timeout_s, heard)
     except Broken as error:
         if not await triton.ready(candidate.ensemble):
             raise Unavailable(f"{candidate.ensemble} is not loaded just now ({error})") from error
     # Once is no proof: it may have been loaded anew between the two questions.
-    return await _length_s(triton, candidate, text, timeout_s)
+    return await _length_s(triton, candidate, text, timeout_s, heard)
 
 
-async def _length_s(triton: Triton, release: Release, text: str, timeout_s: float) -> float:
-    probe = await triton.probe(release.ensemble, text, timeout_s=timeout_s, sample_rate_hz=release.sample_rate_hz)
+async def _length_s(
+    triton: Triton, release: Release, text: str, timeout_s: float, heard: Callable[[bytes], None] | None = None
+) -> float:
+    rate_hz = release.sample_rate_hz
+    probe = await triton.probe(release.ensemble, text, timeout_s=timeout_s, sample_rate_hz=rate_hz, heard=heard)
     return probe.sound.audio_s
 
 

@@ -7,7 +7,7 @@ inference whose audio is measured, is believed; only `reload` heals what it find
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from types import TracebackType
@@ -141,10 +141,16 @@ class Triton:
             return tuple(dict.fromkeys(await self._stages_of(ensemble)))
 
     async def probe(
-        self, ensemble: str, text: str = PROBE_TEXT, *, timeout_s: float = 5.0, sample_rate_hz: int = 44_100
+        self,
+        ensemble: str,
+        text: str = PROBE_TEXT,
+        *,
+        timeout_s: float = 5.0,
+        sample_rate_hz: int = 44_100,
+        heard: Callable[[bytes], None] | None = None,
     ) -> Probe:
         """
-        Have a release speak, and measure what it said.
+        Have a release speak, and measure what it said. heard: is given the int16 samples, sound or not.
 
         Raises Unavailable when no answer came within timeout_s, and Broken when it answered with an error or with audio
         that is plainly wrong (see controller/quality/audio).
@@ -157,7 +163,10 @@ class Triton:
             result = await self._client.infer(ensemble, inputs, client_timeout=timeout_s)
         latency_s = time.perf_counter() - began
         audio = result.as_numpy("audio")
-        sound = measure(b"" if audio is None else audio.tobytes(), sample_rate_hz)
+        samples = b"" if audio is None else audio.tobytes()
+        if heard is not None:
+            heard(samples)
+        sound = measure(samples, sample_rate_hz)
         if wrong := fault(sound):
             raise Broken(f"The release {ensemble} answered the probe, but {wrong}.")
         return Probe(latency_s, sound)

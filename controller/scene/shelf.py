@@ -7,6 +7,7 @@ from pathlib import Path
 
 from controller.core.errors import Broken
 from controller.scene.manifest import Manifest, read_manifest
+from controller.scene.probes import FOLDER
 
 _log = logging.getLogger(__name__)
 
@@ -39,5 +40,5 @@ def remove(place: Path) -> None:
 def tidy(root: Path, before_s: float) -> None:
     """Take away what was begun before a time, seconds since 1970, and never finished or never wholly removed."""
     for left in root.glob(".*") if root.is_dir() else ():
-        if left.is_dir() and left.stat().st_mtime < before_s:
+        if left.name != FOLDER and left.is_dir() and left.stat().st_mtime < before_s:
             shutil.rmtree(left, ignore_errors=True)

@@ -17,6 +17,7 @@ from controller.scene.history import Rollback, keep_history
 from controller.scene.logs import keep_logs
 from controller.scene.manifest import Manifest, read_manifest
 from controller.scene.measured import keep_metrics
+from controller.scene.probes import Probes, keep_audio
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +26,8 @@ class Sources:
     Where traces are to be had, and of which time: span_s seconds before the rollback at most, and after_s after it.
 
     prometheus, gateways: None where nobody says. addresses: of gateways, host:port each; without any Prometheus is
-    asked. logs: returns the files that there are now. secrets: what no file may hold.
+    asked. logs: returns the files that there are now. probes: what releases said to golden prompts, None where that is
+    not kept. secrets: what no file may hold.
     """
 
     span_s: float
@@ -34,6 +36,7 @@ class Sources:
     gateways: Gateways | None = None
     addresses: tuple[str, ...] = ()
     logs: Callable[[], Sequence[Path]] = tuple
+    probes: Probes | None = None
     secrets: tuple[str, ...] = ()
 
     def range_ms(self, rollout: TakenBack) -> tuple[int, int]:
@@ -99,5 +102,6 @@ async def _keep_traces(draft: Draft, sources: Sources, rollout: TakenBack, rollb
     else:
         releases = tuple(filter(None, (rollback.release, rollback.back_to)))
         await keep_failures(draft, sources.gateways, addresses, service, releases, (from_ms, until_ms))
+    keep_audio(draft, sources.probes, rollout.rollout)
     # Logs can be long, and this process has others to answer meanwhile.
     await asyncio.to_thread(keep_logs, draft, sources.logs(), service, (from_ms, until_ms), sources.secrets)

@@ -63,6 +63,7 @@ async def test_what_nobody_can_be_asked_for_is_missed_aloud(store: Store, tmp_pa
     assert [f"{one.what}: {one.why}" for one in scene.manifest.missing] == [
         "metrics: SEGUE_PROMETHEUS is empty: nobody says where they are to be had",
         "failed requests: no token of the role viewer is set here: see SEGUE_TOKENS",
+        "audio of probes: SEGUE_SCENE_AUDIO_MIB is 0: none is kept",
         "logs: nobody says where they are: see SEGUE_SCENE_LOGS",
     ]
 
@@ -73,7 +74,7 @@ async def test_neighbours_that_do_not_answer_are_missed_aloud(store: Store, tmp_
     async with Prometheus(f"http://{away}") as prometheus, Gateways("a-viewer-s-token-123") as gateways:
         sources = replace(SOURCES, prometheus=prometheus, gateways=gateways, addresses=(away,))
         scene = await take(store, tmp_path, await taken_back(store), sources)
-    assert [f"{one.what}: {one.why}" for one in scene.manifest.missing[:-1]] == [
+    assert [f"{one.what}: {one.why}" for one in scene.manifest.missing[:-2]] == [
         "metrics from ALERTS on: Prometheus does not answer (ConnectError)",
         f"failed requests of 1.5.0 at {away}: the gateway does not answer (ConnectError)",
         f"failed requests of 1.4.0 at {away}: the gateway does not answer (ConnectError)",

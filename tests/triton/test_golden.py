@@ -44,6 +44,22 @@ async def test_release_that_speaks_like_stable_passes(server: Server, triton: Tr
     assert (figure.limit, figure.samples) == (LONGEST, 10)
 
 
+async def test_what_the_candidate_said_is_handed_on(server: Server, triton: Triton) -> None:
+    """Each prompt with its endpoint and its samples, also the one by which it fails; what stable said is not."""
+    stable = await loaded(server, triton, "1.4.0")
+    candidate = await loaded(server, triton, "1.5.0", level="3")
+    said: list[tuple[int, str, int]] = []
+
+    def keep(prompt: int, endpoint: str, samples: bytes) -> None:
+        said.append((prompt, endpoint, len(samples)))
+
+    homes = {"here:8000": triton}
+    reading = await listen("golden", Speaker(candidate, homes), Speaker(stable, homes), 2, 5, keep)
+    assert reading.outcome is Outcome.FAIL
+    assert {one[:2] for one in said} == {(1, "here:8000")}
+    assert all(length > 44_100 for *_, length in said)
+
+
 @pytest.mark.parametrize(
     ("fault", "reason"),
     [
