@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from controller.core.errors import SegueError, Unavailable
+from controller.core.errors import Broken, SegueError, Unavailable
 from controller.journal.scenes import TakenBack
 from controller.journal.store import Store
+from controller.log import iso
 from controller.outside.gateways import Gateways
 from controller.outside.series import Prometheus
 from controller.scene.draft import Draft
@@ -63,7 +64,8 @@ async def take(store: Store, root: Path, rollout: TakenBack, sources: Sources) -
     """
     Return the scene of a rollout that was taken back; put it together unless it stands in root already.
 
-    Raises Unavailable when root cannot be written or the database is away, Broken when the journal cannot be read.
+    Raises Unavailable when root cannot be written or the database is away, Broken when the journal cannot be read, or
+    when root has the scene of another rollout of that name, from a history before this one.
     """
     place = root / rollout.rollout
     if not place.is_dir():
@@ -88,7 +90,11 @@ async def take(store: Store, root: Path, rollout: TakenBack, sources: Sources) -
                 missing=tuple(draft.missing),
             )
             draft.finish(manifest)
-    return Scene(place, *read_manifest(place))
+    manifest, digest = read_manifest(place)
+    if (manifest.started_ms, manifest.ended_ms) != (rollout.started_at, rollout.ended_at):
+        was = iso(manifest.ended_ms / 1000)
+        raise Broken(f"{place} holds the scene of a rollout of that name that ended at {was}; move it elsewhere")
+    return Scene(place, manifest, digest)
 
 
 async def _keep_traces(draft: Draft, sources: Sources, rollout: TakenBack, rollback: Rollback) -> None:

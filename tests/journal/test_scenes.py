@@ -153,6 +153,15 @@ async def test_two_makers_keep_one_scene(store: Store, tmp_path: Path) -> None:
     assert names(tmp_path / "scenes") == ["hibari-2"]
 
 
+async def test_the_scene_of_an_older_history_is_not_taken_for_this_one(store: Store, tmp_path: Path) -> None:
+    """Whoever begins with an empty database has rollouts of the same names again; the old scene is not theirs."""
+    one = await taken_back(store)
+    old = await take(store, tmp_path, one, SOURCES)
+    with pytest.raises(Broken, match="of that name that ended at 1970-01-01T00:00:40"):
+        await take(store, tmp_path, replace(one, ended_at=BACK_MS + 1), SOURCES)
+    assert read_manifest(old.place)[1] == old.manifest_sha256
+
+
 async def test_a_scene_that_cannot_be_finished_is_none(store: Store, tmp_path: Path) -> None:
     """Where the folder's name is taken by something else, it is said, and no half scene stays."""
     one, root = await taken_back(store), tmp_path / "scenes"
