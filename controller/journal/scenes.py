@@ -5,9 +5,10 @@ from typing import Final
 
 from sqlalchemy import bindparam, exists, func, select
 
-from controller.core.events import SceneKept, WindowMeasured
+from controller.core.events import SceneKept
 from controller.journal import tables
 from controller.journal.store import Store
+from controller.journal.tables import no_window
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +49,14 @@ async def tables_around(store: Store, service: str, position: int, cause: str) -
 _R: Final = tables.rollouts.c
 _J: Final = tables.journal.c
 _T: Final = tables.routes.c
-# Said besides the type, for the index that knows no windows is entered by it.
-_NO_WINDOW: Final = _J.type != WindowMeasured.__name__
+# Said besides the type, for the index that knows no windows is entered by it; and since when, for a scene is kept after
+# its rollout has ended, so only the partitions since then are looked into.
+_KEPT: Final = exists().where(
+    _J.rollout == _R.rollout,
+    _J.type == SceneKept.__name__,
+    no_window,
+    _J.occurred_at >= bindparam("since", type_=_J.occurred_at.type),
+)
 _UNKEPT: Final = (
     # Columns in the order of the fields that take them.
     select(_R.service, _R.rollout, _R.started_at, _R.ended_at)
@@ -57,7 +64,7 @@ _UNKEPT: Final = (
         _R.status.in_(("aborted", "reverted")),
         _R.ended_at >= bindparam("since", type_=_R.ended_at.type),
         _R.ended_at <= bindparam("until", type_=_R.ended_at.type),
-        ~exists().where(_J.rollout == _R.rollout, _J.type == SceneKept.__name__, _NO_WINDOW),
+        ~_KEPT,
     )
     .order_by(_R.ended_at, _R.rollout)
 )
