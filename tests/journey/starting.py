@@ -52,6 +52,8 @@ def running_world(
             drain_s=drain_s,
             probe_every_s=2,
             observe_every_s=observe_every_s,
+            scenes=str(folder / "scenes"),
+            scene_after_s=1,
         )
         tree = stack.enter_context(start_tree(settings, parts=parts, free_ports=True, pace=FAST))
         reader = stack.enter_context(Reader(tree.kafka))

@@ -260,6 +260,17 @@ class Tale:
             ),
         )
 
+    def scene(self) -> SceneKept:
+        """Wait until a scene was reported kept, and return what the journal says of it."""
+        kept = [SceneKept(actor="", reason="", place="", manifest_sha256="", size_bytes=0)]
+
+        def found() -> bool:
+            kept[:] = [fact.event for fact in self.facts() if isinstance(fact.event, SceneKept)]
+            return bool(kept)
+
+        self.world.until(f"{self.service}: a scene is kept", found)
+        return kept[0]
+
     def table(self) -> list[str]:
         """Return who serves how much by the last table."""
         return arms(self.world.reader.tables[self.service].arms)
