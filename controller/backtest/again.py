@@ -63,6 +63,13 @@ def known(recorded: Iterable[Fact]) -> Known:
     return Known(started, kept)
 
 
+def measured(message: Measured) -> WindowMeasured:
+    """Return the window that stands in the journal; raises Malformed."""
+    event = event_from(WindowMeasured.__name__, message.schema, message.body)
+    assert isinstance(event, WindowMeasured)
+    return event
+
+
 class Walk:
     """
     One service's messages being decided again.
@@ -85,9 +92,16 @@ class Walk:
         }
 
     def take(self, message: Input | Measured) -> None:
+        """Take the next message, and note what it measured."""
+        if isinstance(message, Measured):
+            event = measured(message)
+            self.windows.setdefault(event.rollout, Windows()).note(event)
+        self.decide(message)
+
+    def decide(self, message: Input | Measured) -> None:
         """Decide the next message, and before it what comes due until then."""
         self._until(message.sent_ms)
-        command = self._measured(message) if isinstance(message, Measured) else message.command
+        command = self._reported(measured(message)) if isinstance(message, Measured) else message.command
         if self._policy.changes and isinstance(command, ElapseTimer) and self._is_early(command, message.sent_ms):
             return
         command = self._translated(command)
@@ -95,10 +109,7 @@ class Walk:
             command = self._planned(command, message.id)
         self._fold(react(self.history, command, message.id, message.sent_ms))
 
-    def _measured(self, message: Measured) -> ReportWindow:
-        event = event_from(WindowMeasured.__name__, message.schema, message.body)
-        assert isinstance(event, WindowMeasured)
-        self.windows.setdefault(event.rollout, Windows()).note(event)
+    def _reported(self, event: WindowMeasured) -> ReportWindow:
         return ReportWindow(
             service=self.history.state.service,
             actor=event.actor,

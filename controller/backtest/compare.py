@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from controller.backtest.again import Walk
 from controller.backtest.courses import TAKEN_BACK, Course, courses
 from controller.backtest.exposure import Exposure, exposure
+from controller.backtest.pages import Pages
 from controller.backtest.policy import Policy
 from controller.backtest.recorded import NEVER, Record, read_record
 from controller.backtest.unknown import unknown
@@ -44,10 +45,11 @@ async def backtest(store: Store, service: str, policy: Policy, since_ms: int = N
     """
     record = await read_record(store, service, since_ms)
     walk, until_ms = Walk(record.known, policy, record.before), record.before.at_ms
+    pages = Pages(walk)
     async for page in messages(store, service, record.position):
-        for message in page:
-            walk.take(message)
-            until_ms = max(until_ms, message.sent_ms)
+        pages.take(page)
+        until_ms = max(until_ms, *(message.sent_ms for message in page))
+    pages.settle()
     return _compared(record, walk, policy, since_ms, until_ms)
 
 

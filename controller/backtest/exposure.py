@@ -8,9 +8,12 @@ assumes that whoever heard the release asked for as much as anybody else.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Final
+
+import numpy as np
 
 from controller.backtest.courses import Course, Share
-from controller.backtest.windows import Windows
+from controller.backtest.windows import Counts, Windows
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,15 +35,27 @@ def exposure(course: Course, happened: Course, windows: Windows, until_ms: int) 
 
     happened: the course in which the windows were measured. until_ms: where the record ends, for what still runs then.
     """
-    lasted_ms, counted_ms, requests = _lasted_ms(course, until_ms), 0, 0.0
-    here, there = _Shares(course.shares), _Shares(happened.shares)
-    for start_ms, end_ms, counted in windows.counts:
-        # Its requests were the release's as the window ended: what had no users when it began has none before.
-        is_now, was = here.at(end_ms - 1), there.at(end_ms - 1)
-        if is_now.serves and (scale := _scale(is_now, was)) is not None:
-            counted_ms += end_ms - start_ms
-            requests += counted * scale
+    lasted_ms, counts = _lasted_ms(course, until_ms), windows.counts
+    # Its requests were the release's as the window ended: what had no users when it began has none before.
+    now, was = _held(course.shares, counts[:, 1] - 1), _held(happened.shares, counts[:, 1] - 1)
+    scales = np.full((len(course.shares) + 1, len(happened.shares) + 1), np.nan)
+    for here, one in enumerate((_NOTHING, *course.shares)):
+        for there, other in enumerate((_NOTHING, *happened.shares)):
+            if one.serves and (scale := _scale(one, other)) is not None:
+                scales[here, there] = scale
+    by = scales[now, was]
+    known = ~np.isnan(by)
+    counted_ms = int((counts[known, 1] - counts[known, 0]).sum())
+    requests = float((counts[known, 2] * by[known]).sum())
     return Exposure(lasted_ms, round(requests), max(0, lasted_ms - counted_ms))
+
+
+_NOTHING: Final = Share(0, 0)
+
+
+def _held(shares: Sequence[Share], at_ms: Counts) -> Counts:
+    """Return which share was held at each time: its number from 1 on, 0 before the first."""
+    return np.searchsorted(np.array([share.at_ms for share in shares], np.int64), at_ms, side="right")
 
 
 def _scale(now: Share, was: Share) -> float | None:
@@ -58,16 +73,3 @@ def _lasted_ms(course: Course, until_ms: int) -> int:
     ends = course.ended_ms if course.outcome == "promoted" else until_ms
     shares = [*(share for share in course.shares if share.at_ms < ends), Share(ends, 0)]
     return sum(after.at_ms - before.at_ms for before, after in pairwise(shares) if before.serves)
-
-
-class _Shares:
-    """Shares by time, asked in ascending order."""
-
-    def __init__(self, shares: Sequence[Share]) -> None:
-        self._ahead = list(reversed(shares))
-        self._now = Share(0, 0)
-
-    def at(self, at_ms: int) -> Share:
-        while self._ahead and self._ahead[-1].at_ms <= at_ms:
-            self._now = self._ahead.pop()
-        return self._now

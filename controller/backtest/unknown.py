@@ -41,9 +41,10 @@ def _outlasts(would_have: Course, happened: Course) -> bool:
 
 def _unasked(plan: Plan, windows: Windows) -> list[str]:
     """Return what the plan asks and the record has no answer to in this rollout: names of gates, and evidence."""
-    kinds = {GateKind.EVIDENCE} if windows.counts else set()
+    measured = len(windows.counts) > 0
+    kinds = {GateKind.EVIDENCE} if measured else set()
     kinds |= {GateKind.MEMORY} if windows.memory else set()
     asked = [gate for gate in plan.gates if not gate.dry_run]
     unasked = [gate.name for gate in asked if gate.name not in windows.answered and gate.kind not in kinds]
-    proof = any(step.until is Until.EVIDENCE for step in plan.steps) and not windows.counts
+    proof = any(step.until is Until.EVIDENCE for step in plan.steps) and not measured
     return list(dict.fromkeys([*unasked, *([GateKind.EVIDENCE.value] if proof else [])]))

@@ -6,14 +6,16 @@ Windows of measurements are nearly all of them. Whoever can do with what the jou
 
 import json
 from base64 import b64decode
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from functools import partial
+from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Row, and_, bindparam, case, func, or_, select
+from sqlalchemy import Connection, Row, and_, bindparam, or_, select
 
 from controller.core.errors import Malformed
 from controller.core.events import WindowMeasured
+from controller.journal.bound import padded
 from controller.journal.inbox import RESTORED_SOURCE
 from controller.journal.store import Store
 from controller.journal.tables import inbox, journal
@@ -61,8 +63,7 @@ async def inputs(store: Store, service: str) -> AsyncIterator[Input]:
             yield _input(one.source, one.record)
 
 
-@dataclass(frozen=True, slots=True)
-class Measured:
+class Measured(NamedTuple):
     """A message that measured a window: its id and time, and schema and body of the fact `WindowMeasured`."""
 
     id: str
@@ -80,18 +81,35 @@ async def messages(store: Store, service: str, position: int) -> AsyncIterator[l
     after = 0
     while True:
         values = {"service": service, "position": position, "after": after, "limit": _MANY}
-        rows = await store.rows(_MESSAGES, values)
-        if rows:
-            yield [_message(row) for row in rows]
-        if len(rows) < _MANY:
+        places, page = await store.read(partial(_page, values=values))
+        if page:
+            yield page
+        if len(places) < _MANY:
             return
-        after = rows[-1].number
+        after = places[-1].number
 
 
-def _message(row: Row[*tuple[Any, ...]]) -> Input | Measured:
-    if row.body is not None:
-        return Measured(row.id, row.sent_ms, row.schema, row.body)
-    return _input(row.source, _record(row))
+def _page(
+    connection: Connection, values: Mapping[str, object]
+) -> tuple[Sequence[Row[*tuple[Any, ...]]], list[Input | Measured]]:
+    """Return places in the inbox, and the messages there. Three statements take half as long as one that joins."""
+    places = connection.execute(_PLACES, values).all()
+    if not places:
+        return places, []
+    first, last = min(place.position for place in places) + 1, max(place.position for place in places) + 1
+    between = {"stream": values["service"], "first": first, "last": last}
+    windows = {place: rest for place, *rest in connection.execute(_WINDOWS, between)}
+    others = [number for number, _, position, facts in places if not facts or position + 1 not in windows]
+    said = {row.number: row for row in connection.execute(_THESE, {"numbers": padded(others)})} if others else {}
+    page: list[Input | Measured] = []
+    for number, sent_ms, position, facts in places:
+        window = windows.get(position + 1) if facts else None
+        if window is not None:
+            cause, schema, body = window
+            page.append(Measured(cause, sent_ms, schema, body))
+        elif number in said:
+            page.append(_input(said[number].source, _record(said[number])))
+    return places, page
 
 
 def _input(source: str, record: Received) -> Input:
@@ -116,25 +134,11 @@ _PAGES: Final = (
     .limit(bindparam("limit"))
 )
 _J: Final = journal.c
-_WINDOW: Final = and_(
-    _J.stream == _I.service,
-    _J.position == _I.position + 1,
-    _I.facts > 0,
-    _J.type == WindowMeasured.__name__,
-)
-_MESSAGES: Final = (
-    select(
-        *(_I.number, _I.source, func.coalesce(_J.cause, _I.id).label("id")),
-        *(_I.topic, _I.partition, _I.offset, _I.sent_ms),
-        *(case((_J.body.is_(None), column)).label(column.name) for column in (_I.key, _I.value, _I.headers)),
-        *(_J.schema, _J.body),
-    )
-    .select_from(inbox.outerjoin(journal, _WINDOW))
+_PLACES: Final = (
+    select(_I.number, _I.sent_ms, _I.position, _I.facts)
     .where(
         _I.service == bindparam("service"),
         _I.number > bindparam("after", type_=_I.number.type),
-        # Of a message that is known by its name alone, nothing but a window can be told.
-        or_(_I.source != RESTORED_SOURCE, _J.body.is_not(None)),
         or_(
             _I.position > bindparam("position", type_=_I.position.type),
             and_(_I.position == bindparam("position", type_=_I.position.type), _I.facts > 0),
@@ -142,4 +146,17 @@ _MESSAGES: Final = (
     )
     .order_by(_I.number)
     .limit(bindparam("limit"))
+)
+_WINDOWS: Final = select(_J.position, _J.cause, _J.schema, _J.body).where(
+    _J.stream == bindparam("stream"),
+    _J.position >= bindparam("first", type_=_J.position.type),
+    _J.position <= bindparam("last", type_=_J.position.type),
+    _J.type == WindowMeasured.__name__,
+)
+_THESE: Final = select(
+    *(_I.number, _I.source, _I.id, _I.topic, _I.partition, _I.offset, _I.sent_ms, _I.key, _I.value, _I.headers)
+).where(
+    _I.number.in_(bindparam("numbers", expanding=True)),
+    # Of a message that is known by its name alone, nothing but a window can be told.
+    _I.source != RESTORED_SOURCE,
 )

@@ -20,7 +20,8 @@ from controller.handle import handle
 from controller.journal import Store, tables
 from controller.journal.facts import facts
 from controller.journal.inputs import messages
-from tests.journal.messages import SERVICE, alert, applied, installed, rolling
+from controller.wire.messages import MessageType
+from tests.journal.messages import SERVICE, alert, applied, installed, message, requested, rolling
 from tests.journal.sight import sight
 from tests.journal.test_measured import PLAN, elapse, measured, watched
 
@@ -154,6 +155,19 @@ async def test_other_alert_policy_is_tried_on_the_plan_that_it_had(store: Store)
     assert (held.would_have.outcome, held.would_have.ended_ms) == ("superseded", 60_000)
     # Still on the way when the next one was requested, and paused; that is where the record ends for it.
     assert held.unknown.startswith("it was over before (aborted)")
+
+
+async def test_words_about_a_rollout_find_it_under_another_number(store: Store) -> None:
+    """Where a request that was refused would have been followed, later rollouts count on, and their news reach them."""
+    await handle(store, [*installed(), *rolling("1.5.0", 10_000), alert("1.5.0", 15_000), requested("1.5.0", 20_000)])
+    of_three = {"ensemble": "hibari__1.6.0", "rollout": "hibari-3"}
+    loaded = {**of_three, "load_s": 1.5, "probe_latency_s": 0.25, "probe_audio_s": 2.0}
+    await handle(store, [requested("1.6.0", 60_000), message(MessageType.READY, "ready", 61_000, loaded)])
+    forgiving = Policy(Plan("forgiving", (Step(500, 600),), gates=(), quarantine=False))
+    *_, last = await backtest(store, SERVICE, forgiving)
+    assert last.happened.rollout == "hibari-3"
+    assert last.would_have is not None
+    assert (last.would_have.rollout, last.would_have.most_bp) == ("hibari-4", 500)
 
 
 async def test_only_what_began_since_is_decided_again(lived: Store) -> None:

@@ -1,0 +1,133 @@
+"""`controller/core/evidence/likelihood.py` and `fortune.py`, number by number."""
+
+import math
+from typing import Any, Final
+
+from numba import njit
+
+from controller.core.evidence.fortune import FIRST_SHARE as _FIRST_SHARE
+from controller.core.evidence.fortune import LATER_SHARE as _LATER_SHARE
+from controller.core.evidence.fortune import SLOT_MS as _SLOT_MS
+from controller.core.evidence.fortune import SLOTS_IN_DAY as _SLOTS_IN_DAY
+from controller.core.evidence.likelihood import EXACT_TERMS as _EXACT_TERMS
+from controller.core.evidence.likelihood import EXACT_TERMS_OF_PROOF as _EXACT_TERMS_OF_PROOF
+from controller.core.evidence.likelihood import EXACT_TERMS_OF_RARE as _EXACT_TERMS_OF_RARE
+from controller.core.evidence.likelihood import LARGEST_LOG as _LARGEST_LOG
+from controller.core.evidence.likelihood import RARE as _RARE
+
+LONGEST: Final = _EXACT_TERMS_OF_PROOF + 1
+"""Numbers that `ways` must have room for."""
+
+Array = Any
+"""An array of numpy; numba has no types of them for mypy."""
+
+
+@njit(cache=True)
+def ways_of(n_c: int, n_s: int, events: int, least: int, most: int, ways: Array) -> None:
+    """Write `_ways` into `ways`."""
+    mode = min(most, max(least, (n_c + 1) * (events + 1) // (n_c + n_s + 2)))
+    more_events, more_n, rest = events + 1, n_c + 1, n_s - events
+    last = 1.0
+    for i in range(mode, least, -1):
+        last *= i * (rest + i) / ((more_events - i) * (more_n - i))
+        ways[i - 1 - least] = last
+    ways[mode - least] = 1.0
+    last = 1.0
+    for i in range(mode + 1, most + 1):
+        last *= (more_events - i) * (more_n - i) / (i * (rest + i))
+        ways[i - least] = last
+
+
+@njit(cache=True)
+def tilted(ways: Array, size: int, at: int, psi: float) -> float:
+    """Return one of the sums of `_tilted`."""
+    above = 0.0
+    for place in range(size - 1, at - 1, -1):
+        above = above * psi + ways[place]
+    below = 0.0
+    for place in range(at):
+        below = (below + ways[place]) / psi
+    return above + below
+
+
+@njit(cache=True)
+def ratios_of_event(n_c: int, n_s: int, x_c: int, x_s: int, odds: Array, found: Array, ways: Array) -> None:
+    """Write one row of `ratios_of_events` into `found`."""
+    both = x_c + x_s
+    least = both - n_s if both > n_s else 0
+    most = both if both < n_c else n_c
+    if least == most:
+        for place in range(len(odds)):
+            found[place] = 1.0
+        return
+    common = odds[0] > 1 and both > _RARE * (n_c + n_s)
+    if most - least > (_EXACT_TERMS if common else _EXACT_TERMS_OF_RARE):
+        rho = n_c / (n_c + n_s)
+        for place in range(len(odds)):
+            psi = odds[place]
+            log = x_c * math.log(psi) - both * math.log1p(rho * (psi - 1))
+            if not -_LARGEST_LOG <= log <= _LARGEST_LOG:
+                log = math.copysign(_LARGEST_LOG, log)
+            found[place] = math.exp(log)
+        return
+    ways_of(n_c, n_s, both, least, most, ways)
+    size, at = most - least + 1, x_c - least
+    null = tilted(ways, size, at, 1.0)
+    for place in range(len(odds)):
+        found[place] = null / tilted(ways, size, at, odds[place])
+
+
+@njit(cache=True)
+def ratios_against(
+    n_c: int, x_c: int, n_s: int, x_s: int, odds: Array, nulls: Array, found: Array, ways: Array
+) -> None:
+    """Write `ratios_against` into `found`: a row for each null."""
+    events = x_c + x_s
+    least, most = max(0, events - n_s), min(events, n_c)
+    if not 0 < most - least <= _EXACT_TERMS_OF_PROOF:
+        for row in range(len(nulls)):
+            for place in range(len(odds)):
+                found[row, place] = 1.0
+        return
+    ways_of(n_c, n_s, events, least, most, ways)
+    size, at = most - least + 1, x_c - least
+    for row in range(len(nulls)):
+        null = tilted(ways, size, at, nulls[row])
+        for place in range(len(odds)):
+            found[row, place] = null / tilted(ways, size, at, odds[place])
+
+
+@njit(cache=True)
+def ratios_of_rare(blocks: int, failed: int, parts: Array, fine: Array, most_good: int, found: Array) -> None:
+    """Write `ratios_of_rare` into `found`. fine: its base for good blocks, by part; most_good: its bound of them."""
+    good = min(blocks - failed, most_good)
+    for place in range(len(parts)):
+        # Of floats: a whole exponent would be multiplied out here, and Python asks the C library.
+        found[place] = math.pow(parts[place], float(failed)) * math.pow(fine[place], float(good))
+
+
+@njit(cache=True)
+def bet(wealth: Array, cash: float, slots: int, ratios: Array, elapsed_ms: int, most: float) -> tuple[float, int]:
+    """Do `bet` to `wealth` in place; return cash and slots."""
+    due = 1 + elapsed_ms // _SLOT_MS
+    stake = 0.0
+    if due > slots:
+        for slot in range(max(slots, due - _SLOTS_IN_DAY), due):
+            first = slot % _SLOTS_IN_DAY == 0
+            if first and slot:
+                cash += 1.0
+            payment = min(cash, _FIRST_SHARE if first else _LATER_SHARE)
+            cash, stake = cash - payment, stake + payment
+        slots = due
+        for place in range(len(ratios)):
+            wealth[place] = wealth[place] + stake
+    win(wealth, ratios, most)
+    return cash, slots
+
+
+@njit(cache=True)
+def win(wealth: Array, ratios: Array, most: float) -> None:
+    """Multiply in place, up to `most`."""
+    for place in range(len(ratios)):
+        won = wealth[place] * ratios[place]
+        wealth[place] = most if won > most else won
