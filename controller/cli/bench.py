@@ -93,3 +93,34 @@ def history(
         typer.echo(f"{report.machine}; {options.facts} facts of {options.services} services on PostgreSQL")
     if not report.met:
         raise typer.Exit(FAILED)
+
+
+@app.command()
+def backtest(
+    services: Annotated[int, typer.Option(min=1, help="Services in the sample.")] = 4,
+    rollouts: Annotated[int, typer.Option(min=1, help="Rollouts of 24 hours of each.")] = 5,
+    as_json: AsJson = False,
+) -> None:
+    """
+    Decide rollouts that were watched for a day again by another plan, and say how long a thousand would take.
+
+    A sample is measured, beside the bare fold of the same facts, and scaled. Ends with 1 when the goal is missed; the
+    figures also go to .local/bench/backtest.json.
+
+    Example: segue bench backtest --services 2 --rollouts 2
+    """
+    from controller.bench.backtest.run import measure
+    from controller.bench.history.figures import shown
+
+    report = measure(services, rollouts, lambda told: typer.echo(told, err=True))
+    if as_json:
+        tell_json(report.told())
+    else:
+        told = {True: "yes", False: "NO", None: ""}
+        rows = [
+            (one.name, f"{shown(one.value)} {one.unit}", one.goal, told[one.met], one.told) for one in report.figures
+        ]
+        tell_table(("what", "measured", "goal", "met", ""), rows, none="nothing was measured")
+        typer.echo(report.machine)
+    if not report.met:
+        raise typer.Exit(FAILED)

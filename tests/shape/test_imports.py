@@ -59,6 +59,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "controller.replay",
         "controller.replays",
         "controller.proof",
+        "controller.backtest",
         "controller.outside",
         "controller.parts",
         "controller.chart",

@@ -192,6 +192,11 @@ def _release(service: str, version: str) -> Release:
     return Release(service, version, f"{service}__{version}", digest, 44_100, 80.0, "2025-01-01T00:00:00Z")
 
 
+def new_release(service: str, version: str) -> dict[str, object]:
+    """Return a release as a request names it."""
+    return asdict(_release(service, version))
+
+
 def _ready(life: Life, version: str, at_ms: int) -> None:
     ensemble = _release(life.service, version).ensemble
     life.say(

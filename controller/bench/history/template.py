@@ -55,7 +55,11 @@ class Template:
 
 def written(seed: int, facts: int, rollouts: int) -> Template:
     """Let a service live a year of about so many facts, write it into a store of its own, and return what is there."""
-    life = live(NAME, seed, facts, rollouts)
+    return written_down(live(NAME, seed, facts, rollouts))
+
+
+def written_down(life: Life) -> Template:
+    """Write the life of the service called NAME into a store of its own, and return what is there."""
     with tempfile.TemporaryDirectory() as folder:
         return asyncio.run(_written(f"sqlite:///{Path(folder)}/template.db", life))
 
