@@ -1,13 +1,15 @@
 """`segue restore`: what one store lost, made anew from the other."""
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from controller.cli.answers import AsJson, tell_json
-from controller.cli.here import kafka_here
+from controller.cli.here import kafka_here, settings_here
 from controller.cli.progress import Progress
 from controller.cli.replaying import Source
 
@@ -23,14 +25,15 @@ def restore(
     """
     Make anew what was lost: from Kafka an empty database, from SQL the topic routing.table.
 
-    From Kafka: journal, read tables, timers, checkpoints and inbox, while no function decides. From SQL: missing topics
-    are created, and every service's routing table is published again, while services go on.
+    From Kafka: journal, read tables, timers, checkpoints and inbox, while no function decides. The Kafka that
+    `segue up` keeps in its data folder is started for as long as that takes. From SQL: missing topics are created, and
+    every service's routing table is published again, while services go on.
 
     Example: segue restore --from kafka
     """
-    settings = kafka_here()
     if source is Source.KAFKA:
-        restored = asyncio.run(_database(settings))
+        with _kafka() as settings:
+            restored = asyncio.run(_database(settings))
         if as_json:
             tell_json(asdict(restored))
             return
@@ -44,11 +47,24 @@ def restore(
             )
         typer.echo(f"messages that will be decided once services run again: {restored.undecided}")
         return
-    services = asyncio.run(_tables(settings))
+    services = asyncio.run(_tables(kafka_here()))
     if as_json:
         tell_json({"services": services})
     else:
         typer.echo(f"routing tables left for the relay to publish again: {services}")
+
+
+@contextmanager
+def _kafka() -> Iterator["Settings"]:
+    settings = settings_here()
+    if settings.kafka or not (settings.data / "kafka").is_dir():
+        yield kafka_here()
+        return
+    from controller.supervise.plan import Part
+    from controller.supervise.tree import start_tree
+
+    with start_tree(settings, parts=[Part.KAFKA], processes=[], free_ports=True) as tree:
+        yield tree.settings
 
 
 async def _database(settings: "Settings") -> "Restored":

@@ -2,17 +2,47 @@
 
 import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 
 from controller.journal import Store, open_store
 from controller.journal.schema import upgrade
+from controller.settings import Settings
+from controller.supervise.plan import Part
+from controller.supervise.tree import Tree, start_tree
 from tests.cli.conftest import Deciding
 from tests.cli.copies import published
-from tests.cli.segue import segue_in
+from tests.cli.segue import TONE, segue_in
 from tests.cli.test_verify import decided
 from tests.journal.messages import SERVICE
+
+
+def test_what_segue_up_kept_in_its_folder_goes_on(tmp_path: Path) -> None:
+    """A rollout begins, the database is deleted, restored from the folder's own Kafka, and another follows it."""
+    segue = segue_in(tmp_path)
+    for version, hz in (("1.0.0", 220), ("1.1.0", 330)):
+        segue.json("release", "build", str(TONE), "--version", version, "--param", f"voice.frequency_hz={hz}")
+    settings = Settings(data=tmp_path / "data", repository=tmp_path / "models")
+
+    def control() -> AbstractContextManager[Tree]:
+        return start_tree(settings, parts=[Part.KAFKA], processes=["control"], free_ports=True)
+
+    def requested(version: str) -> list[str]:
+        words = ("--release", version, "--reason", "a test says so", "--wait", "30")
+        return [fact["type"] for fact in segue.json("rollout", "start", "phoenix", *words)["facts"]]
+
+    with control():
+        assert requested("1.0.0") == ["RolloutStarted"]
+        before = segue.json("history", "phoenix")
+    for file in settings.data.glob("segue.db*"):
+        file.unlink()
+    assert segue.json("restore", "--from", "kafka")["undecided"] == 0
+    with control():
+        assert segue.json("history", "phoenix") == before
+        assert requested("1.1.0") == ["RolloutSuperseded", "RolloutStarted"]
+        assert "every fact in SQL and in Kafka is what was written" in segue("verify").out
 
 
 @pytest.fixture
