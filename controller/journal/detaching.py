@@ -63,7 +63,9 @@ async def detach(store: Store, name: str, believes: Believes) -> Month:
     Raises Broken when it is not the oldest or not over, a rollout of its facts runs, or the last fact of one of its
     streams is vouched for by nobody who is believed.
     """
-    return await store.write(lambda connection: _detach(connection, name, believes))
+    # In a session: looking at a month of millions of facts may take longer than a decision ever does.
+    async with store.session() as session, session.transaction():
+        return await session.do(lambda connection: _detach(connection, name, believes))
 
 
 async def attach(store: Store, name: str) -> Month:
@@ -72,7 +74,8 @@ async def attach(store: Store, name: str) -> Month:
 
     Raises Broken when there is no such table, or a younger month is missing.
     """
-    return await store.write(lambda connection: _attach(connection, name))
+    async with store.session() as session, session.transaction():
+        return await session.do(lambda connection: _attach(connection, name))
 
 
 def check_month(name: str) -> str:

@@ -12,6 +12,9 @@ REVISIONS: Final = dict.fromkeys(
 )
 """Every revision in order, and the first version of Segue that reads it."""
 
+LEAVING: Final = frozenset({"0006", "0008", "0009", "0010", "0011", "0012"})
+"""Those that leave what is derived from the facts as it is; after any other one it is made anew."""
+
 NEWEST: Final = tuple(REVISIONS)[-1]
 
 
@@ -21,6 +24,14 @@ def check(connection: Connection, name: str) -> None:
     if revision != NEWEST:
         has = f"has schema {revision}" if revision else "has no schema yet"
         raise Broken(f"{name} {has}; this Segue needs {NEWEST}: run `segue db upgrade`")
+
+
+def outdates(revision: str | None) -> bool:
+    """Say whether an upgrade from this revision leaves behind read tables or states that say less than they should."""
+    if revision is None:
+        return False
+    known = tuple(REVISIONS)
+    return not LEAVING.issuperset(known[known.index(revision) + 1 :])
 
 
 def found(connection: Connection, name: str) -> str | None:

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, insert, select, text
 from controller.journal.database import database
 from controller.journal.partitions import make_ahead
 from controller.journal.rebuild import make_anew
-from controller.journal.revision import NEWEST, REVISIONS, found
+from controller.journal.revision import NEWEST, REVISIONS, found, outdates
 from controller.journal.sqlite import SqliteDatabase
 from controller.journal.tables import schema_history
 
@@ -26,7 +26,7 @@ def upgrade(database_url: str) -> None:
     """
     Bring a database to the newest schema, creating what is missing; nothing happens when it is there already.
 
-    An older one has its read tables made anew from the journal, in the same transaction.
+    Where a revision on the way asks for it, read tables are made anew from the journal, in the same transaction.
     May be called from anywhere, also from inside an event loop, which it then blocks.
     Raises Unavailable when the database is away, Broken when its schema is newer than ours.
     """
@@ -36,10 +36,14 @@ def upgrade(database_url: str) -> None:
 
 async def _upgrade(database_url: str) -> None:
     store = database(database_url)
-    if isinstance(store, SqliteDatabase):
-        store.file.parent.mkdir(parents=True, exist_ok=True)
     try:
-        await store.write(lambda connection: _migrate(connection, store.name))
+        if isinstance(store, SqliteDatabase):
+            store.file.parent.mkdir(parents=True, exist_ok=True)
+            await store.write(lambda connection: _migrate(connection, store.name))
+        else:
+            # In a session, where a statement may take as long as it takes: an index over years of facts does.
+            async with store.session() as session, session.transaction():
+                await session.do(lambda connection: _migrate(connection, store.name))
     finally:
         await store.close()
 
@@ -53,12 +57,16 @@ def _migrate(connection: Connection, name: str) -> None:
 
     if connection.dialect.name == "postgresql":
         # Two upgrades at once: the second waits, then finds nothing to do. (SQLite: BEGIN IMMEDIATE does the same.)
+        # However long that is; a table that somebody reads is waited for as briefly as ever, for others wait behind us.
+        patience = connection.scalar(text("SELECT current_setting('lock_timeout')"))
+        connection.execute(text("SET LOCAL lock_timeout = 0"))
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _UPGRADE_LOCK})
+        connection.execute(text("SELECT set_config('lock_timeout', :patience, true)"), {"patience": patience})
     revision = found(connection, name)
     config = Config(attributes={"connection": connection})
     config.set_main_option("script_location", str(Path(__file__).parents[2] / "migrations"))
     command.upgrade(config, NEWEST)
-    if revision not in (None, NEWEST):
+    if outdates(revision):
         # What an older Segue derived from the facts lacks whatever it did not know of yet.
         make_anew(connection)
     known = set(connection.scalars(select(schema_history.c.revision)))

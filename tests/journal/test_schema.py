@@ -103,6 +103,24 @@ async def test_an_older_store_is_upgraded_to_what_its_facts_amount_to(tmp_path: 
     cluster.drop("former")
 
 
+@pytest.mark.parametrize(("revision", "made"), [("0010", False), ("0005", True)])
+async def test_read_tables_are_made_anew_where_a_revision_asks_for_it(
+    kind: str, tmp_path: Path, cluster: Postgres, revision: str, made: bool
+) -> None:
+    """Indexes and views outdate no row, and an upgrade that brings nothing else can do without months that are away."""
+    url = cluster.create("outdated") if kind == "postgresql" else f"sqlite:///{tmp_path}/outdated.db"
+    older = database(url)
+    await older.write(lambda connection: schema_at(revision, connection))
+    await older.write(lambda connection: connection.execute(insert(journal), journal_rows()))
+    await older.close()
+    upgrade(url)
+    upgraded = await open_store(url)
+    assert bool(await rows(upgraded, services)) is made
+    await upgraded.close()
+    if kind == "postgresql":
+        cluster.drop("outdated")
+
+
 async def test_verdicts_of_before_are_filled_in(store: Store, kind: str, tmp_path: Path, cluster: Postgres) -> None:
     """A store that is upgraded holds the verdicts that its journal has, exactly as one that wrote them itself."""
     await handle(store, [*watched(), *(measured(number, failures=25) for number in range(1, 8))])
