@@ -42,7 +42,9 @@ WITH RECURSIVE whole AS (
 ), parts AS (
     SELECT owner, owner AS name, pg_table_size(oid) AS bytes FROM whole
     UNION ALL
-    SELECT w.owner, coalesce(p.relname, i.relname)::text, pg_relation_size(x.indexrelid)
+    SELECT w.owner,
+        CASE WHEN x.indisprimary THEN w.owner || ' primary key' ELSE coalesce(p.relname, i.relname)::text END,
+        pg_relation_size(x.indexrelid)
     FROM whole w JOIN pg_index x ON x.indrelid = w.oid JOIN pg_class i ON i.oid = x.indexrelid
     LEFT JOIN pg_inherits h ON h.inhrelid = x.indexrelid LEFT JOIN pg_class p ON p.oid = h.inhparent
 )
