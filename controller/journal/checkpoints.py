@@ -84,7 +84,8 @@ async def keep(store: Store, signed: Sequence[Checkpoint]) -> bool:
 
     def work(connection: Connection) -> None:
         connection.execute(insert(checkpoints), [_row(one) for one in signed])
-        outbox.put(connection, [Outgoing(Topic.CHECKPOINTS, one.service, checkpoint_message(one)) for one in signed])
+        # A key's words lie in one partition, in their order: none arrives before the one that it names.
+        outbox.put(connection, [Outgoing(Topic.CHECKPOINTS, one.key, checkpoint_message(one)) for one in signed])
 
     try:
         await store.write(work)

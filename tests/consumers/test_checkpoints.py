@@ -1,5 +1,6 @@
 """What was decided is signed as it grows, and `segue verify` believes it."""
 
+from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,8 +8,11 @@ from consumers.metrics import REFUSED
 from controller.handle import handle
 from controller.journal import Store
 from controller.journal.checkpoints import kept
+from controller.outside.published import published
 from controller.outside.signing import make_key, read_signer, read_trusted
 from controller.proof.look import verify
+from controller.wire.checkpoint import checkpoint_from_message
+from controller.wire.topics import Topic
 from tests.consumers.world import DECIDERS, World
 from tests.journal.messages import SERVICE, alert, installed, requested, rolling
 from tests.journal.tampering import CHECKPOINTS_UNLOCKED, UNLOCKED
@@ -31,6 +35,26 @@ async def test_what_was_decided_is_signed_and_published(world: World, store: Sto
     trusted = read_trusted("", signer)
     found = await verify(store, signing.kafka, signing.topic_prefix, trusted)
     assert (found.findings, found.checkpoints) == ((), 2)
+
+
+async def test_words_of_one_key_come_to_kafka_in_their_order(world: World, store: Store, tmp_path: Path) -> None:
+    """Whatever service they are of: what dies in the middle leaves a beginning of them, never a gap."""
+    make_key(tmp_path / "key.pem")
+    signing = replace(world.settings, signing_key=str(tmp_path / "key.pem"))
+    services = [f"voice-{number}" for number in range(12)]
+    await handle(store, [one for service in services for one in installed(service)])
+
+    async def words() -> list[tuple[int, int]]:
+        async with aclosing(published(signing.kafka, signing.topic_prefix, Topic.CHECKPOINTS)) as records:
+            return [(one.partition, checkpoint_from_message(one.value).number) async for one in records]
+
+    async def all_there() -> bool:
+        return len(await words()) == len(services)
+
+    async with replace(world, settings=signing).hosting(store, *DECIDERS, "checkpoints"):
+        await world.until("all are published", all_there)
+    (partition, *_), numbers = zip(*await words(), strict=True)
+    assert await words() == [(partition, number) for number in sorted(numbers)]
 
 
 async def test_a_history_that_is_not_what_was_signed_is_signed_no_further(
