@@ -60,7 +60,10 @@ def _appearing(file: Path) -> Iterator[IO[bytes]]:
     try:
         with part.open("xb") as opened:
             yield opened
-        part.rename(file)
+        # Not renamed, which would take the place of a file that came meanwhile.
+        file.hardlink_to(part)
+    except FileExistsError as error:
+        raise Malformed(f"{file} is there already; name a new file, or remove it") from error
     except OSError as error:
         raise Broken(f"{file} cannot be written: {error.strerror or error}; name a file elsewhere") from error
     finally:
