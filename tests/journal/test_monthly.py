@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from controller.handle import handle
-from controller.journal import Store
+from controller.journal import Store, views
 from controller.journal.monthly import Sums, report
 from controller.wire.messages import MessageType
 from tests.journal.audited import OTHER, filled, told
@@ -132,6 +132,17 @@ async def test_a_mark_takes_a_failure_out_and_its_correction_brings_it_back(repo
     march = (await report(reported)).by_service[SERVICE, "2026-03"]
     assert (march.changes, march.failed, march.false_alarms) == (6, 4, 0)
     assert march.exposed_requests == 7540
+
+
+async def test_what_can_be_marked_is_what_the_views_say_was_taken_back(reported: Store) -> None:
+    """The state that orders are decided by names the rollouts of `audit_rollbacks`, and the ways back."""
+    rows = await told(
+        reported,
+        "SELECT rollout FROM audit_rollbacks UNION SELECT rollout FROM audit_changes WHERE result = 'way_back'",
+    )
+    service = await views.service(reported, SERVICE)
+    assert service is not None
+    assert sorted(service.state.taken_back) == sorted(row["rollout"] for row in rows)
 
 
 async def test_filters_take_rollouts_by_service_and_time(reported: Store) -> None:
