@@ -1,5 +1,5 @@
 """
-The views of revision 0011: what each rollout counts as in a report, and the same summed up by service and month.
+The views of revision 0013: what each rollout counts as in a report, and the same summed up by service and month.
 
 What the columns mean stands in docs/audit.md, and what the figures mean in docs/report.md.
 """
@@ -9,7 +9,6 @@ from typing import Final
 
 from migrations import auditing
 from migrations.auditing import Words
-from migrations.marking import last_mark, marked
 
 VIEWS: Final = ("audit_changes", "audit_months")
 
@@ -54,70 +53,42 @@ def _changes(words: Words) -> str:
                 WHEN q.blamed = 1 AND q.mark = 'false_alarm' THEN 'false_alarm' WHEN q.blamed = 1 THEN 'failed'
                 WHEN q.outcome IN ('promoted', 'superseded') THEN q.outcome
                 WHEN q.taken_back_at IS NOT NULL THEN 'withdrawn' ELSE 'unheard' END AS result
-        FROM ({_taken_back(words)}) q
+        FROM ({_taken_back()}) q
     ) t
     """
 
 
-def _taken_back(words: Words) -> str:
-    """Return the query of each rollout's way back, if it had one: by whom it came, from when to when, and the mark."""
-    left = _back("ns")
+def _taken_back() -> str:
+    """
+    Return the query of each rollout's way back, if it had one: by whom it came, from when to when, and the mark.
+
+    n: what was promoted next and stayed, where that was an older release that was brought back. o: the revert with
+    which a candidate fell that had done nothing.
+    """
     applied = "SELECT max(p.applied_at) FROM applied p WHERE p.service = n.service AND NOT p.joined AND p.epoch"
     epoch = "SELECT min(e.epoch) FROM routes e WHERE e.rollout = n.rollout AND e.stable_digest = n.digest"
     return f"""
-        SELECT x.*,
-            CASE WHEN {left} THEN n.ended_at ELSE b.decided_at END AS taken_back_at,
-            CASE WHEN x.back = 0 AND ({left} OR (b.trigger IN {_BLAMES} AND v.position IS NULL)) THEN 1 ELSE 0 END
-                AS blamed,
-            CASE WHEN {left} THEN n.started_at ELSE coalesce(b.alert_received_at, b.decided_at) END AS sign_at,
-            CASE WHEN {left} THEN coalesce(({applied} = ({epoch})), n.ended_at)
-                ELSE coalesce(b.last_applied_at, b.table_set_at) END AS restored_at,
-            CASE WHEN {left} THEN {marked(words, "k")} ELSE b.mark END AS mark,
-            CASE WHEN {left} THEN k.actor ELSE b.marked_by END AS marked_by,
-            CASE WHEN {left} THEN k.reason ELSE b.marked_because END AS marked_because
-        FROM ({_rollouts()}) x
-        LEFT JOIN rollouts n ON n.rollout = x.next
-        LEFT JOIN journal ns ON ns.rollout = n.rollout AND {_is("ns", "RolloutStarted")}
-        LEFT JOIN journal k ON k.stream = n.service AND k.position = ({last_mark("n.rollout")})
-        LEFT JOIN audit_rollbacks b ON b.service = x.service AND b.position = x.end_position
-        LEFT JOIN journal v ON v.stream = b.service AND v.position = b.position + 1 AND b.kind = 'abort'
-            AND v.type = 'PromotionReverted'
+        SELECT r.service, r.rollout, r.version AS release, r.digest, r.started_at, r.ended_at, r.promoted_at,
+            r.exposed_requests, CASE WHEN r.back THEN 1 ELSE 0 END AS back,
+            CASE WHEN r.ended_at IS NULL THEN 'running' ELSE r.status END AS outcome,
+            coalesce(n.ended_at, b.decided_at) AS taken_back_at,
+            CASE WHEN NOT r.back AND (n.rollout IS NOT NULL OR (b.trigger IN {_BLAMES} AND NOT EXISTS (
+                SELECT 1 FROM rollouts o WHERE o.service = r.service AND o.status = 'reverted'
+                    AND o.ended_position = r.ended_position + 1 AND r.status = 'aborted'
+            ))) THEN 1 ELSE 0 END AS blamed,
+            coalesce(n.started_at, b.alert_received_at, b.decided_at) AS sign_at,
+            coalesce(({applied} = ({epoch})), n.ended_at, b.last_applied_at, b.table_set_at) AS restored_at,
+            coalesce(n.mark, b.mark) AS mark, coalesce(n.marked_by, b.marked_by) AS marked_by,
+            coalesce(n.marked_because, b.marked_because) AS marked_because
+        FROM rollouts r
+        LEFT JOIN rollouts n ON n.back AND n.rollout = CASE WHEN r.status = 'promoted' THEN (
+            SELECT f.rollout FROM rollouts f
+            WHERE f.service = r.service AND f.started_at >= r.promoted_at AND f.rollout <> r.rollout
+                AND f.status = 'promoted'
+            ORDER BY f.started_at LIMIT 1
+        ) END
+        LEFT JOIN audit_rollbacks b ON b.service = r.service AND b.position = r.ended_position
     """
-
-
-def _rollouts() -> str:
-    """Return the query of each rollout with its promotion, and with the one that was promoted after it and stayed."""
-    promoted_at = f"SELECT j.occurred_at FROM journal j WHERE j.rollout = r.rollout AND {_is('j', 'RolloutPromoted')}"
-    return f"""
-            SELECT r.service, r.rollout, r.release, r.digest, r.outcome, r.started_at, r.ended_at,
-                r.exposed_requests,
-                CASE WHEN {_back("s")} THEN 1 ELSE 0 END AS back,
-                CASE r.outcome WHEN 'promoted' THEN r.ended_at WHEN 'reverted' THEN ({promoted_at}) END AS promoted_at,
-                CASE WHEN r.outcome = 'promoted' THEN (
-                    SELECT o.rollout FROM rollouts o
-                    WHERE o.service = r.service AND o.started_at >= r.ended_at AND o.rollout <> r.rollout
-                        AND o.status = 'promoted'
-                    ORDER BY o.started_at LIMIT 1
-                ) END AS next,
-                CASE WHEN r.outcome IN ('aborted', 'reverted') THEN (
-                    SELECT max(z.position) FROM journal z
-                    WHERE z.rollout = r.rollout AND z.type IN ('RolloutAborted', 'PromotionReverted')
-                        AND z.type <> 'WindowMeasured'
-                ) END AS end_position
-            FROM audit_rollouts r
-            JOIN journal s ON s.rollout = r.rollout AND {_is("s", "RolloutStarted")}
-    """
-
-
-def _is(fact: str, type: str) -> str:
-    # The second half is what the index of all but measurements is entered by.
-    return f"{fact}.type = '{type}' AND {fact}.type <> 'WindowMeasured'"
-
-
-def _back(start: str) -> str:
-    # Bodies are canonical JSON, in which this can be the fact's own word alone; to read them would cost far more.
-    # The backslash is for SQLAlchemy, which would take what stands behind a colon for a parameter.
-    return f"""coalesce({start}.body, '') LIKE '%"back"\\:true%'"""
 
 
 def _months() -> str:

@@ -34,6 +34,7 @@ from controller.core.events import (
     ReleaseQuarantined,
     ReleaseReady,
     ReleaseUnloaded,
+    RollbackMarked,
     RolloutAborted,
     RolloutPaused,
     RolloutPromoted,
@@ -124,14 +125,17 @@ def _rows(link: Link) -> Iterator[tuple[str, Values]]:
             if rollout is not None and not preparing:
                 yield "step moved", _hold_moved(event, link)
         case RolloutPromoted():
-            yield "rollout ended", _ended(event, "promoted", FULL_BP, at)
+            yield "rollout ended", _ended(event, "promoted", FULL_BP, link)
+            yield "rollout promoted", {"of_rollout": event.rollout, "promoted_at": at}
             yield "release promoted", _became(event.release, service, at)
         case RolloutAborted():
-            yield "rollout ended", _ended(event, "aborted", 0, at, event.trigger)
+            yield "rollout ended", _ended(event, "aborted", 0, link, event.trigger)
         case RolloutSuperseded():
-            yield "rollout ended", _ended(event, "superseded", 0, at)
+            yield "rollout ended", _ended(event, "superseded", 0, link)
         case PromotionReverted():
-            yield "rollout ended", _ended(event, "reverted", 0, at, event.trigger)
+            yield "rollout ended", _ended(event, "reverted", 0, link, event.trigger)
+        case RollbackMarked():
+            yield "rollout marked", _marked(event, at)
         case RouteSet():
             yield "route set", _route(event, link)
         case RouteApplied():
@@ -173,6 +177,7 @@ def _rollout(event: RolloutStarted, service: str, at: int) -> Values:
         "started_at": at,
         "started_by": event.actor,
         "started_because": event.reason,
+        "back": event.back,
     }
 
 
@@ -185,15 +190,26 @@ def _stands(rollout: str, status: str, state: State) -> Iterator[tuple[str, Valu
         yield "rollout moved", _moved(rollout, status, state.rollout.step, state.rollout.weight_bp)
 
 
-def _ended(event: AnyEvent, status: str, weight_bp: int, at: int, trigger: Trigger | None = None) -> Values:
+def _ended(event: AnyEvent, status: str, weight_bp: int, link: Link, trigger: Trigger | None = None) -> Values:
     return {
         "of_rollout": event.rollout,
         "status": status,
         "weight_bp": weight_bp,
-        "ended_at": at,
+        "ended_at": link.fact.at_ms,
+        "ended_position": link.fact.position,
         "ended_by": event.actor,
         "ended_because": event.reason,
         "trigger": trigger.value if trigger else None,
+    }
+
+
+def _marked(event: RollbackMarked, at: int) -> Values:
+    return {
+        "of_rollout": event.rollout,
+        "mark": "false_alarm" if event.false_alarm else "true_alarm",
+        "marked_at": at,
+        "marked_by": event.actor,
+        "marked_because": event.reason,
     }
 
 
@@ -351,9 +367,14 @@ _STATEMENTS: Final[dict[str, Executable]] = {
         status=bindparam("status"),
         weight_bp=bindparam("weight_bp"),
         ended_at=bindparam("ended_at"),
+        ended_position=bindparam("ended_position"),
         ended_by=bindparam("ended_by"),
         ended_because=bindparam("ended_because"),
         trigger=bindparam("trigger"),
+    ),
+    "rollout promoted": _ROLLOUT.values(promoted_at=bindparam("promoted_at")),
+    "rollout marked": _ROLLOUT.values(
+        {name: bindparam(name) for name in ("mark", "marked_at", "marked_by", "marked_because")}
     ),
     "rollout exposed": _ROLLOUT.values(exposed_requests=rollouts.c.exposed_requests + bindparam("requests")),
     "step started": insert(steps),

@@ -8,7 +8,7 @@ from controller.core.errors import Broken
 from controller.journal.tables import schema_history
 
 REVISIONS: Final = dict.fromkeys(
-    ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010", "0011", "0012"), "0.1.0"
+    ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010", "0011", "0012", "0013"), "0.1.0"
 )
 """Every revision in order, and the first version of Segue that reads it."""
 

@@ -22,6 +22,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
     literal_column,
     text,
 )
@@ -198,12 +199,21 @@ rollouts = Table(
     Column("ended_because", Text),
     Column("trigger", Text),
     Column("exposed_requests", BigInteger, nullable=False, server_default="0"),
+    Column("back", Boolean, nullable=False, server_default=false()),
+    Column("promoted_at", Instant),
+    Column("ended_position", BigInteger),
+    Column("mark", Text),
+    Column("marked_at", Instant),
+    Column("marked_by", Text),
+    Column("marked_because", Text),
     Index("rollouts_service", "service", "started_at"),
 )
 """
 One row a rollout. status: preparing, holding, waiting, paused, promoted, aborted, superseded or reverted.
 
 exposed_requests: users' requests that windows counted on it while it was the candidate; copies for a mirror are none.
+back: it brought an older release back. ended_position: of the fact by which it ended. mark: what people said last of
+its being taken back, false_alarm or true_alarm.
 """
 
 steps = Table(

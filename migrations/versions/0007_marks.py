@@ -13,5 +13,5 @@ depends_on = None
 def upgrade() -> None:
     """Let the view say more; an upgrade makes the states anew from the journal afterwards."""
     postgres = op.get_context().dialect.name == "postgresql"
-    for statement in marking.statements(auditing.POSTGRES if postgres else auditing.SQLITE, postgres=postgres):
+    for statement in marking.from_facts(auditing.POSTGRES if postgres else auditing.SQLITE, postgres=postgres):
         op.execute(statement)
