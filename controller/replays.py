@@ -13,8 +13,8 @@ from controller.outside.published import sizes
 from controller.replay import EVERYTHING, Until, replay_kafka, replay_sql
 from controller.spread import cores, portions, spread
 
-_MUCH: Final = 50_000
-"""Facts from which on further processes are worth their start: each takes half a second to import everything."""
+_MUCH: Final = 200_000
+"""Facts from which on further processes are worth their start: each takes a second to import everything."""
 
 
 async def all_from_sql(
