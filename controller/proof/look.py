@@ -1,6 +1,6 @@
 """Looking at the copies of the journal, while services go on deciding."""
 
-from collections.abc import AsyncIterable
+from collections.abc import AsyncIterable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 
@@ -18,7 +18,7 @@ from controller.outside.signing import Trusted
 from controller.proof.chain import Chain, Copy, Finding, Tampering, short
 from controller.proof.compare import compare
 from controller.proof.vouched import Hashes, Vouched, vouched_for
-from controller.wire.codec import written_from_message
+from controller.wire.codec import Written, written_from_message
 from controller.wire.topics import Topic
 
 
@@ -58,11 +58,11 @@ async def verify(store: Store, kafka: str = "", prefix: str = "", trusted: Trust
     promised = {name: chain.position for name, chain in sql.chains.items()}
     for name, waiting in (await sql.waiting()).items():
         promised[name] = promised.get(name, 0) - waiting
-    topic, unreadable = await _look_at_kafka(kafka, prefix, vouched.hashes)
+    topic, on_the_way = await _look_at_kafka(kafka, prefix, vouched.hashes, sql.misses)
     # And what Kafka had by then, SQL had before.
     await sql.look()
     sql.ended()
-    findings = [*vouched.findings, *unreadable, *await sql.against_heads()]
+    findings = [*vouched.findings, *on_the_way, *await sql.against_heads()]
     for name in sorted(sql.chains.keys() | topic.keys()):
         copies = sql.chains.get(name, Chain(Copy.SQL, name)), topic.get(name, Chain(Copy.KAFKA, name))
         findings += compare(*copies, published=promised.get(name, 0))
@@ -79,7 +79,7 @@ class _Sql:
         self._store = store
         self._signed = signed
         self._heads: dict[str, tuple[int, str]] | None = None
-        self._months_are_detached = False
+        self._detached_before_ms: int | None = None
         self.chains: dict[str, Chain] = {}
         self.facts = 0
 
@@ -87,9 +87,10 @@ class _Sql:
         if self._heads is None:
             # The heads first: a service may decide on meanwhile, and then its chain only grows beyond the head.
             self._heads = await self._read_heads()
-            self._months_are_detached = await self._store.read(detached_before) is not None
+            before = await self._store.read(detached_before)
+            self._detached_before_ms = None if before is None else int(before.timestamp() * 1000)
             await self._take(recorded(self._store))
-            if self._months_are_detached:
+            if self._detached_before_ms is not None:
                 self._begin_after_all_facts()
             return
         for name, (position, _) in (await self._read_heads()).items():
@@ -102,7 +103,7 @@ class _Sql:
             chain = self.chains.get(one.stream)
             if chain is None:
                 chain = self.chains[one.stream] = self._chain(one.stream)
-                if self._months_are_detached and one.position > 1:
+                if self._detached_before_ms is not None and one.position > 1:
                     chain.begin(one.position - 1, one.prev_hash)
             if chain.take(one.written) and (wrong := misquoted(one)):
                 chain.note(Tampering.CHANGED, one.position, wrong)
@@ -118,6 +119,13 @@ class _Sql:
     def detached(self) -> int:
         """How many facts are not in SQL, and are vouched for."""
         return sum(chain.start for chain in self.chains.values())
+
+    def misses(self, one: Written) -> bool:
+        """Say whether a fact of Kafka's is not here, though it lies in no month that was detached."""
+        chain = self.chains.get(one.stream)
+        if chain is None or self._detached_before_ms is None:
+            return False
+        return one.position <= chain.start and one.at_ms >= self._detached_before_ms
 
     def _chain(self, name: str) -> Chain:
         return Chain(Copy.SQL, name, signed=self._signed.get(name, {}))
@@ -159,9 +167,12 @@ class _Sql:
         return {row.service: (row.position, row.head_hash) for row in await self._store.rows(_HEADS, {})}
 
 
-async def _look_at_kafka(kafka: str, prefix: str, signed: Hashes) -> tuple[dict[str, Chain], list[Finding]]:
+async def _look_at_kafka(
+    kafka: str, prefix: str, signed: Hashes, sql_misses: Callable[[Written], bool]
+) -> tuple[dict[str, Chain], list[Finding]]:
+    """Return each stream as Kafka has it, and what is found on the way: records that are none, and facts SQL lacks."""
     chains: dict[str, Chain] = {}
-    unreadable: list[Finding] = []
+    found: list[Finding] = []
     async with aclosing(published(kafka, prefix)) as records:
         async for record in records:
             try:
@@ -169,14 +180,16 @@ async def _look_at_kafka(kafka: str, prefix: str, signed: Hashes) -> tuple[dict[
             except Malformed as error:
                 told = f"the record at offset {record.offset} of partition {record.partition} is no fact: {error}"
                 stream = (record.key or b"").decode(errors="replace")
-                unreadable.append(Finding(Copy.KAFKA, Tampering.UNREADABLE, stream, 0, told))
+                found.append(Finding(Copy.KAFKA, Tampering.UNREADABLE, stream, 0, told))
                 continue
             chain = chains.get(written.stream)
             if chain is None:
                 vouched = signed.get(written.stream, {})
                 chain = chains[written.stream] = Chain(Copy.KAFKA, written.stream, doubles=True, signed=vouched)
-            chain.take(written)
-    return chains, unreadable
+            if chain.take(written) and sql_misses(written):
+                told = "Kafka has it, and it lies in no month that was detached from SQL"
+                found.append(Finding(Copy.SQL, Tampering.REMOVED, written.stream, written.position, told))
+    return chains, found
 
 
 _HEADS = select(services.c.service, services.c.position, services.c.head_hash)

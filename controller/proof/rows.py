@@ -4,24 +4,27 @@ Rows beside the journal held against it: read tables, timers and services, what 
 The derived tables are made a second time and compared word for word, within one view of the store; nobody waits.
 """
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from sqlalchemy import Connection, bindparam, func, or_, select
+from sqlalchemy import Connection, MetaData, bindparam, func, or_, select
 
 from controller.journal.facts import Recorded
 from controller.journal.inbox import RESTORED_SOURCE
 from controller.journal.rebuild import Progress, shadowed
-from controller.journal.session import View
+from controller.journal.session import View, living_schema
 from controller.journal.shadow import Differing, differing
 from controller.journal.store import Store
-from controller.journal.tables import inbox, journal, services
+from controller.journal.tables import inbox, journal, services, timers
 from controller.wire.envelope import time_text
 
 _MOST: Final = 20
 _CLOCKS_APART_MS: Final = 60_000
 """Two machines' clocks, or a machine's and the broker's, may differ by this much."""
+_UNDECIDED_MS: Final = 600_000
+"""So long after it fired a timer's message is decided, unless nobody decides at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +50,7 @@ async def verify_rows(store: Store, progress: Progress) -> RowsVerified:
         def work(connection: Connection) -> list[Differing]:
             derived.catch_up(connection)
             derived.settle(connection)
-            return [*differing(connection, _MOST), *_of_inbox(connection)]
+            return [*differing(connection, _MOST), *_silenced(connection), *_of_inbox(connection)]
 
         found = await session.do(work)
     return RowsVerified(derived.facts, (*found, *times.found[:_MOST]))
@@ -66,6 +69,18 @@ class _Times:
             told = f"{time_text(since_ms)} or later"
             self.found.append(Differing("journal", one.id, "recorded_at", time_text(one.recorded_at), told))
         self._last_ms[one.stream] = one.recorded_at
+
+
+def _silenced(connection: Connection) -> Iterator[Differing]:
+    """A timer that fired is decided and gone soon; one that only says so keeps its rollout waiting for ever."""
+    # Not the one on its way, which this connection sees under that name.
+    t = timers.to_metadata(MetaData(), schema=living_schema(connection)).c
+    long_ago = t.fired_at < bindparam("before", type_=t.fired_at.type)
+    asked = select(t.stream, t.kind, t.epoch, t.fired_at).where(or_(t.fired_at < t.due_at, long_ago)).limit(_MOST)
+    for row in connection.execute(asked, {"before": time.time_ns() // 1_000_000 - _UNDECIDED_MS}):
+        told = "no time: no message of it was decided; `segue rebuild` lets it fire again"
+        named = f"{row.stream}/{row.kind}/{row.epoch}"
+        yield Differing("timers", named, "fired_at", time_text(row.fired_at), told)
 
 
 def _of_inbox(connection: Connection) -> list[Differing]:

@@ -13,13 +13,18 @@ from controller.handle import handle
 from controller.journal import Store, tables
 from controller.journal.checkpoints import closing, grown, keep, latest, lost
 from controller.journal.detaching import attach, detach, held
+from controller.journal.facts import recorded
 from controller.journal.rebuild import rebuild
+from controller.outside.kafka import ensure_topics, publish
 from controller.outside.signing import Signer, Trusted, distrusted, make_key, read_signer, read_trusted
-from controller.proof.chain import Tampering
+from controller.parts.kafka import start_kafka
+from controller.proof.chain import Copy, Tampering
 from controller.proof.look import verify
 from controller.redecide import redecide
 from controller.replay import replay_sql
 from controller.wire.checkpoint import Checkpoint
+from controller.wire.codec import fact_message
+from controller.wire.topics import Topic
 from tests.journal.messages import SERVICE, alert, installed, rolling
 from tests.journal.sight import READ_TABLES, rows, sight
 from tests.journal.tampering import UNLOCKED
@@ -125,6 +130,27 @@ async def test_what_begins_at_no_signed_word_was_removed(lived: Store, signer: S
         await say(lived, statement)
     (removed,) = (await verify(lived, trusted=trusted)).findings
     assert (removed.tampering, removed.stream, removed.position) == (Tampering.REMOVED, SERVICE, 1)
+
+
+async def test_what_kafka_has_of_a_month_that_is_there_was_removed(
+    lived: Store, signer: Signer, trusted: Trusted, tmp_path: Path
+) -> None:
+    """Whoever deletes up to a signed word looks like one who detached, but for the times that Kafka knows."""
+    await signed(lived, signer)
+    with start_kafka(tmp_path / "kafka") as broker:
+        ensure_topics(broker.bootstrap)
+        async for one in recorded(lived):
+            message = fact_message(one.fact, one.hash, one.prev_hash)
+            publish(broker.bootstrap, Topic.JOURNAL, one.stream, message)
+        await say(lived, "DELETE FROM outbox")
+        await detach(lived, "2026-01", partial(believed, trusted))
+        assert (await verify(lived, broker.bootstrap, trusted=trusted)).findings == ()
+        for statement in (*UNLOCKED["postgresql"], f"DELETE FROM journal WHERE stream = '{SERVICE}' AND position < 13"):
+            await say(lived, statement)
+        found = (await verify(lived, broker.bootstrap, trusted=trusted)).findings
+    assert [(one.copy, one.tampering, one.position) for one in found] == [
+        (Copy.SQL, Tampering.REMOVED, position) for position in range(5, 13)
+    ]
 
 
 async def test_all_that_needs_every_fact_names_what_is_missing(lived: Store, signer: Signer, trusted: Trusted) -> None:

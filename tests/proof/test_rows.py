@@ -45,6 +45,7 @@ CHANGED = {
     "UPDATE routers SET epoch = 1 WHERE router = 'gateway@c'": ("routers", "hibari/gateway@c", "epoch"),
     "UPDATE applied SET joined = NOT joined WHERE router = 'gateway@c'": ("applied", "hibari/6/gateway@c", "joined"),
     "UPDATE timers SET due_ms = due_ms + 1": ("timers", "hibari/*", "due_ms"),
+    f"UPDATE timers SET fired_at = {LATE}": ("timers", "hibari/*", "fired_at"),
     "DELETE FROM routes WHERE epoch = 2": ("routes", "hibari/2", ""),
     "INSERT INTO applied SELECT service, epoch, 'gateway@x', applied_at, joined FROM applied "
     "WHERE router = 'gateway@c'": ("applied", "hibari/6/gateway@x", ""),
