@@ -17,6 +17,7 @@ from sqlalchemy import Connection
 from controller.core.errors import Broken, Malformed
 from controller.core.stream import Fact
 from controller.journal.restored_inbox import Partition, RestoredInbox
+from controller.journal.restored_whole import make_whole
 from controller.journal.restoring import Copied, Restoring
 from controller.journal.session import Session, View
 from controller.journal.store import Store
@@ -43,6 +44,9 @@ class Restored:
     messages: in the inbox as they came. causes: messages that Kafka has no more, known by their names alone.
     presumed: of the messages, those that count as decided only because they are older than a fact of their service.
     undecided: messages in Kafka that are to be decided, or decided anew.
+    completed: facts of last decisions that were not published yet. otherwise: services whose last published facts are
+    not what their message leads to, so that more may be missing. untold: services of which nobody can tell, for Kafka
+    has no more the last message that led to facts.
     """
 
     services: int
@@ -52,6 +56,9 @@ class Restored:
     causes: int
     presumed: int
     undecided: int
+    completed: int = 0
+    otherwise: tuple[str, ...] = ()
+    untold: tuple[str, ...] = ()
 
 
 async def restore(store: Store, bootstrap: str, prefix: str, progress: Progress) -> Restored:
@@ -70,10 +77,11 @@ async def restore(store: Store, bootstrap: str, prefix: str, progress: Progress)
         journal = await session.do(lambda connection: Restoring.begin(connection, store.name))
         inbox = await session.do(RestoredInbox.begin)
         await _copy_facts(session, journal, inbox, published(bootstrap, prefix), progress)
-        signed = await _signed(bootstrap, prefix)
-        await session.do(lambda connection: journal.end(connection, signed))
         for topic in INBOUND:
             await _copy_messages(session, inbox, topic, received(bootstrap, prefix, topic), progress)
+        whole = await session.do(lambda connection: make_whole(connection, journal, inbox))
+        signed = await _signed(bootstrap, prefix)
+        await session.do(lambda connection: journal.end(connection, signed))
         known: dict[Partition, int] = {}
         for topic, group in groups.items():
             offsets = await asyncio.to_thread(acknowledged, bootstrap, group, topic_name(topic, prefix))
@@ -91,6 +99,9 @@ async def restore(store: Store, bootstrap: str, prefix: str, progress: Progress)
         remembered.causes,
         remembered.presumed,
         remembered.undecided,
+        whole.completed,
+        whole.otherwise,
+        whole.untold,
     )
 
 

@@ -1,10 +1,10 @@
 """`segue restore`: what one store lost, made anew from the other."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -16,6 +16,8 @@ from controller.cli.replaying import Source
 if TYPE_CHECKING:
     from controller.restore import Restored
     from controller.settings import Settings
+
+_MOST_TOLD: Final = 20
 
 
 def restore(
@@ -36,16 +38,10 @@ def restore(
             restored = asyncio.run(_database(settings))
         if as_json:
             tell_json(asdict(restored))
-            return
-        typer.echo(
-            f"restored from Kafka; facts: {restored.facts}, services: {restored.services}, checkpoints: "
-            f"{restored.checkpoints}, messages in the inbox: {restored.messages}, and {restored.causes} by name alone"
-        )
-        if restored.presumed:
-            typer.echo(
-                f"messages that count as decided since a later fact of their service is there: {restored.presumed}"
-            )
-        typer.echo(f"messages that will be decided once services run again: {restored.undecided}")
+        else:
+            _tell(restored)
+        if restored.otherwise:
+            raise typer.Exit(1)
         return
     services = asyncio.run(_tables(kafka_here()))
     if as_json:
@@ -65,6 +61,32 @@ def _kafka() -> Iterator["Settings"]:
 
     with start_tree(settings, parts=[Part.KAFKA], processes=[], free_ports=True) as tree:
         yield tree.settings
+
+
+def _tell(restored: "Restored") -> None:
+    typer.echo(
+        f"restored from Kafka; facts: {restored.facts}, services: {restored.services}, checkpoints: "
+        f"{restored.checkpoints}, messages in the inbox: {restored.messages}, and {restored.causes} by name alone"
+    )
+    if restored.completed:
+        typer.echo(f"facts that were decided and not published yet, now left for the relay: {restored.completed}")
+    if restored.untold:
+        named = _list(restored.untold)
+        typer.echo(f"services whose last message Kafka has no more, and whose facts are taken as they are: {named}")
+    if restored.presumed:
+        typer.echo(f"messages that count as decided since a later fact of their service is there: {restored.presumed}")
+    typer.echo(f"messages that will be decided once services run again: {restored.undecided}")
+    if restored.otherwise:
+        typer.echo(
+            f"Look at {_list(restored.otherwise)}: the last facts there are not what their message leads to, so some "
+            "may be missing. `segue replay --decide` names the difference; an order, such as `segue rollout rollback`, "
+            "puts right where traffic goes."
+        )
+
+
+def _list(services: Sequence[str]) -> str:
+    more = len(services) - _MOST_TOLD
+    return ", ".join(services[:_MOST_TOLD]) + (f" and {more} more (--json has all)" if more > 0 else "")
 
 
 async def _database(settings: "Settings") -> "Restored":

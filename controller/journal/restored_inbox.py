@@ -28,6 +28,7 @@ from controller.journal.restored_tables import (
     REMEMBER,
     UNDECIDED,
     WAITING,
+    WHOLE,
 )
 from controller.journal.restoring import Copied
 from controller.wire.inbound import Input, Received, read, rejected
@@ -49,6 +50,15 @@ class _Decision:
 
 
 @dataclass(frozen=True, slots=True)
+class Led:
+    """A message that led to facts. position: before them. decided_ms: when they were written down."""
+
+    input: Input
+    position: int
+    decided_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class Remembered:
     """
     What became of the inbox.
@@ -67,8 +77,13 @@ class Remembered:
 
 @dataclass(slots=True)
 class RestoredInbox:
-    """The inbox on its way. Facts are taken first, then every message, then it ends."""
+    """
+    The inbox on its way. Facts are taken first, then every message, then it ends.
 
+    last: of each service the last message that led to facts.
+    """
+
+    last: dict[str, Led] = field(default_factory=dict)
     _open: dict[str, _Decision] = field(default_factory=dict)
     _last_at_ms: dict[str, int] = field(default_factory=dict)
     _led: dict[tuple[str, Topic, int], int] = field(default_factory=dict)
@@ -115,6 +130,8 @@ class RestoredInbox:
             if decision is not None:
                 waiting[service, one.id].remove(decision)
                 led.append({"of_stream": service, "at_position": decision.position})
+                if service not in self.last or self.last[service].position < decision.position:
+                    self.last[service] = Led(one, decision.position, decision.decided_at)
                 key = service, *place
                 self._led[key] = max(record.offset, self._led.get(key, 0))
                 self._led_any[place] = max(record.offset, self._led_any.get(place, 0))
@@ -123,6 +140,11 @@ class RestoredInbox:
         connection.execute(insert(MESSAGES), rows)
         if led:
             connection.execute(LED, led)
+
+    def make_whole(self, connection: Connection, service: str, facts: int) -> None:
+        """Note how many facts really followed from a service's last message that led to any."""
+        led = self.last[service]
+        connection.execute(WHOLE, {"of_service": service, "at_position": led.position, "whole": facts})
 
     def end(self, connection: Connection, committed: Mapping[Partition, int]) -> Remembered:
         """

@@ -87,6 +87,11 @@ UNDECIDED: Final = (
     .limit(_PAGE)
 )
 QUIET: Final = update(MESSAGES).where(_M.number == bindparam("of_number")).values(position=NO_PLACE)
+WHOLE: Final = (
+    update(MESSAGES)
+    .where(_M.service == bindparam("of_service"), _M.position == bindparam("at_position"))
+    .values(facts=bindparam("whole"))
+)
 
 # What comes again under its name was quiet; what led to facts is the first of them.
 _COPY: Final = func.row_number().over(

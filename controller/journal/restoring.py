@@ -5,7 +5,7 @@ All of it is one transaction, in which nobody decides: what is interrupted leave
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from sqlalchemy import Connection, Table, func, insert, select
@@ -32,10 +32,12 @@ class Copied:
 
 @dataclass(slots=True)
 class Restoring:
-    """The journal on its way into the store. heads: of the streams so far."""
+    """The journal on its way into the store. heads: of the streams so far. before: before what was decided last."""
 
-    heads: dict[str, Head]
+    heads: dict[str, Head] = field(default_factory=dict)
+    before: dict[str, Head] = field(default_factory=dict)
     facts: int = 0
+    _decided: dict[str, tuple[str, int]] = field(default_factory=dict)
 
     @classmethod
     def begin(cls, connection: Connection, name: str) -> "Restoring":
@@ -46,7 +48,7 @@ class Restoring:
                 f"{name} is not empty: {', '.join(found)} hold rows; restore into a new database: let "
                 "SEGUE_DATABASE_URL name it, and `segue db upgrade` make it"
             )
-        return cls({})
+        return cls()
 
     def take(self, connection: Connection, copied: Sequence[Copied]) -> None:
         """Write facts, each in its turn, with the rows that people ask for."""
@@ -70,8 +72,12 @@ class Restoring:
         return self.heads.get(service) or Head(begin(service), GENESIS_HASH)
 
     def _link(self, one: Copied) -> Link:
-        written = one.written
-        history = fold(self._head(written.stream).history, (one.fact,))
+        written, decided = one.written, (one.fact.cause, one.fact.at_ms)
+        head = self._head(written.stream)
+        if self._decided.get(written.stream) != decided:
+            self._decided[written.stream] = decided
+            self.before[written.stream] = head
+        history = fold(head.history, (one.fact,))
         self.heads[written.stream] = Head(history, written.hash)
         return Link(one.fact, history.state, written.type, written.body, written.prev_hash, written.hash)
 

@@ -70,6 +70,9 @@ async def test_an_empty_database_is_filled_and_proven(deciding: Deciding, lost: 
         "causes": 4,
         "presumed": 0,
         "undecided": 0,
+        "completed": 0,
+        "otherwise": [],
+        "untold": [SERVICE],
     }
     assert "is not empty: journal, inbox, outbox, services, timers hold rows" in segue("restore", "--from", "kafka").err
     assert (

@@ -1,6 +1,7 @@
 """A database is lost and filled anew from Kafka alone: whoever decided goes on, and nothing is decided twice."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
@@ -11,10 +12,13 @@ from sqlalchemy import Table, func, select
 from controller.core.errors import Broken
 from controller.core.routing import Role
 from controller.journal import Store, open_store, tables, views
+from controller.journal.outbox import SHARD, OutboxRow, next_batch
 from controller.journal.schema import upgrade
 from controller.parts.postgres import Postgres, start_postgres
+from controller.proof.rows import verify_rows
 from controller.redecide import Otherwise, redecide
 from controller.restore import Restored, restore
+from controller.wire.codec import fact_from_message, fact_hash, fact_message
 from controller.wire.inbound import Input, Received
 from controller.wire.messages import MessageType
 from controller.wire.topics import DECIDED_BY, INBOUND, PARTITIONS, Topic, group_name, topic_name
@@ -168,7 +172,7 @@ async def test_a_message_that_the_broker_has_no_more_is_known_by_its_name(
     forget_messages(world)
     other = await empty()
     told = await restored(world, other)
-    assert (told.messages, told.causes, told.undecided) == (0, 4, 0)
+    assert (told.messages, told.causes, told.undecided, told.untold) == (0, 4, 0, (SERVICE,))
     facts = await world.told(SERVICE)
     async with world.hosting(other, *DECIDERS):
         await world.publish(*of(*installed(), *rolling()))
@@ -188,6 +192,59 @@ async def test_what_nobody_had_decided_is_decided(world: World, living: Store, e
     assert (await restored(world, other)).undecided == 1
     async with world.hosting(other, *DECIDERS):
         await world.until_told(SERVICE, "OrderRefused")
+
+
+async def cut_short(world: World, living: Store, *, missing: int) -> list[OutboxRow]:
+    """Take a rollout back, and return its facts for the relay but for these last ones, which go with the database."""
+    async with world.hosting(living, *DECIDERS):
+        await decided(world, living, *of(*installed(), *rolling()))
+    async with world.hosting(living, "alerts"):
+        await world.publish(alert("1.5.0").record)
+        before = len(await rows(living, tables.inbox))
+
+        async def taken_back() -> bool:
+            return await _number(living, tables.inbox) > before
+
+        await world.until("the alert is decided", taken_back)
+    left = await living.read(lambda connection: next_batch(connection, SHARD, 100))
+    return [row for row in left if row.topic is Topic.JOURNAL][: len(ROLLED_BACK) - missing]
+
+
+async def tell(world: World, topic: Topic, value: bytes) -> None:
+    """Publish what the relay would have published."""
+    await world.producer.send_and_wait(topic_name(topic, world.settings.topic_prefix), value, key=SERVICE.encode())
+
+
+@pytest.mark.parametrize("missing", range(1, len(ROLLED_BACK)))
+async def test_a_decision_that_was_published_in_part_is_made_whole(
+    world: World, living: Store, empty: NewStore, missing: int
+) -> None:
+    """The alert is decided again upon the facts before it; what was missing is published, and the table with it."""
+    for row in await cut_short(world, living, missing=missing):
+        await tell(world, row.topic, row.body)
+    other = await empty()
+    told = await restored(world, other)
+    assert (told.completed, told.otherwise, told.untold, told.undecided) == (missing, (), (), 0)
+    assert await sight(other, *FACTS) == await sight(living, *FACTS)
+    assert await otherwise(other) == []
+    assert (await verify_rows(other, lambda _what, _number: None)).differing == ()
+    async with world.hosting(other, *DECIDERS):
+        await world.until_told(SERVICE, *ROLLED_BACK)
+    table = await world.table(SERVICE)
+    assert table is not None
+    assert [arm.role for arm in table.arms] == [Role.STABLE]
+
+
+async def test_facts_that_do_not_follow_from_their_message_are_named(
+    world: World, living: Store, empty: NewStore
+) -> None:
+    """Whether more of them are missing cannot be told then: they stay as they were published."""
+    (first, *_) = await cut_short(world, living, missing=1)
+    fact, prev_hash, _ = fact_from_message(first.body)
+    other_reason = replace(fact, event=replace(fact.event, reason="another"))
+    await tell(world, Topic.JOURNAL, fact_message(other_reason, fact_hash(prev_hash, other_reason), prev_hash))
+    told = await restored(world, await empty())
+    assert (told.completed, told.otherwise) == (0, (SERVICE,))
 
 
 async def test_what_is_there_is_not_written_over(world: World, living: Store, empty: NewStore) -> None:
