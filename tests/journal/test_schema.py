@@ -16,7 +16,7 @@ from controller.core.errors import Broken, Malformed, Unavailable
 from controller.handle import handle
 from controller.journal import Store, open_store, schema
 from controller.journal.database import database
-from controller.journal.revision import NEWEST, REVISIONS
+from controller.journal.revision import LEAVING, NEWEST, REVISIONS
 from controller.journal.schema import upgrade
 from controller.journal.tables import journal, metadata, services, steps, verdicts
 from controller.parts.postgres import Postgres
@@ -103,11 +103,20 @@ async def test_an_older_store_is_upgraded_to_what_its_facts_amount_to(tmp_path: 
     cluster.drop("former")
 
 
-@pytest.mark.parametrize(("revision", "made"), [("0010", False), ("0005", True)])
+@pytest.mark.parametrize(
+    ("revision", "leaving", "made"), [("0010", frozenset(REVISIONS), False), ("0005", LEAVING, True)]
+)
 async def test_read_tables_are_made_anew_where_a_revision_asks_for_it(
-    kind: str, tmp_path: Path, cluster: Postgres, revision: str, made: bool
+    kind: str,
+    tmp_path: Path,
+    cluster: Postgres,
+    revision: str,
+    leaving: frozenset[str],
+    made: bool,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Indexes and views outdate no row, and an upgrade that brings nothing else can do without months that are away."""
+    monkeypatch.setattr("controller.journal.revision.LEAVING", leaving)
     url = cluster.create("outdated") if kind == "postgresql" else f"sqlite:///{tmp_path}/outdated.db"
     older = database(url)
     await older.write(lambda connection: schema_at(revision, connection))
