@@ -6,11 +6,13 @@ from typing import Final
 
 from controller.core.events import (
     AnyEvent,
+    GuardWindowEnded,
     PromotionReverted,
     RolloutAborted,
     RolloutPromoted,
     RolloutStarted,
     RolloutSuperseded,
+    ServiceRetired,
     StepStarted,
 )
 from controller.core.names import FULL_BP
@@ -44,7 +46,8 @@ class Course:
 
     rollout: its name in this course, such as hibari-3. outcome: promoted, aborted, superseded, reverted or running.
     ended_ms: -1 while it runs. most_bp: the candidate's largest weight before promotion. shares: what it had when, all
-    traffic after a promotion, and none once it was taken back.
+    traffic after a promotion, and none once it was taken back. proven_ms: when it could no longer be taken back, as its
+    guard had ended; -1 of one that never came to that.
     """
 
     request: str
@@ -56,14 +59,20 @@ class Course:
     ended_ms: int
     most_bp: int
     shares: tuple[Share, ...] = ()
+    proven_ms: int = -1
 
 
 def courses(facts: Iterable[Fact]) -> dict[str, Course]:
     """Return how each rollout went, by the id of the message that asked for it, in order."""
     found: dict[str, Course] = {}
     started: dict[str, tuple[str, RolloutStarted]] = {}
+    guarded = ""
     for fact in facts:
         event = fact.event
+        # Another promotion, or the service's end, ends a guard without a word.
+        if guarded and isinstance(event, GuardWindowEnded | RolloutPromoted | ServiceRetired):
+            found[guarded] = replace(found[guarded], proven_ms=fact.at_ms)
+            guarded = ""
         if isinstance(event, RolloutStarted):
             started[event.rollout] = fact.cause, event
             found[fact.cause] = _begun(fact, event)
@@ -78,7 +87,13 @@ def courses(facts: Iterable[Fact]) -> dict[str, Course]:
         elif (outcome := _outcome(event)) is not None:
             share = Share(fact.at_ms, FULL_BP if outcome == "promoted" else 0)
             shares = (*course.shares, share)
-            found[request] = replace(course, outcome=outcome, reason=event.reason, ended_ms=fact.at_ms, shares=shares)
+            alone = isinstance(event, RolloutPromoted) and event.previous is None
+            proven_ms = fact.at_ms if alone else -1
+            if outcome in PROMOTED:
+                guarded = request if outcome == "promoted" and not alone else ""
+            found[request] = replace(
+                course, outcome=outcome, reason=event.reason, ended_ms=fact.at_ms, shares=shares, proven_ms=proven_ms
+            )
     return found
 
 

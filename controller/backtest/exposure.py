@@ -19,7 +19,7 @@ from controller.backtest.windows import Counts, Windows
 @dataclass(frozen=True, slots=True)
 class Exposure:
     """
-    How long a release had users, milliseconds, until it was taken back or promoted for good; and how many requests.
+    How long a release had users, milliseconds, while it could be taken back; and how many requests.
 
     uncounted_ms: the part of `lasted_ms` of which no window says how many requests there were, or would have been.
     """
@@ -69,7 +69,8 @@ def _scale(now: Share, was: Share) -> float | None:
 
 
 def _lasted_ms(course: Course, until_ms: int) -> int:
-    """Return how long it had users. What is promoted for good is no longer tried on anybody."""
-    ends = course.ended_ms if course.outcome == "promoted" else until_ms
+    """Return how long it had users. What nothing can take back any more is no longer tried on anybody."""
+    # Not until the promotion: the time under guard counts in a course that was reverted, and so it does in the other.
+    ends = course.proven_ms if course.proven_ms >= 0 else until_ms
     shares = [*(share for share in course.shares if share.at_ms < ends), Share(ends, 0)]
     return sum(after.at_ms - before.at_ms for before, after in pairwise(shares) if before.serves)

@@ -26,6 +26,8 @@ def unknown(happened: Course, would_have: Course | None, plan: Plan, windows: Wi
         return "promoted, it would have had all traffic: what that would have shown is not on record"
     if would_have.outcome != "promoted" and (unasked := _unasked(plan, windows)):
         return f"no answer of {' or '.join(unasked)} is on record"
+    if happened.outcome == "reverted" and would_have.outcome == "promoted":
+        return "it would have stayed with all traffic: what that would have shown is not on record"
     if _outlasts(would_have, happened) and (plan.gates or happened.outcome != "promoted"):
         return f"it was over before ({happened.outcome}): what it would have shown later is not on record"
     if would_have.outcome == "running":
@@ -34,9 +36,10 @@ def unknown(happened: Course, would_have: Course | None, plan: Plan, windows: Wi
 
 
 def _outlasts(would_have: Course, happened: Course) -> bool:
-    """Say whether a rollout would have gone on when it was over. What reverts a promotion is on record all the same."""
+    """Say whether a rollout would have gone on when it was over. Promoted for good, it was not: alerts still came."""
     still = would_have.outcome == "running" or would_have.ended_ms > happened.ended_ms
-    return happened.outcome != "running" and still and would_have.outcome != "reverted"
+    watched = would_have.outcome == "reverted" and happened.outcome == "promoted"
+    return happened.outcome != "running" and still and not watched
 
 
 def _unasked(plan: Plan, windows: Windows) -> list[str]:

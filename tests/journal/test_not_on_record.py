@@ -1,0 +1,71 @@
+"""What a record cannot answer is said to be unknown: who had less traffic, other company, or lost its messages."""
+
+from dataclasses import replace
+
+import pytest
+
+from controller.backtest.compare import Compared, backtest
+from controller.backtest.exposure import Exposure
+from controller.backtest.policy import Policy
+from controller.backtest.summary import summed
+from controller.core.commands import RequestRollout, TimerKind
+from controller.core.plan import AlertPolicy, Plan, Step
+from controller.handle import handle
+from controller.journal import Store
+from controller.wire.inbound import Input
+from tests.journal.messages import SERVICE, alert, installed, ready, requested, rolling
+from tests.journal.test_measured import elapse
+
+DEAF = AlertPolicy(())
+SHORT = Plan("short", (Step(500, 10), Step(5000, 20)), guard_s=300, gates=())
+
+
+@pytest.fixture
+async def promoted(store: Store) -> Store:
+    """A store whose service gave 1.5.0 all traffic at 41 s, by two steps of 10 and 20 s."""
+    await handle(store, [*installed(), *rolling("1.5.0", 10_000)])
+    await elapse(store, TimerKind.HOLD, 21_000)
+    await elapse(store, TimerKind.HOLD, 41_000)
+    return store
+
+
+def planned(version: str, at_ms: int, plan: Plan) -> list[Input]:
+    """Return the messages after which a release is the candidate in the first step of a plan."""
+    asked = requested(version, at_ms)
+    assert isinstance(asked.command, RequestRollout)
+    return [replace(asked, command=replace(asked.command, plan=plan)), ready(version, at_ms + 1_000)]
+
+
+async def second(store: Store, policy: Policy) -> Compared:
+    """Return what becomes of the second rollout."""
+    _, compared, *_ = await backtest(store, SERVICE, policy)
+    return compared
+
+
+async def test_ignoring_the_alert_that_reverted_a_release_saves_nothing(promoted: Store) -> None:
+    """Who is not told of a bad release keeps it with all traffic; that is unknown, and lasts as long as its guard."""
+    await handle(promoted, [alert("1.5.0", 100_000), *rolling("1.6.0", 500_000)])
+    compared = await second(promoted, Policy(alerts=DEAF))
+    assert compared.would_have is not None
+    assert (compared.happened.outcome, compared.would_have.outcome) == ("reverted", "promoted")
+    assert compared.unknown.startswith("it would have stayed with all traffic")
+    assert compared.reached == Exposure(lasted_ms=89_000, requests=0, uncounted_ms=89_000)
+    # The guard of 300 s ends at 341 s.
+    assert compared.would_reach == Exposure(lasted_ms=330_000, requests=0, uncounted_ms=330_000)
+    assert summed([compared]).saved_ms == 0
+
+
+async def test_reverting_what_was_promoted_for_good_adds_no_time(store: Store) -> None:
+    """A promotion is on trial until its guard ends; a policy that reverts it inside shortens that."""
+    quiet = planned("1.5.0", 10_000, replace(SHORT, alerts=DEAF))
+    await handle(store, [*installed(), *quiet])
+    await elapse(store, TimerKind.HOLD, 21_000)
+    await elapse(store, TimerKind.HOLD, 41_000)
+    await handle(store, [alert("1.5.0", 100_000)])
+    await elapse(store, TimerKind.GUARD, 341_000)
+    await handle(store, rolling("1.6.0", 500_000))
+    compared = await second(store, Policy(alerts=AlertPolicy()))
+    assert compared.would_have is not None
+    assert (compared.happened.outcome, compared.would_have.outcome) == ("promoted", "reverted")
+    assert compared.unknown == ""
+    assert (summed([compared]).saved_ms, summed([compared]).added_ms) == (241_000, 0)
