@@ -30,7 +30,7 @@ from controller.scene.shelf import older, remove, tidy
 from controller.scene.take import Scene, Sources, take
 from controller.settings import Settings
 from controller.supervise.record import read_record
-from controller.tokens import VIEWER, one_that_may
+from controller.tokens import VIEWER, one_of
 from controller.wire.messages import MessageType
 from controller.wire.topics import Topic
 
@@ -70,7 +70,7 @@ async def run(worker: Worker) -> None:
 
 async def _sources(settings: Settings, stack: AsyncExitStack) -> Sources:
     """Return where traces are to be had by the settings; what is opened for it ends with the stack."""
-    url, token = settings.prometheus, one_that_may(settings.tokens, VIEWER)
+    url, token = settings.prometheus, one_of(settings.tokens, VIEWER)
     return Sources(
         settings.scene_span_s,
         settings.scene_after_s,

@@ -37,7 +37,8 @@ class Settings:
     after the rollback a scene is made, and scene_span_s: how long before it what is kept begins at most.
     scene_keep_days: how long a scene is kept. scene_logs: files or patterns of files, separated by commas, whose lines
     go into a scene; "" takes those of the `segue up` of this data folder. scene_gateways: host:port of each gateway,
-    separated by commas; "" asks Prometheus which there are. scene_audio_mib: at most so much of what a rollout's
+    separated by commas, which gets a token of the role viewer; "prometheus" among them stands for all that Prometheus
+    reads, "" asks none. scene_audio_mib: at most so much of what a rollout's
     release said to golden prompts is kept for its scene; 0 keeps none.
     """
 

@@ -37,7 +37,6 @@ def may(role: str, wanted: str) -> bool:
     return wanted in _MAY.get(role, _ANY_OTHER)
 
 
-def one_that_may(tokens: Mapping[str, str], wanted: str) -> str:
-    """Return a token that may do what `wanted` may, of the role that may least; "" when there is none."""
-    fitting = [token for token, role in tokens.items() if role and may(role, wanted)]
-    return min(fitting, key=lambda token: (len(_MAY.get(tokens[token], _ANY_OTHER)), token), default="")
+def one_of(tokens: Mapping[str, str], role: str) -> str:
+    """Return a token of exactly this role, fit to be sent to others; "" when there is none, whatever else may more."""
+    return min((token for token, its_role in tokens.items() if its_role == role), default="")

@@ -45,7 +45,7 @@ class Failures:
 
 
 class Gateways:
-    """Asks any gateway; `async with` closes the connections. token: one of the role viewer, or that may do more."""
+    """Asks any gateway; `async with` closes the connections. token: of the role viewer; it is sent in clear."""
 
     def __init__(self, token: str) -> None:
         self._client = httpx.AsyncClient(

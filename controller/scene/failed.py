@@ -3,7 +3,7 @@
 import asyncio
 from typing import Final
 
-from controller.core.errors import SegueError
+from controller.core.errors import Broken, SegueError
 from controller.outside.gateways import Failures, Gateways
 from controller.outside.series import Prometheus
 from controller.scene.draft import Draft
@@ -12,22 +12,28 @@ from controller.wire.strict import canonical
 
 _TIMEOUT_S: Final = 5.0
 _WHAT: Final = "failed requests"
+_DISCOVERED: Final = "prometheus"
+"""Named in place of an address: whatever Prometheus reads may be asked, too, and so gets the token."""
 
 
 async def where_gateways_are(
     named: tuple[str, ...], prometheus: Prometheus | None, service: str, from_ms: int, until_ms: int
 ) -> tuple[str, ...]:
     """
-    Return the addresses of the gateways that served a service in a range: those named, else those Prometheus reads.
+    Return the addresses of gateways that may have a token: those named, and where "prometheus" is among them, besides
+    those that Prometheus read in a range for a service.
 
-    Raises SegueError when Prometheus does not say.
+    Raises SegueError when Prometheus is to say and does not.
     """
-    if named or prometheus is None:
-        return named
+    known = {one for one in named if one != _DISCOVERED}
+    if _DISCOVERED not in named:
+        return tuple(sorted(known))
+    if prometheus is None:
+        raise Broken(f"SEGUE_SCENE_GATEWAYS is {_DISCOVERED}, and SEGUE_PROMETHEUS is empty: set it")
     # By whatever address Prometheus reads a gateway, it answers there; one that has ended since is asked in vain.
     asked = f'last_over_time(segue_routing_epoch{{service="{service}"}}[{until_ms - from_ms}ms])'
     found = await prometheus.vector(asked, until_ms, timeout_s=_TIMEOUT_S)
-    return tuple(sorted({one.labels["instance"] for one in found if "instance" in one.labels}))
+    return tuple(sorted(known | {one.labels["instance"] for one in found if "instance" in one.labels}))
 
 
 async def keep_failures(
@@ -40,9 +46,10 @@ async def keep_failures(
 ) -> None:
     """Write what the gateways still have of these releases' failures in a range, in the order of time."""
     if gateways is None:
-        return draft.lacks(_WHAT, "no token of the role viewer is set here: see SEGUE_TOKENS")
+        why = "no token of the role viewer is set here, and none that may more is sent: add one to SEGUE_TOKENS"
+        return draft.lacks(_WHAT, why)
     if not addresses:
-        return draft.lacks(_WHAT, "nobody says where the gateways are: see SEGUE_SCENE_GATEWAYS")
+        return draft.lacks(_WHAT, "nobody says where the gateways are: name them in SEGUE_SCENE_GATEWAYS")
     asked = [(address, release) for address in addresses for release in releases]
     answers = await asyncio.gather(
         *(gateways.failures(address, service, release, timeout_s=_TIMEOUT_S) for address, release in asked),

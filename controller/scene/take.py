@@ -26,9 +26,9 @@ class Sources:
     """
     Where traces are to be had, and of which time: span_s seconds before the rollback at most, and after_s after it.
 
-    prometheus, gateways: None where nobody says. addresses: of gateways, host:port each; without any Prometheus is
-    asked. logs: returns the files that there are now. probes: what releases said to golden prompts, None where that is
-    not kept. secrets: what no file may hold.
+    prometheus, gateways: None where nobody says. addresses: of gateways, host:port each, or "prometheus" for those that
+    it reads; no others are asked. logs: returns the files that there are now. probes: what releases said to golden
+    prompts, None where that is not kept. secrets: what no file may hold.
     """
 
     span_s: float

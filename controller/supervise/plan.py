@@ -117,6 +117,8 @@ def lay_out(settings: Settings, parts: Collection[Part], processes: Collection[s
         filled = replace(filled, gateway_port=chosen["gateway"])
     if free_ports or "api" in processes:
         filled = replace(filled, api_port=chosen["api"])
+    if "gateway" in processes and not filled.scene_gateways:
+        filled = replace(filled, scene_gateways=f"{reachable(filled.host)}:{filled.gateway_port}")
     addresses: dict[Part, dict[str, str]] = {
         Part.KAFKA: {"kafka": f"{LOOPBACK}:{chosen['kafka']}"},
         Part.TRITON: {

@@ -9,6 +9,7 @@ from controller.core.events import SceneDropped, SceneKept
 from controller.handle import handle
 from controller.journal import Store
 from controller.journal.scenes import unkept
+from controller.parts.ports import free_port
 from controller.scene.manifest import read_manifest
 from controller.scene.take import Sources, take
 from tests.consumers.world import DECIDERS, World
@@ -58,6 +59,20 @@ async def test_a_scene_that_was_kept_and_not_reported_is_reported(world: World, 
             await mine.until_told(SERVICE, "SceneKept")
             assert "scenes" not in await readiness.missing()
     assert [fact.manifest_sha256 for fact in await kept(mine)] == [scene.manifest_sha256]
+
+
+async def test_an_operator_s_token_is_sent_to_no_gateway(world: World, store: Store, tmp_path: Path) -> None:
+    """Where no token of the role viewer is set, gateways that are named are not asked, and the manifest says why."""
+    mine = keeping(world, tmp_path / "scenes")
+    more = {"an-operator-s-token-1": "operator", "an-approver-s-token-1": "voice-quality"}
+    mine = replace(mine, settings=replace(mine.settings, tokens=more, scene_gateways=f"127.0.0.1:{free_port()}"))
+    await taken_back(store)
+    async with mine.hosting(store, *DECIDERS, "scenes"):
+        await mine.until_told(SERVICE, "SceneKept")
+    missing = read_manifest(tmp_path / "scenes" / "hibari-2")[0].missing
+    assert [one.why for one in missing if one.what.startswith("failed requests")] == [
+        "no token of the role viewer is set here, and none that may more is sent: add one to SEGUE_TOKENS"
+    ]
 
 
 async def test_without_a_folder_nothing_is_kept(world: World, store: Store, tmp_path: Path) -> None:

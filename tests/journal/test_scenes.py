@@ -62,7 +62,8 @@ async def test_what_nobody_can_be_asked_for_is_missed_aloud(store: Store, tmp_pa
     scene = await take(store, tmp_path, await taken_back(store), SOURCES)
     assert [f"{one.what}: {one.why}" for one in scene.manifest.missing] == [
         "metrics: SEGUE_PROMETHEUS is empty: nobody says where they are to be had",
-        "failed requests: no token of the role viewer is set here: see SEGUE_TOKENS",
+        "failed requests: no token of the role viewer is set here, and none that may more is sent: "
+        "add one to SEGUE_TOKENS",
         "audio of probes: SEGUE_SCENE_AUDIO_MIB is 0: none is kept",
         "logs: nobody says where they are: see SEGUE_SCENE_LOGS",
     ]

@@ -28,6 +28,15 @@ def test_every_address_is_filled_in(settings: Settings) -> None:
     assert len(set(ports)) == len(ports)
 
 
+def test_scenes_ask_the_tree_s_own_gateway(settings: Settings) -> None:
+    """Unless settings name others; a tree without a gateway names none."""
+    layout = lay_out(settings, PARTS, PROCESSES, free_ports=True)
+    assert layout.settings.scene_gateways == f"{LOOPBACK}:{layout.port('gateway')}"
+    given = replace(settings, scene_gateways="gateway-1:6006")
+    assert lay_out(given, PARTS, PROCESSES, free_ports=True).settings.scene_gateways == "gateway-1:6006"
+    assert lay_out(settings, PARTS, ["releases"], free_ports=True).settings.scene_gateways == ""
+
+
 def test_a_part_whose_address_is_given_is_not_started(settings: Settings) -> None:
     """An operator's own Kafka and Prometheus stay as they are."""
     given = replace(settings, kafka="kafka:9092", prometheus="http://prometheus:9090")
