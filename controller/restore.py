@@ -87,10 +87,12 @@ async def restore(store: Store, bootstrap: str, prefix: str, progress: Progress)
             offsets = await asyncio.to_thread(acknowledged, bootstrap, group, topic_name(topic, prefix))
             known |= {(topic, partition): offset for partition, offset in offsets.items()}
         remembered = await session.do(lambda connection: inbox.end(connection, known))
-        # Before the commit: what fails here leaves the store empty, and can be done again.
+        # Before the commit: what fails here leaves the store empty, and can be done again. After it, whoever dies in
+        # between would leave messages that nobody reads again.
         for topic, group in groups.items():
             offsets = {at: offset for (of, at), offset in remembered.first.items() if of is topic}
-            await asyncio.to_thread(set_next, bootstrap, group, topic_name(topic, prefix), offsets)
+            before = {at: offset for (of, at), offset in known.items() if of is topic}
+            await asyncio.to_thread(set_next, bootstrap, group, topic_name(topic, prefix), offsets, before)
     return Restored(
         len(journal.heads),
         journal.facts,

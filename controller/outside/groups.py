@@ -1,6 +1,7 @@
 """Consumer groups as the broker knows them: who is in them, and up to where they have acknowledged a topic."""
 
 from collections.abc import Mapping
+from typing import Final
 
 from kafka import TopicPartition
 from kafka.errors import KafkaError, NoError
@@ -10,6 +11,9 @@ from controller.core.errors import Broken
 from controller.outside.kafka import admin, kafka_errors
 
 _ANSWER_S = 30.0
+_NEVER: Final = -1
+_BEFORE: Final = "segue restore; acknowledged before: "
+"""Stands with an offset that was set, until the group acknowledges another."""
 
 
 def members(bootstrap: str, groups: list[str]) -> Mapping[str, int]:
@@ -20,16 +24,31 @@ def members(bootstrap: str, groups: list[str]) -> Mapping[str, int]:
 
 
 def acknowledged(bootstrap: str, group: str, topic: str) -> Mapping[int, int]:
-    """Return the next offset of each partition of a topic; those that the group never acknowledged are left out."""
+    """
+    Return the next offset of each partition of a topic; those that the group never acknowledged are left out.
+
+    Where `set_next` set an offset and nothing was acknowledged since, it is the one from before that.
+    """
     with kafka_errors(bootstrap, f"tell the offsets of {group}"), admin(bootstrap, _ANSWER_S) as asked:
         offsets = asked.list_group_offsets({group: None}).get(group, {})
-    return {at.partition: next.offset for at, next in offsets.items() if at.topic == topic and next.offset >= 0}
+    found = {at.partition: _own(next) for at, next in offsets.items() if at.topic == topic}
+    return {partition: offset for partition, offset in found.items() if offset >= 0}
 
 
-def set_next(bootstrap: str, group: str, topic: str, offsets: Mapping[int, int]) -> None:
-    """Let a group that has no members go on at these offsets, by partition. Raises Unavailable or Broken."""
+def set_next(
+    bootstrap: str, group: str, topic: str, offsets: Mapping[int, int], acknowledged: Mapping[int, int]
+) -> None:
+    """
+    Let a group that has no members go on at these offsets, by partition.
+
+    acknowledged: what `acknowledged` said before; whoever asks again, since all else failed, is told it again.
+    Raises Unavailable or Broken.
+    """
     wanted = {
-        TopicPartition(topic, partition): OffsetAndMetadata(offset, "", None) for partition, offset in offsets.items()
+        TopicPartition(topic, partition): OffsetAndMetadata(
+            offset, f"{_BEFORE}{acknowledged.get(partition, _NEVER)}", None
+        )
+        for partition, offset in offsets.items()
     }
     with kafka_errors(bootstrap, f"set the offsets of {group}"), admin(bootstrap, _ANSWER_S) as asked:
         answers: Mapping[TopicPartition, type[KafkaError]] = asked.alter_group_offsets(group, wanted)
@@ -38,3 +57,9 @@ def set_next(bootstrap: str, group: str, topic: str, offsets: Mapping[int, int])
         raise Broken(
             f"Kafka refuses to set the offsets of {group} ({refused}); stop every process that decides, then try again"
         )
+
+
+def _own(next: OffsetAndMetadata) -> int:
+    """Return up to where the group itself had acknowledged, _NEVER when it had not."""
+    said = str(next.metadata or "")
+    return int(said.removeprefix(_BEFORE)) if said.startswith(_BEFORE) else int(next.offset)

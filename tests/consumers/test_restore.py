@@ -6,6 +6,7 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+from aiokafka.partitioner import DefaultPartitioner
 from kafka import KafkaAdminClient, TopicPartition
 from sqlalchemy import Table, func, select
 
@@ -192,6 +193,29 @@ async def test_what_nobody_had_decided_is_decided(world: World, living: Store, e
     assert (await restored(world, other)).undecided == 1
     async with world.hosting(other, *DECIDERS):
         await world.until_told(SERVICE, "OrderRefused")
+
+
+async def test_a_restore_after_another_knows_what_was_acknowledged(
+    world: World, living: Store, empty: NewStore
+) -> None:
+    """
+    The first one sets where consumers go on before its commit, which may fail: the second tells the same from it.
+
+    Two services' requests lie in one partition. The first one's last is decided anew, so consumers begin there; the
+    other's came after that, was acknowledged, and was quiet before its service was paused.
+    """
+    beside = next(name for name in (f"voice-{number}" for number in count()) if _place(name) == _place(SERVICE))
+    async with world.hosting(living, *DECIDERS):
+        await decided(world, living, *of(*installed(), *rolling(), *installed(beside), *rolling(service=beside)))
+        again = [requested("1.5.0", id="again", service=name) for name in (SERVICE, beside)]
+        await decided(world, living, *of(*again, ordered(MessageType.PAUSE, 0, beside)))
+    first = await restored(world, await empty())
+    assert (first.presumed, first.undecided) == (1, 1)
+    assert await restored(world, await empty()) == first
+
+
+def _place(service: str) -> int:
+    return int(DefaultPartitioner()(service.encode(), list(range(PARTITIONS)), list(range(PARTITIONS))))
 
 
 async def cut_short(world: World, living: Store, *, missing: int) -> list[OutboxRow]:
