@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from controller.backtest.ahead import ahead
 from controller.backtest.courses import PROMOTED, Course
 from controller.backtest.windows import Windows
 from controller.core.gates import GateKind
@@ -18,12 +19,12 @@ def unknown(happened: Course, would_have: Course | None, plan: Plan, windows: Wi
     """
     if would_have is None:
         return "the request would have been refused, or its messages are not all there"
-    if would_have.most_bp > happened.most_bp:
-        return "it would have had more traffic than it had: what that would have shown is not on record"
-    if (would_have.outcome, would_have.ended_ms) == (happened.outcome, happened.ended_ms):
-        return ""
     if happened.outcome in _GONE and would_have.outcome in PROMOTED:
         return "promoted, it would have had all traffic: what that would have shown is not on record"
+    if ahead(would_have, happened):
+        return "it would have had more traffic than it had at the time: what that would have shown is not on record"
+    if (would_have.outcome, would_have.ended_ms) == (happened.outcome, happened.ended_ms):
+        return ""
     if would_have.outcome != "promoted" and (unasked := _unasked(plan, windows)):
         return f"no answer of {' or '.join(unasked)} is on record"
     if happened.outcome == "reverted" and would_have.outcome == "promoted":

@@ -7,9 +7,10 @@ import pytest
 from controller.backtest.compare import Compared, backtest
 from controller.backtest.exposure import Exposure
 from controller.backtest.policy import Policy
-from controller.backtest.summary import summed
+from controller.backtest.summary import Change, change, summed
 from controller.core.commands import RequestRollout, TimerKind
 from controller.core.plan import AlertPolicy, Plan, Step
+from controller.core.routing import Segment
 from controller.handle import handle
 from controller.journal import Store
 from controller.wire.inbound import Input
@@ -69,3 +70,49 @@ async def test_reverting_what_was_promoted_for_good_adds_no_time(store: Store) -
     assert (compared.happened.outcome, compared.would_have.outcome) == ("promoted", "reverted")
     assert compared.unknown == ""
     assert (summed([compared]).saved_ms, summed([compared]).added_ms) == (241_000, 0)
+
+
+AHEAD = "it would have had more traffic than it had at the time: what that would have shown is not on record"
+TESTERS = Segment("testers", (("tier", "tester"),), 5000)
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        (Step(500, 10_000),),
+        (Step(100, 3599), Step(500, 3600)),
+        (Step(100, 3600), Step(500, 3600, segments=(TESTERS,))),
+        (Step(100, 10_000, segments=(TESTERS,)),),
+    ],
+    ids=["larger", "in time", "a segment", "a segment early"],
+)
+async def test_more_traffic_at_the_time_is_unknown(store: Store, steps: tuple[Step, ...]) -> None:
+    """1 % for an hour and 5 % for a minute tell nothing of 5 % from the start, nor of segments; a second is nothing."""
+    slow = Plan("slow", (Step(100, 3600), Step(500, 3600)), gates=())
+    await handle(store, [*installed(), *planned("1.5.0", 10_000, slow)])
+    await elapse(store, TimerKind.HOLD, 3_611_000)
+    await handle(store, [alert("1.5.0", 3_671_000)])
+    compared = await second(store, Policy(replace(slow, steps=steps)))
+    assert compared.happened.outcome == "aborted"
+    assert compared.unknown == ("" if steps[0].hold_s == 3599 else AHEAD)
+
+
+async def test_earlier_promotion_is_more_traffic(promoted: Store) -> None:
+    """Nobody knows what all users would have shown while half of them heard the release."""
+    await handle(promoted, [alert("1.5.0", 100_000)])
+    soon = await second(promoted, Policy(replace(SHORT, steps=(Step(500, 10),))))
+    assert soon.would_have is not None
+    assert (soon.happened.outcome, soon.would_have.outcome) == ("reverted", "reverted")
+    assert soon.unknown == AHEAD
+
+
+async def test_timers_that_came_due_late_are_not_held_against_a_plan(store: Store) -> None:
+    """A plan whose steps come as soon as the recorded ones should have come has no more traffic than those."""
+    plan = replace(SHORT, steps=(Step(500, 400), Step(5000, 400)))
+    await handle(store, [*installed(), *planned("1.5.0", 10_000, plan)])
+    await elapse(store, TimerKind.HOLD, 413_000)
+    await elapse(store, TimerKind.HOLD, 815_000)
+    compared = await second(store, Policy(replace(plan, steps=(Step(500, 200), Step(500, 200), Step(5000, 400)))))
+    assert compared.would_have is not None
+    assert (compared.happened.ended_ms, compared.would_have.ended_ms) == (815_000, 811_000)
+    assert (compared.unknown, change(compared)) == ("", Change.EARLIER)
