@@ -118,11 +118,13 @@ class _Keeper:
             await self._drop_old(now_ms)
             self._looked_over_s = time.monotonic()
         # What is taken back is over when routers and the drain have had their say.
+        away: Unavailable | None = None
         late_ms = now_ms - round(settings.scene_after_s * 1000)
         for one in await unkept(self._worker.store, now_ms - settings.scene_keep_days * _DAY_MS, late_ms):
             if one.rollout not in self._settled:
-                await self._keep(one)
-                self._settled.add(one.rollout)
+                away = await self._keep(one) or away
+        if away is not None:
+            raise away
 
     async def _drop_old(self, now_ms: int) -> None:
         """Let go of what is older than it is to be kept; the journal learns of it first, so none just vanishes."""
@@ -142,17 +144,23 @@ class _Keeper:
         if self._sources.probes is not None:
             self._sources.probes.tidy(time.time() - _PROBES_S)
 
-    async def _keep(self, rollout: TakenBack) -> None:
+    async def _keep(self, rollout: TakenBack) -> Unavailable | None:
+        """Keep one scene, or return why it is to be tried again; whatever is wrong with it, others have their turn."""
+        said = {"service": rollout.service, "rollout": rollout.rollout}
         try:
             scene = await take(self._worker.store, self._root, rollout, self._sources)
-        except Unavailable:
-            raise
+        except Unavailable as error:
+            return error
         except SegueError as error:
             SCENES.labels("failed").inc()
-            said = {"service": rollout.service, "rollout": rollout.rollout}
             _log.error("the scene of %s cannot be kept: %s", rollout.rollout, error, extra=said)
-            return
-        await self._tell_kept(rollout, scene)
+        except Exception:
+            SCENES.labels("failed").inc()
+            _log.exception("the scene of %s cannot be kept", rollout.rollout, extra=said)
+        else:
+            await self._tell_kept(rollout, scene)
+        self._settled.add(rollout.rollout)
+        return None
 
     async def _tell_kept(self, rollout: TakenBack, scene: Scene) -> None:
         manifest = scene.manifest

@@ -27,10 +27,10 @@ async def unkept(store: Store, since_ms: int, until_ms: int) -> list[TakenBack]:
     return [TakenBack(*row) for row in rows]
 
 
-async def first_position(store: Store, rollout: str) -> int:
-    """Return the position of a rollout's first fact in its service's stream."""
+async def first_position(store: Store, rollout: str) -> int | None:
+    """Return the position of a rollout's first fact in its service's stream, None when the journal has none of it."""
     ((position,),) = await store.rows(_FIRST, {"rollout": rollout})
-    return int(position)
+    return None if position is None else int(position)
 
 
 async def tables_around(store: Store, service: str, position: int, cause: str) -> tuple[str | None, str | None]:

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from controller.core.errors import Broken
-from controller.core.events import PromotionReverted, RolloutAborted, WindowMeasured
+from controller.core.events import PromotionReverted, RolloutAborted, RolloutStarted, WindowMeasured
 from controller.journal.facts import Recorded, recorded
 from controller.journal.scenes import TakenBack, first_position, tables_around
 from controller.journal.store import Store
@@ -33,14 +33,21 @@ async def keep_history(draft: Draft, store: Store, rollout: TakenBack, until_ms:
     """
     Write facts, windows and tables, a page in memory at a time, and return how the rollout ended.
 
-    until_ms: later facts are left out. Raises Broken when the journal does not know how it ended.
+    until_ms: later facts are left out. Raises Broken when the journal does not know how it ended, or nothing of it.
     """
+    first = await first_position(store, rollout.rollout)
+    if first is None:
+        raise Broken(
+            f"the journal has no fact of {rollout.rollout}: its month was detached; `segue db attach` brings it back"
+        )
     ended: Recorded | None = None
     with (
         draft.file("windows.jsonl", "windows of measurements, one fact each") as windows,
         draft.file("facts.jsonl", "facts of the service from the rollout's first on, as the journal has them") as facts,
     ):
-        async for one in _since(store, rollout, until_ms):
+        async for one in _since(store, rollout, first, until_ms):
+            if one.position == first and one.type != RolloutStarted.__name__:
+                draft.lacks("facts", f"those before {one.id} are not in the journal: their month was detached")
             (windows if one.type == WindowMeasured.__name__ else facts).line(_line(one))
             if one.rollout == rollout.rollout and one.type in (RolloutAborted.__name__, PromotionReverted.__name__):
                 ended = one
@@ -53,9 +60,8 @@ async def keep_history(draft: Draft, store: Store, rollout: TakenBack, until_ms:
     return _rollback(ended)
 
 
-async def _since(store: Store, rollout: TakenBack, until_ms: int) -> AsyncIterator[Recorded]:
-    before_it = await first_position(store, rollout.rollout) - 1
-    async for one in recorded(store, rollout.service, before_it):
+async def _since(store: Store, rollout: TakenBack, first: int, until_ms: int) -> AsyncIterator[Recorded]:
+    async for one in recorded(store, rollout.service, first - 1):
         if one.at_ms > until_ms:
             return
         yield one

@@ -5,10 +5,14 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+from sqlalchemy import Connection, insert, select
+
 from controller.core.events import SceneDropped, SceneKept
 from controller.handle import handle
 from controller.journal import Store
 from controller.journal.scenes import unkept
+from controller.journal.tables import rollouts
 from controller.parts.ports import free_port
 from controller.scene.manifest import read_manifest
 from controller.scene.take import Sources, take
@@ -73,6 +77,32 @@ async def test_an_operator_s_token_is_sent_to_no_gateway(world: World, store: St
     assert [one.why for one in missing if one.what.startswith("failed requests")] == [
         "no token of the role viewer is set here, and none that may more is sent: add one to SEGUE_TOKENS"
     ]
+
+
+@pytest.mark.parametrize("why", ["its facts are gone", "its place is taken"])
+async def test_a_scene_that_cannot_be_kept_keeps_no_other_from_being(
+    world: World, store: Store, tmp_path: Path, why: str
+) -> None:
+    """Of two rollouts the older cannot have its scene, by itself or by what stands there; the later one has it."""
+    mine, now_ms = keeping(world, tmp_path / "scenes"), time.time_ns() // 1_000_000
+    if why == "its facts are gone":
+        await taken_back(store)
+        await store.write(_of_another_month)
+    else:
+        await handle(store, [*installed("other"), *rolling("1.5.0", now_ms - 9_000, "other")])
+        await handle(store, [alert("1.5.0", now_ms - 6_000, service="other")])
+        await taken_back(store)
+        (tmp_path / "scenes").mkdir()
+        (tmp_path / "scenes" / "other-2").write_text("in the way")
+    async with mine.hosting(store, *DECIDERS, "scenes"):
+        await mine.until_told(SERVICE, "SceneKept")
+    assert [fact.rollout for fact in await kept(mine)] == ["hibari-2"]
+
+
+def _of_another_month(connection: Connection) -> None:
+    """Leave a rollout that ended before the other one, and of which the journal has nothing."""
+    (row,) = connection.execute(select(rollouts).where(rollouts.c.rollout == "hibari-2")).mappings()
+    connection.execute(insert(rollouts), {**row, "rollout": "hibari-0", "ended_at": row["ended_at"] - 1})
 
 
 async def test_without_a_folder_nothing_is_kept(world: World, store: Store, tmp_path: Path) -> None:

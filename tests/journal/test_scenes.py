@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Connection
 
 from controller.core.errors import Broken, Unavailable
 from controller.handle import handle
@@ -19,6 +20,7 @@ from controller.scene.take import Scene, Sources, take
 from controller.wire.codec import GENESIS_HASH, content_hash
 from controller.wire.messages import MessageType
 from tests.journal.messages import SERVICE, alert, installed, message, ordered, requested, rolling
+from tests.journal.tampering import UNLOCKED
 from tests.wire.records import KEPT, WINDOW
 
 SOURCES = Sources(span_s=60, after_s=10)
@@ -112,6 +114,32 @@ async def test_a_scene_holds_the_facts_around_the_rollback(store: Store, tmp_pat
             int(str(fact["schema"])),
             body,
         )
+
+
+async def test_facts_that_are_no_longer_in_the_journal_are_missed_aloud(
+    store: Store, kind: str, tmp_path: Path
+) -> None:
+    """Where the month in which a rollout began is detached, its scene begins with what is left, and says so."""
+    one = await taken_back(store)
+
+    def detached(connection: Connection) -> None:
+        for statement in (*UNLOCKED[kind], "DELETE FROM journal WHERE position < 7"):
+            connection.exec_driver_sql(statement)
+
+    await store.write(detached)
+    scene = await take(store, tmp_path, one, SOURCES)
+    assert lines(scene, "facts.jsonl")[0]["position"] == 7
+    assert [one.why for one in scene.manifest.missing if one.what == "facts"] == [
+        "those before hibari/7 are not in the journal: their month was detached"
+    ]
+
+
+async def test_a_rollout_without_facts_leaves_no_scene(store: Store, tmp_path: Path) -> None:
+    """When all its months are detached, it is said, and not even an empty folder stays."""
+    one = replace(await taken_back(store), rollout="hibari-9")
+    with pytest.raises(Broken, match="the journal has no fact of hibari-9: its month was detached"):
+        await take(store, tmp_path / "scenes", one, SOURCES)
+    assert names(tmp_path / "scenes") == []
 
 
 async def test_a_scene_holds_the_tables_before_and_after(store: Store, tmp_path: Path) -> None:
