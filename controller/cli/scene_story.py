@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import zip_longest
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from controller.cli.picture import clock
@@ -32,9 +33,9 @@ def lines(found: "Found") -> Iterator[str]:
     yield f"  kept in  {found.place}, by fact {found.known.fact}"
     whole = {one.name for one in said.files} - {one.name for one in found.amiss}
     if "windows.jsonl" in whole:
-        yield from _windows((found.place / "windows.jsonl").read_text().splitlines())
+        yield from _windows(_written(found.place / "windows.jsonl"))
     if "failures.jsonl" in whole:
-        yield from _failures((found.place / "failures.jsonl").read_text().splitlines())
+        yield from _failures(_written(found.place / "failures.jsonl"))
     yield ""
     yield from _columns(
         ("file", "bytes", "lines", "holds"),
@@ -42,6 +43,12 @@ def lines(found: "Found") -> Iterator[str]:
     )
     for missing in said.missing:
         yield f"not kept: {missing.what}: {missing.why}"
+
+
+def _written(file: Path) -> list[str]:
+    # By "\n" alone: JSON leaves whatever else ends a line in Unicode as it is, within texts.
+    with file.open(encoding="utf-8", newline="\n") as written:
+        return list(written)
 
 
 def _windows(written: Sequence[str]) -> Iterator[str]:

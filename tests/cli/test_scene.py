@@ -18,6 +18,8 @@ from tests.cli.segue import Segue, segue_in
 from tests.journal.messages import alert, installed, message, rolling
 from tests.wire.records import WINDOW
 
+READING = {"gate": "lab", "value": None, "outcome": "pass", "reason": "fair\u2028clear\u2029calm\u0085"}
+
 
 @pytest.fixture
 def segue(tmp_path: Path) -> Segue:
@@ -25,7 +27,7 @@ def segue(tmp_path: Path) -> Segue:
 
     async def live(url: str) -> None:
         store = await open_store(url)
-        measured = {**WINDOW, "start_ms": 20_000, "end_ms": 30_000, "readings": []}
+        measured = {**WINDOW, "start_ms": 20_000, "end_ms": 30_000, "readings": [READING]}
         window = message(MessageType.WINDOW, "window-1", 30_000, measured)
         await handle(store, [*installed(), *rolling("1.5.0", 10_000), window, alert("1.5.0", 40_000)])
         (one,) = await unkept(store, 0, 50_000)
@@ -60,6 +62,11 @@ def test_a_scene_tells_what_happened_and_what_is_kept(segue: Segue, tmp_path: Pa
     assert ["1970-01-01T00:00:30.000Z", "25", "1", "475", "1"] in [line.split() for line in told]
     files = [line.split()[0] for line in told[told.index("") :] if line.endswith(("them", "it", "each"))]
     assert files == ["facts.jsonl", "windows.jsonl", "tables.json"]
+
+
+def test_only_the_end_of_a_line_ends_it(segue: Segue) -> None:
+    """What Unicode calls a line's or paragraph's end may stand in the reason of a reading, as any other character."""
+    assert "the last 1 of 1 windows of measurements:" in segue("scene", "hibari-2").out.splitlines()
 
 
 def test_what_was_changed_in_a_scene_is_named(segue: Segue, tmp_path: Path) -> None:
