@@ -70,6 +70,7 @@ def _fitting(
     lines: Iterator[bytes], service: str, range_ms: tuple[int, int], secrets: Sequence[str]
 ) -> tuple[Sequence[str], int]:
     """Return what is to be kept, and how many lines there was no room for."""
+    forms = _written_forms(secrets)
     kept: deque[str] = deque()
     size = left_out = 0
     for line in lines:
@@ -77,14 +78,20 @@ def _fitting(
         if fields is None:
             continue
         text = canonical(fields)
-        for secret in secrets:
-            text = text.replace(secret, "***")
+        for form in forms:
+            text = text.replace(form, "***")
         kept.append(text)
         size += len(text)
         while size > _MOST_KEPT_BYTES:
             size -= len(kept.popleft())
             left_out += 1
     return kept, left_out
+
+
+def _written_forms(secrets: Sequence[str]) -> Sequence[str]:
+    """Return how secrets look in a kept line: by themselves, or within JSON that a message quotes; longest first."""
+    said = {form for one in secrets if one for form in (one, canonical(one)[1:-1], json.dumps(one)[1:-1])}
+    return sorted({canonical(form)[1:-1] for form in said}, key=len, reverse=True)
 
 
 def _fields(line: bytes, service: str, range_ms: tuple[int, int]) -> dict[str, Any] | None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, insert, select
 
+from consumers.scenes import secrets_of
 from controller.core.events import SceneDropped, SceneKept
 from controller.handle import handle
 from controller.journal import Store
@@ -16,6 +17,7 @@ from controller.journal.tables import rollouts
 from controller.parts.ports import free_port
 from controller.scene.manifest import read_manifest
 from controller.scene.take import Sources, take
+from controller.settings import Settings
 from tests.consumers.world import DECIDERS, World
 from tests.journal.messages import SERVICE, alert, installed, rolling
 
@@ -103,6 +105,14 @@ def _of_another_month(connection: Connection) -> None:
     """Leave a rollout that ended before the other one, and of which the journal has nothing."""
     (row,) = connection.execute(select(rollouts).where(rollouts.c.rollout == "hibari-2")).mappings()
     connection.execute(insert(rollouts), {**row, "rollout": "hibari-0", "ended_at": row["ended_at"] - 1})
+
+
+def test_a_password_is_a_secret_as_the_url_has_it_and_as_it_is() -> None:
+    """In a URL a password's odd characters are written by percent, in what a database answers they are not."""
+    settings = Settings(
+        database_url="postgresql://segue:p%40ss%2Fword@db/segue", tokens={"a-viewer-s-token-1": "viewer"}
+    )
+    assert set(secrets_of(settings)) == {"p%40ss%2Fword", "p@ss/word", "a-viewer-s-token-1"}
 
 
 async def test_without_a_folder_nothing_is_kept(world: World, store: Store, tmp_path: Path) -> None:

@@ -67,6 +67,20 @@ def test_secrets_are_blotted_out(draft: Draft, tmp_path: Path) -> None:
     assert found[0]["message"] == "asked with ***"
 
 
+@pytest.mark.parametrize(
+    "told",
+    ["as it is: {0}", 'as JSON in a line: {{"password": {1}}}', "as ASCII: {2}"],
+    ids=["plain", "quoted", "escaped"],
+)
+def test_secrets_are_blotted_out_however_they_are_written(draft: Draft, tmp_path: Path, told: str) -> None:
+    """A password with quotes and other letters stands there by itself or as JSON writes it, and is seen in either."""
+    secret = 'vio"let\\\u00e9-123'
+    message = told.format(secret, json.dumps(secret, ensure_ascii=False), json.dumps(secret))
+    found = kept(draft, tmp_path, logged("40:01", message), secrets=(secret,))
+    assert "***" in str(found[0]["message"])
+    assert "let" not in str(found[0]["message"])
+
+
 def test_of_very_long_logs_the_end_is_kept_and_the_rest_is_missed(draft: Draft, tmp_path: Path) -> None:
     """There is room for some megabytes; how many lines had none is said."""
     found = kept(draft, tmp_path, *(logged("40:30", f"{number} {'x' * 1000}") for number in range(5_000)))
