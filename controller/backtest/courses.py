@@ -15,7 +15,7 @@ from controller.core.events import (
     ServiceRetired,
     StepStarted,
 )
-from controller.core.names import FULL_BP
+from controller.core.names import FULL_BP, Release
 from controller.core.routing import Segment
 from controller.core.stream import Fact
 
@@ -44,7 +44,8 @@ class Course:
     """
     How one rollout went. request: id of the message that asked for it; it names the rollout in any course of events.
 
-    rollout: its name in this course, such as hibari-3. outcome: promoted, aborted, superseded, reverted or running.
+    rollout: its name in this course, such as hibari-3. from_release: what was stable, None of a first one.
+    outcome: promoted, aborted, superseded, reverted or running.
     ended_ms: -1 while it runs. most_bp: the candidate's largest weight before promotion. shares: what it had when, all
     traffic after a promotion, and none once it was taken back. proven_ms: when it could no longer be taken back, as its
     guard had ended; -1 of one that never came to that.
@@ -60,6 +61,7 @@ class Course:
     most_bp: int
     shares: tuple[Share, ...] = ()
     proven_ms: int = -1
+    from_release: Release | None = None
 
 
 def courses(facts: Iterable[Fact]) -> dict[str, Course]:
@@ -107,6 +109,7 @@ def _begun(fact: Fact, event: RolloutStarted) -> Course:
         began_ms=fact.at_ms,
         ended_ms=-1,
         most_bp=0,
+        from_release=event.from_release,
     )
 
 

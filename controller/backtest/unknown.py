@@ -9,6 +9,7 @@ from controller.core.gates import GateKind
 from controller.core.plan import Plan, Until
 
 _GONE: Final = ("aborted", "superseded")
+_COMPARING: Final = (GateKind.EVIDENCE, GateKind.MEMORY, GateKind.PROBE)
 
 
 def unknown(happened: Course, would_have: Course | None, plan: Plan, windows: Windows) -> str:
@@ -21,6 +22,8 @@ def unknown(happened: Course, would_have: Course | None, plan: Plan, windows: Wi
         return "the request would have been refused, or its messages are not all there"
     if happened.outcome in _GONE and would_have.outcome in PROMOTED:
         return "promoted, it would have had all traffic: what that would have shown is not on record"
+    if would_have.from_release != happened.from_release and _compares(plan):
+        return "it would have been compared with another release: what that would have shown is not on record"
     if ahead(would_have, happened):
         return "it would have had more traffic than it had at the time: what that would have shown is not on record"
     if (would_have.outcome, would_have.ended_ms) == (happened.outcome, happened.ended_ms):
@@ -34,6 +37,12 @@ def unknown(happened: Course, would_have: Course | None, plan: Plan, windows: Wi
     if would_have.outcome == "running":
         return "it would still run where the record ends"
     return ""
+
+
+def _compares(plan: Plan) -> bool:
+    """Say whether the plan asks how the release does beside the stable one. Gates from outside ask as they like."""
+    decide = any(gate.kind in _COMPARING and not gate.dry_run for gate in plan.gates)
+    return decide or any(step.until is Until.EVIDENCE for step in plan.steps)
 
 
 def _outlasts(would_have: Course, happened: Course) -> bool:

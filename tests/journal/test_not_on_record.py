@@ -14,8 +14,8 @@ from controller.core.routing import Segment
 from controller.handle import handle
 from controller.journal import Store
 from controller.wire.inbound import Input
-from tests.journal.messages import SERVICE, alert, installed, ready, requested, rolling
-from tests.journal.test_measured import elapse
+from tests.journal.messages import SERVICE, alert, installed, ready, release, requested, rolling
+from tests.journal.test_measured import PLAN, elapse, measured
 
 DEAF = AlertPolicy(())
 SHORT = Plan("short", (Step(500, 10), Step(5000, 20)), guard_s=300, gates=())
@@ -116,3 +116,21 @@ async def test_timers_that_came_due_late_are_not_held_against_a_plan(store: Stor
     assert compared.would_have is not None
     assert (compared.happened.ended_ms, compared.would_have.ended_ms) == (815_000, 811_000)
     assert (compared.unknown, change(compared)) == ("", Change.EARLIER)
+
+
+async def test_evidence_beside_another_release_is_not_believed(store: Store) -> None:
+    """Where the one before would have stayed stable, windows still compare with the release that was stable then."""
+    await handle(store, [*installed(), *rolling("1.5.0", 10_000), alert("1.5.0", 15_000)])
+    await handle(store, planned("1.6.0", 60_000, PLAN))
+    await handle(store, [measured(number, failures=25, rollout="hibari-3") for number in range(6, 12)])
+    await handle(store, planned("1.7.0", 200_000, SHORT))
+    *_, third, fourth = await backtest(store, SERVICE, Policy(alerts=DEAF))
+    assert third.would_have is not None
+    assert third.would_have.from_release == release("1.5.0")
+    assert (third.happened.outcome, third.would_have.outcome) == ("aborted", "aborted")
+    assert (
+        third.unknown == "it would have been compared with another release: what that would have shown is not on record"
+    )
+    assert fourth.would_have is not None
+    assert fourth.would_have.from_release == release("1.5.0")
+    assert fourth.unknown == "", "the clock compares with nothing"
