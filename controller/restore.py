@@ -16,6 +16,7 @@ from sqlalchemy import Connection
 
 from controller.core.errors import Broken, Malformed
 from controller.core.stream import Fact
+from controller.journal.restored_checkpoints import RestoredCheckpoints
 from controller.journal.restored_inbox import Partition, RestoredInbox
 from controller.journal.restored_whole import make_whole
 from controller.journal.restoring import Copied, Restoring
@@ -23,8 +24,9 @@ from controller.journal.session import Session, View
 from controller.journal.store import Store
 from controller.outside.groups import acknowledged, members, set_next
 from controller.outside.published import Published, published, received
+from controller.outside.signing import Trusted, distrusted
 from controller.outside.stream import Stream
-from controller.wire.checkpoint import Checkpoint, checkpoint_from_message
+from controller.wire.checkpoint import checkpoint_from_message
 from controller.wire.codec import Written, recorded_from_message
 from controller.wire.inbound import Received
 from controller.wire.topics import DECIDED_BY, INBOUND, Topic, group_name, topic_name
@@ -47,6 +49,8 @@ class Restored:
     completed: facts of last decisions that were not published yet. otherwise: services whose last published facts are
     not what their message leads to, so that more may be missing. untold: services of which nobody can tell, for Kafka
     has no more the last message that led to facts.
+    contradicting: checkpoints that say otherwise than earlier ones of their key. distrusted: those that no trusted key
+    signed. Neither are restored.
     """
 
     services: int
@@ -59,14 +63,19 @@ class Restored:
     completed: int = 0
     otherwise: tuple[str, ...] = ()
     untold: tuple[str, ...] = ()
+    contradicting: int = 0
+    distrusted: int = 0
 
 
-async def restore(store: Store, bootstrap: str, prefix: str, progress: Progress) -> Restored:
+async def restore(
+    store: Store, bootstrap: str, prefix: str, progress: Progress, trusted: Trusted | None = None
+) -> Restored:
     """
     Fill an empty store, in one transaction.
 
-    Raises Broken when the store is not empty, a function that decides is running, or a fact in Kafka is missing or not
-    what was written; Unavailable when either is away. Nothing is kept then.
+    trusted: keys whose checkpoints the facts must agree with, others being left out; None takes any as they are.
+    Raises Broken when the store is not empty, a function that decides is running, or a fact in Kafka is missing, not
+    what was written, or not what a trusted key signed; Unavailable when either is away. Nothing is kept then.
     """
     groups = {topic: group_name(DECIDED_BY[topic], prefix) for topic in INBOUND}
     in_groups = await asyncio.to_thread(members, bootstrap, list(groups.values()))
@@ -80,8 +89,11 @@ async def restore(store: Store, bootstrap: str, prefix: str, progress: Progress)
         for topic in INBOUND:
             await _copy_messages(session, inbox, topic, received(bootstrap, prefix, topic), progress)
         whole = await session.do(lambda connection: make_whole(connection, journal, inbox))
-        signed = await _signed(bootstrap, prefix)
-        await session.do(lambda connection: journal.end(connection, signed))
+        signed = RestoredCheckpoints()
+        words = published(bootstrap, prefix, Topic.CHECKPOINTS)
+        left_out = await _copy_checkpoints(session, signed, words, progress, trusted)
+        checkpoints = await session.do(signed.number)
+        await session.do(journal.end)
         known: dict[Partition, int] = {}
         for topic, group in groups.items():
             offsets = await asyncio.to_thread(acknowledged, bootstrap, group, topic_name(topic, prefix))
@@ -96,7 +108,7 @@ async def restore(store: Store, bootstrap: str, prefix: str, progress: Progress)
     return Restored(
         len(journal.heads),
         journal.facts,
-        len(signed),
+        checkpoints,
         remembered.messages,
         remembered.causes,
         remembered.presumed,
@@ -104,6 +116,8 @@ async def restore(store: Store, bootstrap: str, prefix: str, progress: Progress)
         whole.completed,
         whole.otherwise,
         whole.untold,
+        signed.contradicting,
+        left_out,
     )
 
 
@@ -152,12 +166,27 @@ def _copied(one: tuple[Fact, Written, int], before: Copied | None) -> Copied:
     return Copied(fact, written, before.recorded_ms if before and together else published_ms)
 
 
-async def _signed(bootstrap: str, prefix: str) -> list[Checkpoint]:
+async def _copy_checkpoints(
+    session: Session,
+    signed: RestoredCheckpoints,
+    records: AsyncGenerator[Published, None],
+    progress: Progress,
+    trusted: Trusted | None,
+) -> int:
+    read, left_out = 0, 0
     try:
-        async with aclosing(published(bootstrap, prefix, Topic.CHECKPOINTS)) as records:
-            return [checkpoint_from_message(record.value) async for record in records]
+        async with aclosing(records):
+            async for page in _pages(records):
+                all_ = [checkpoint_from_message(record.value) for record in page]
+                taken = all_ if trusted is None else [one for one in all_ if not distrusted(one, trusted)]
+                read, left_out = read + len(all_), left_out + len(all_) - len(taken)
+                await session.do(
+                    lambda connection, taken=taken: signed.take(connection, taken, believed=trusted is not None)  # type: ignore[misc]  # bound for the loop
+                )
+                progress("checkpoints", read)
     except Malformed as error:
         raise Broken(f"journal.checkpoints is damaged, and cannot be restored from: {error}") from error
+    return left_out
 
 
 async def _copy_messages(

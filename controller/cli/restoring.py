@@ -70,6 +70,10 @@ def _tell(restored: "Restored") -> None:
     )
     if restored.completed:
         typer.echo(f"facts that were decided and not published yet, now left for the relay: {restored.completed}")
+    if restored.contradicting:
+        typer.echo(f"checkpoints left out, as they contradict earlier ones of their key: {restored.contradicting}")
+    if restored.distrusted:
+        typer.echo(f"checkpoints left out, as no trusted key signed them: {restored.distrusted}")
     if restored.untold:
         named = _list(restored.untold)
         typer.echo(f"services whose last message Kafka has no more, and whose facts are taken as they are: {named}")
@@ -91,12 +95,15 @@ def _list(services: Sequence[str]) -> str:
 
 async def _database(settings: "Settings") -> "Restored":
     from controller.cli.stored import opened
+    from controller.outside.signing import read_signer, read_trusted
     from controller.restore import restore as restore_all
 
+    signer = read_signer(settings.signing_key) if settings.signing_key else None
+    trusted = read_trusted(settings.trusted_keys, signer) or None  # who names no key takes any checkpoint, as `verify`
     progress = Progress()
     async with opened(settings) as store:
         try:
-            return await restore_all(store, settings.kafka, settings.topic_prefix, progress)
+            return await restore_all(store, settings.kafka, settings.topic_prefix, progress, trusted)
         finally:
             progress.end()
 

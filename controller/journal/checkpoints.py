@@ -1,6 +1,6 @@
 """Signed checkpoints: which streams have grown since their last one, and keeping new ones for SQL and Kafka at once."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -83,7 +83,7 @@ async def keep(store: Store, signed: Sequence[Checkpoint]) -> bool:
         return True
 
     def work(connection: Connection) -> None:
-        connection.execute(insert(checkpoints), [_row(one) for one in signed])
+        connection.execute(insert(checkpoints), [row(one) for one in signed])
         # A key's words lie in one partition, in their order: none arrives before the one that it names.
         outbox.put(connection, [Outgoing(Topic.CHECKPOINTS, one.key, checkpoint_message(one)) for one in signed])
 
@@ -93,13 +93,6 @@ async def keep(store: Store, signed: Sequence[Checkpoint]) -> bool:
         return False  # what is still missing is found by the next look
     store.ring(Bell.OUTBOX)
     return True
-
-
-def restore(connection: Connection, signed: Iterable[Checkpoint]) -> None:
-    """Write checkpoints down as Kafka has them, each once, into a store that has none."""
-    rows = {(one.service, one.position, one.key): _row(one) for one in signed}
-    if rows:
-        connection.execute(insert(checkpoints), list(rows.values()))
 
 
 def kept_at(connection: Connection, facts: Sequence[Last]) -> list[Checkpoint]:
@@ -122,7 +115,8 @@ async def kept(store: Store) -> list[Checkpoint]:
     return [Checkpoint(*row) for row in await store.rows(_KEPT, {})]
 
 
-def _row(one: Checkpoint) -> dict[str, object]:
+def row(one: Checkpoint) -> dict[str, object]:
+    """Return a checkpoint as its table has it."""
     return {
         "service": one.service,
         "position": one.position,

@@ -4,7 +4,7 @@ A copy of the journal, written into an empty store, and all that follows from it
 All of it is one transaction, in which nobody decides: what is interrupted leaves the store as empty as it was.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -13,11 +13,10 @@ from sqlalchemy import Connection, Table, func, insert, select
 from controller.core.errors import Broken
 from controller.core.state import timers as timers_of
 from controller.core.stream import Fact, begin, fold
-from controller.journal import checkpoints, heads, outbox, reads, tables
+from controller.journal import heads, outbox, reads, tables
 from controller.journal.append import Link
 from controller.journal.heads import Head
 from controller.journal.timers import row as timer_row
-from controller.wire.checkpoint import Checkpoint
 from controller.wire.codec import GENESIS_HASH, Written
 
 
@@ -48,6 +47,9 @@ class Restoring:
                 f"{name} is not empty: {', '.join(found)} hold rows; restore into a new database: let "
                 "SEGUE_DATABASE_URL name it, and `segue db upgrade` make it"
             )
+        if connection.dialect.name == "postgresql":
+            # It waits for Kafka as long as that takes, and nobody waits for it.
+            connection.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = 0")
         return cls()
 
     def take(self, connection: Connection, copied: Sequence[Copied]) -> None:
@@ -57,15 +59,14 @@ class Restoring:
         reads.write(connection, links)
         self.facts += len(links)
 
-    def end(self, connection: Connection, signed: Iterable[Checkpoint]) -> None:
-        """Write what stands at the end: heads, timers, checkpoints; and have every table published again."""
+    def end(self, connection: Connection) -> None:
+        """Write what stands at the end: heads and timers; and have every table published again."""
         heads.restore(connection, self.heads.values())
         waiting = [
             timer_row(name, timer) for name, head in self.heads.items() for timer in timers_of(head.history.state)
         ]
         if waiting:
             connection.execute(insert(tables.timers), waiting)
-        checkpoints.restore(connection, signed)
         outbox.put_routing(connection)
 
     def _head(self, service: str) -> Head:

@@ -13,12 +13,17 @@ from sqlalchemy import Table, func, select
 from controller.core.errors import Broken
 from controller.core.routing import Role
 from controller.journal import Store, open_store, tables, views
+from controller.journal.checkpoints import kept
 from controller.journal.outbox import SHARD, OutboxRow, next_batch
+from controller.journal.restoring import Restoring
 from controller.journal.schema import upgrade
+from controller.journal.session import View
+from controller.outside.signing import Trusted, make_key, read_signer, read_trusted
 from controller.parts.postgres import Postgres, start_postgres
 from controller.proof.rows import verify_rows
 from controller.redecide import Otherwise, redecide
 from controller.restore import Restored, restore
+from controller.wire.checkpoint import checkpoint_message
 from controller.wire.codec import fact_from_message, fact_hash, fact_message
 from controller.wire.inbound import Input, Received
 from controller.wire.messages import MessageType
@@ -80,9 +85,10 @@ async def _number(store: Store, table: Table) -> int:
     return int((await store.rows(select(func.count()).select_from(table), {}))[0][0])
 
 
-async def restored(world: World, store: Store) -> Restored:
+async def restored(world: World, store: Store, trusted: Trusted | None = None) -> Restored:
     """Fill a store from the world's Kafka."""
-    return await restore(store, world.settings.kafka, world.settings.topic_prefix, lambda _what, _number: None)
+    settings = world.settings
+    return await restore(store, settings.kafka, settings.topic_prefix, lambda _what, _number: None, trusted)
 
 
 def of(*inputs: Input) -> list[Received]:
@@ -216,6 +222,63 @@ async def test_a_restore_after_another_knows_what_was_acknowledged(
 
 def _place(service: str) -> int:
     return int(DefaultPartitioner()(service.encode(), list(range(PARTITIONS)), list(range(PARTITIONS))))
+
+
+async def test_a_checkpoint_is_kept_as_it_was_first_said(
+    world: World, living: Store, empty: NewStore, tmp_path: Path
+) -> None:
+    """What somebody puts into the topic later contradicts it, or takes its number, and is counted, not kept."""
+    async with world.hosting(living, *DECIDERS):
+        await decided(world, living, *of(*installed()))
+    (head,) = await rows(living, tables.services)
+    make_key(tmp_path / "key.pem")
+    said = read_signer(str(tmp_path / "key.pem")).sign(SERVICE, head["position"], head["head_hash"], 5_000)
+    for one in (said, said, replace(said, hash="0" * 64), replace(said, position=1)):
+        await world.producer.send_and_wait(
+            topic_name(Topic.CHECKPOINTS, world.settings.topic_prefix), checkpoint_message(one), partition=0
+        )
+    other = await empty()
+    told = await restored(world, other)
+    assert (told.checkpoints, told.contradicting) == (1, 2)
+    assert await kept(other) == [said]
+
+
+@pytest.mark.parametrize(("at", "what"), [(1, "another fact stands there"), (99, "Kafka has no such fact")])
+async def test_what_trusted_keys_signed_must_be_there(
+    world: World, living: Store, empty: NewStore, tmp_path: Path, at: int, what: str
+) -> None:
+    """What others signed is left out; a trusted word about a fact that is not there, or is another, ends it."""
+    async with world.hosting(living, *DECIDERS):
+        await decided(world, living, *of(*installed()))
+    (head,) = await rows(living, tables.services)
+    make_key(tmp_path / "mine.pem"), make_key(tmp_path / "other.pem")
+    mine, other = (read_signer(str(tmp_path / name)) for name in ("mine.pem", "other.pem"))
+    last = mine.sign(SERVICE, head["position"], head["head_hash"], 5_000)
+    for one in (other.sign(SERVICE, 99, "0" * 64, 5_000), last):
+        await tell(world, Topic.CHECKPOINTS, checkpoint_message(one))
+    trusted = read_trusted("", mine)
+    filled = await empty()
+    told = await restored(world, filled, trusted)
+    assert (told.checkpoints, told.distrusted) == (1, 1)
+    assert await kept(filled) == [last]
+    await tell(world, Topic.CHECKPOINTS, checkpoint_message(mine.sign(SERVICE, at, "0" * 64, 6_000)))
+    with pytest.raises(Broken, match=rf"fact {at} of {SERVICE} was signed .* {what}"):
+        await restored(world, await empty(), trusted)
+
+
+async def test_a_broker_that_takes_its_time_does_not_end_it(cluster: Postgres) -> None:
+    """PostgreSQL ends a transaction in which nothing happens for 30 s; not this one, and the next one again."""
+    url = cluster.create(f"restore_{next(_NUMBERS)}")
+    upgrade(url)
+    store = await open_store(url)
+    shown = "SHOW idle_in_transaction_session_timeout"
+    async with store.session() as session:
+        async with session.transaction(View.ALONE):
+            await session.do(lambda connection: Restoring.begin(connection, store.name))
+            assert await session.do(lambda connection: connection.exec_driver_sql(shown).scalar()) == "0"
+        async with session.transaction():
+            assert await session.do(lambda connection: connection.exec_driver_sql(shown).scalar()) == "30s"
+    await store.close()
 
 
 async def cut_short(world: World, living: Store, *, missing: int) -> list[OutboxRow]:
