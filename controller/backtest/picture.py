@@ -1,5 +1,6 @@
 """A backtest as a chart: outcomes in either course, and whom bad releases reached."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
@@ -8,6 +9,7 @@ from controller.backtest.exposure import Exposure
 from controller.chart import Bars, Panel, picture, places, scale
 
 _OUTCOMES: Final = ("promoted", "aborted", "reverted", "superseded", "running")
+_UNKNOWN: Final = "unknown"
 _SHOWN: Final = 24
 _AS_IT_WAS: Final = "as it was"
 
@@ -19,7 +21,8 @@ def drawn(compared: Sequence[Compared], name: str) -> str:
     """
     Return the comparison as SVG. name: of what was tried.
 
-    Of bad releases those are shown of which most would change, at most 24, in their order.
+    What is unknown is counted as that, and drawn no further. Of bad releases those are shown of which most change,
+    at most 24, in their order.
     """
     panels = [_outcomes(compared, name)]
     if worst := _worst(compared):
@@ -34,18 +37,17 @@ def drawn(compared: Sequence[Compared], name: str) -> str:
 
 
 def _outcomes(compared: Sequence[Compared], name: str) -> Panel:
-    counts = [
-        (
-            sum(one.happened.outcome == outcome for one in compared),
-            sum(one.would_have is not None and one.would_have.outcome == outcome for one in compared),
-        )
-        for outcome in _OUTCOMES
-    ]
-    return _pairs("How rollouts end", "outcome", "rollouts", _OUTCOMES, counts, name)
+    happened = Counter(one.happened.outcome for one in compared)
+    would_have = Counter(
+        _UNKNOWN if one.unknown or one.would_have is None else one.would_have.outcome for one in compared
+    )
+    outcomes = (*_OUTCOMES, _UNKNOWN)
+    counts = [(happened[outcome], would_have[outcome]) for outcome in outcomes]
+    return _pairs("How rollouts end", "outcome", "rollouts", outcomes, counts, name)
 
 
 def _worst(compared: Sequence[Compared]) -> list[Sides]:
-    both = [(one.happened.rollout, *one.sides) for one in compared if one.sides]
+    both = [(one.happened.rollout, *one.sides) for one in compared if one.sides and not one.unknown]
     most = sorted(both, key=_changed, reverse=True)[:_SHOWN]
     return [one for one in both if one in most]
 

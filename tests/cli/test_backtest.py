@@ -159,12 +159,27 @@ def test_plan_of_the_service_itself_is_known_by_its_name(segue: Segue) -> None:
 def test_comparison_is_drawn(segue: Segue, tmp_path: Path) -> None:
     """The chart shows how rollouts end either way, and whom bad releases reached, as SVG without a script."""
     file = tmp_path / "backtest.svg"
-    done = segue("backtest", "--service", ALONE, "--plan", "at-once", "--chart", str(file))
+    later = tmp_path / "later.yaml"
+    later.write_text("{name: later, steps: [{weight: 0 %, hold: 2s}, {weight: 5 %, hold: 1h}], gates: []}")
+    done = segue("backtest", "--service", ALONE, "--plan", str(later), "--chart", str(file))
     assert done.code == 0, done.err
-    drawn = ElementTree.fromstring(file.read_bytes())  # noqa: S314 - it was just drawn here
-    texts = {text.text for text in drawn.iter("{http://www.w3.org/2000/svg}text")}
-    assert {"How rollouts end", "Time that bad releases had users", "as it was", "at-once", "hibari-2"} <= texts
+    texts = _texts(file)
+    assert {"How rollouts end", "Time that bad releases had users", "as it was", "later", "hibari-2"} <= texts
     assert "cannot be written" in segue("backtest", "--plan", "at-once", "--chart", str(tmp_path)).err
+
+
+def test_what_is_unknown_is_drawn_as_that(segue: Segue, tmp_path: Path) -> None:
+    """It has bars of its own among the outcomes, and none among the bad releases."""
+    file = tmp_path / "backtest.svg"
+    assert segue("backtest", "--service", ALONE, "--plan", "at-once", "--chart", str(file)).code == 0
+    texts = _texts(file)
+    assert {"How rollouts end", "unknown"} <= texts
+    assert not {"Time that bad releases had users", "hibari-2"} & texts
+
+
+def _texts(file: Path) -> set[str | None]:
+    drawn = ElementTree.fromstring(file.read_bytes())  # noqa: S314 - it was just drawn here
+    return {text.text for text in drawn.iter("{http://www.w3.org/2000/svg}text")}
 
 
 def test_database_stays_byte_for_byte(segue: Segue, folder: Path) -> None:
