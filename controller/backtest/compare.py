@@ -10,7 +10,7 @@ from controller.backtest.policy import Policy
 from controller.backtest.recorded import NEVER, Record, read_record
 from controller.backtest.unknown import unknown
 from controller.backtest.windows import Windows
-from controller.core.events import GateApproved, GateRejected
+from controller.core.events import GateApproved, GateRejected, RequestRefused
 from controller.journal import Store
 from controller.journal.inputs import messages
 
@@ -58,11 +58,29 @@ def _compared(record: Record, walk: Walk, policy: Policy, since_ms: int, until_m
     for fact in record.facts:
         if isinstance(fact.event, GateApproved | GateRejected):
             walk.windows.setdefault(fact.event.rollout, Windows()).answered.add(fact.event.gate)
-    return tuple(
+    found = [
         _beside(record, course, would_have.get(request), policy, walk.windows.get(course.rollout, Windows()), until_ms)
         for request, course in happened.items()
         if course.began_ms >= since_ms
+    ]
+    reasons = {fact.cause: fact.event.reason for fact in record.facts if isinstance(fact.event, RequestRefused)}
+    only = [course for request, course in would_have.items() if request not in happened]
+    return *found, *(_alone(record.service, course, reasons.get(course.request, "")) for course in only)
+
+
+def _alone(service: str, course: Course, reason: str) -> Compared:
+    """Return a rollout that exists in the other course alone."""
+    happened = Course(
+        request=course.request,
+        rollout="",
+        version=course.version,
+        outcome="never began",
+        reason=reason or "its request began nothing",
+        began_ms=course.began_ms,
+        ended_ms=course.began_ms,
+        most_bp=0,
     )
+    return Compared(service, happened, course, "it never began: what it would have shown is not on record")
 
 
 def _beside(

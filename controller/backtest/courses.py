@@ -45,7 +45,8 @@ class Course:
     How one rollout went. request: id of the message that asked for it; it names the rollout in any course of events.
 
     rollout: its name in this course, such as hibari-3. from_release: what was stable, None of a first one.
-    outcome: promoted, aborted, superseded, reverted or running.
+    outcome: promoted, aborted, superseded, reverted or running; "never began" of what exists in another course alone,
+    where rollout is "".
     ended_ms: -1 while it runs. most_bp: the candidate's largest weight before promotion. shares: what it had when, all
     traffic after a promotion, and none once it was taken back. proven_ms: when it could no longer be taken back, as its
     guard had ended; -1 of one that never came to that.

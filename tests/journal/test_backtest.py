@@ -164,7 +164,7 @@ async def test_words_about_a_rollout_find_it_under_another_number(store: Store) 
     loaded = {**of_three, "load_s": 1.5, "probe_latency_s": 0.25, "probe_audio_s": 2.0}
     await handle(store, [requested("1.6.0", 60_000), message(MessageType.READY, "ready", 61_000, loaded)])
     forgiving = Policy(Plan("forgiving", (Step(500, 600),), gates=(), quarantine=False))
-    *_, last = await backtest(store, SERVICE, forgiving)
+    *_, last, _ = await backtest(store, SERVICE, forgiving)
     assert last.happened.rollout == "hibari-3"
     assert last.would_have is not None
     assert (last.would_have.rollout, last.would_have.most_bp) == ("hibari-4", 500)

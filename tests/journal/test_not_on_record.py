@@ -134,3 +134,16 @@ async def test_evidence_beside_another_release_is_not_believed(store: Store) -> 
     assert fourth.would_have is not None
     assert fourth.would_have.from_release == release("1.5.0")
     assert fourth.unknown == "", "the clock compares with nothing"
+
+
+async def test_rollouts_that_would_only_have_been_are_told(store: Store) -> None:
+    """What was refused then and would have begun is a rollout that nobody saw: told, and unknown."""
+    await handle(store, [*installed(), *rolling("1.5.0", 10_000), alert("1.5.0", 15_000), requested("1.5.0", 20_000)])
+    forgiving = Policy(replace(SHORT, quarantine=False))
+    *_, again = await backtest(store, SERVICE, forgiving)
+    assert (again.happened.rollout, again.happened.outcome) == ("", "never began")
+    assert "quarantine" in again.happened.reason
+    assert again.would_have is not None
+    assert (again.would_have.rollout, again.would_have.version) == ("hibari-3", "1.5.0")
+    assert again.unknown == "it never began: what it would have shown is not on record"
+    assert summed([again]).unknown == 1
