@@ -37,7 +37,9 @@ from controller.wire.topics import Topic
 _SWEEP_S: Final = 2.0
 _DAY_MS: Final = 24 * 3_600 * 1000
 _LOOK_OVER_S: Final = 300.0
-"""Between two looks for what is kept too long."""
+"""Between two looks at all that is kept: for what is kept too long, and for rollbacks that were decided late."""
+_LATELY_MS: Final = 3_600 * 1000
+"""How far back the sweeps in between look: months of rollbacks are not asked after every other second."""
 _DRAFT_S: Final = 24 * 3_600.0
 """A draft that is older than this nobody finishes any more."""
 _PROBES_S: Final = 30 * 24 * 3_600.0
@@ -116,13 +118,16 @@ class _Keeper:
     async def sweep(self) -> None:
         """Keep what is to be kept."""
         settings, now_ms = self._worker.settings, time.time_ns() // 1_000_000
+        # What is taken back is over when routers and the drain have had their say.
+        late_ms = now_ms - round(settings.scene_after_s * 1000)
+        oldest_ms = now_ms - settings.scene_keep_days * _DAY_MS
+        since_ms = max(oldest_ms, late_ms - _LATELY_MS)
         if time.monotonic() - self._looked_over_s >= _LOOK_OVER_S:
             await self._drop_old(now_ms)
             self._looked_over_s = time.monotonic()
-        # What is taken back is over when routers and the drain have had their say.
+            since_ms = oldest_ms
         away: Unavailable | None = None
-        late_ms = now_ms - round(settings.scene_after_s * 1000)
-        for one in await unkept(self._worker.store, now_ms - settings.scene_keep_days * _DAY_MS, late_ms):
+        for one in await unkept(self._worker.store, since_ms, late_ms):
             if one.rollout not in self._settled:
                 away = await self._keep(one) or away
         if away is not None:

@@ -23,7 +23,7 @@ class TakenBack:
 
 async def unkept(store: Store, since_ms: int, until_ms: int) -> list[TakenBack]:
     """Return what was taken back between two times and has no scene that the journal knows of, the oldest first."""
-    rows = await store.rows(_UNKEPT, {"since": since_ms, "until": until_ms})
+    rows = await store.rows(UNKEPT, {"since": since_ms, "until": until_ms})
     return [TakenBack(*row) for row in rows]
 
 
@@ -57,7 +57,7 @@ _KEPT: Final = exists().where(
     no_window,
     _J.occurred_at >= bindparam("since", type_=_J.occurred_at.type),
 )
-_UNKEPT: Final = (
+UNKEPT: Final = (
     # Columns in the order of the fields that take them.
     select(_R.service, _R.rollout, _R.started_at, _R.ended_at)
     .where(
@@ -68,6 +68,7 @@ _UNKEPT: Final = (
     )
     .order_by(_R.ended_at, _R.rollout)
 )
+"""What `unkept` asks, with `since` and `until`."""
 _FIRST: Final = select(func.min(_J.position)).where(_J.rollout == bindparam("rollout", type_=_J.rollout.type))
 _BEFORE: Final = (
     select(_T.body)

@@ -207,6 +207,7 @@ rollouts = Table(
     Column("marked_by", Text),
     Column("marked_because", Text),
     Index("rollouts_service", "service", "started_at"),
+    Index("rollouts_ended", "status", "ended_at"),
 )
 """
 One row a rollout. status: preparing, holding, waiting, paused, promoted, aborted, superseded or reverted.

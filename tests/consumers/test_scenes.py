@@ -32,9 +32,9 @@ async def kept(world: World) -> list[SceneKept]:
     return [fact.event for fact in await world.facts(SERVICE) if isinstance(fact.event, SceneKept)]
 
 
-async def taken_back(store: Store) -> None:
-    """Let an alert take the second release of a service back, just now."""
-    now_ms = time.time_ns() // 1_000_000
+async def taken_back(store: Store, ago_ms: int = 0) -> None:
+    """Let an alert take the second release of a service back, just now or a while ago."""
+    now_ms = time.time_ns() // 1_000_000 - ago_ms
     await handle(store, [*installed(), *rolling("1.5.0", now_ms - 5_000), alert("1.5.0", now_ms)])
 
 
@@ -65,6 +65,15 @@ async def test_a_scene_that_was_kept_and_not_reported_is_reported(world: World, 
             await mine.until_told(SERVICE, "SceneKept")
             assert "scenes" not in await readiness.missing()
     assert [fact.manifest_sha256 for fact in await kept(mine)] == [scene.manifest_sha256]
+
+
+async def test_a_rollback_of_days_ago_leaves_a_scene(world: World, store: Store, tmp_path: Path) -> None:
+    """Where nobody kept scenes for a while, the first look goes back as far as any is kept."""
+    mine = keeping(world, tmp_path / "scenes")
+    await taken_back(store, 3 * 24 * 3_600_000)
+    async with mine.hosting(store, *DECIDERS, "scenes"):
+        await mine.until_told(SERVICE, "SceneKept")
+    assert [fact.rollout for fact in await kept(mine)] == ["hibari-2"]
 
 
 async def test_an_operator_s_token_is_sent_to_no_gateway(world: World, store: Store, tmp_path: Path) -> None:

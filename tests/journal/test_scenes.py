@@ -11,7 +11,8 @@ from sqlalchemy import Connection
 from controller.core.errors import Broken, Unavailable
 from controller.handle import handle
 from controller.journal import Store
-from controller.journal.scenes import TakenBack, unkept
+from controller.journal.scenes import UNKEPT, TakenBack, unkept
+from controller.journal.tables import rollouts
 from controller.outside.gateways import Gateways
 from controller.outside.series import Prometheus
 from controller.parts.ports import free_port
@@ -21,6 +22,7 @@ from controller.wire.codec import GENESIS_HASH, content_hash
 from controller.wire.messages import MessageType
 from tests.journal.messages import SERVICE, alert, installed, message, ordered, requested, rolling
 from tests.journal.tampering import UNLOCKED
+from tests.journal.test_search import Explained
 from tests.wire.records import KEPT, WINDOW
 
 SOURCES = Sources(span_s=60, after_s=10)
@@ -172,6 +174,25 @@ async def test_only_what_was_taken_back_and_is_not_kept_waits_for_a_scene(store:
     assert await unkept(store, BACK_MS + 1, BACK_MS + 1_000) == await unkept(store, 0, BACK_MS - 1) == []
     await handle(store, [message(MessageType.KEPT, "kept/hibari-2", 60_000, KEPT)])
     assert await unkept(store, 0, 100_000) == []
+
+
+async def test_what_waits_for_a_scene_is_found_by_when_it_ended(store: Store, kind: str) -> None:
+    """The sweep comes every other second: it walks neither all rollouts nor all facts."""
+
+    def plan(connection: Connection) -> str:
+        if kind == "postgresql":
+            # Of a few rows all are walked gladly; so, only where there is no other way.
+            connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
+        asked = connection.execute(
+            Explained(UNKEPT.with_only_columns(rollouts.c.rollout)), {"since": 0, "until": BACK_MS}
+        )
+        return "\n".join(str(row) for row in asked)
+
+    told = await store.read(plan)
+    assert ("rollouts_ended (status=? AND ended_at>? AND ended_at<?)" if kind == "sqlite" else "rollouts_ended") in told
+    assert "SCAN rollouts" not in told
+    assert "SCAN journal" not in told
+    assert "Seq Scan" not in told
 
 
 async def test_two_makers_keep_one_scene(store: Store, tmp_path: Path) -> None:
