@@ -27,7 +27,7 @@ from controller.outside.published import Published, published, received
 from controller.outside.signing import Trusted, distrusted
 from controller.outside.stream import Stream
 from controller.wire.checkpoint import checkpoint_from_message
-from controller.wire.codec import Written, recorded_from_message
+from controller.wire.codec import Written, recorded_from_message, table_from
 from controller.wire.inbound import Received
 from controller.wire.topics import DECIDED_BY, INBOUND, Topic, group_name, topic_name
 
@@ -51,6 +51,7 @@ class Restored:
     has no more the last message that led to facts.
     contradicting: checkpoints that say otherwise than earlier ones of their key. distrusted: those that no trusted key
     signed. Neither are restored.
+    ahead: services whose table in Kafka, which gateways have, is of a later epoch than what was restored.
     """
 
     services: int
@@ -65,6 +66,7 @@ class Restored:
     untold: tuple[str, ...] = ()
     contradicting: int = 0
     distrusted: int = 0
+    ahead: tuple[str, ...] = ()
 
 
 async def restore(
@@ -93,6 +95,7 @@ async def restore(
         words = published(bootstrap, prefix, Topic.CHECKPOINTS)
         left_out = await _copy_checkpoints(session, signed, words, progress, trusted)
         checkpoints = await session.do(signed.number)
+        ahead = await _ahead(journal, published(bootstrap, prefix, Topic.TABLE))
         await session.do(journal.end)
         known: dict[Partition, int] = {}
         for topic, group in groups.items():
@@ -118,6 +121,7 @@ async def restore(
         whole.untold,
         signed.contradicting,
         left_out,
+        ahead,
     )
 
 
@@ -164,6 +168,19 @@ def _copied(one: tuple[Fact, Written, int], before: Copied | None) -> Copied:
     # Facts of one message are written down at once.
     together = before is not None and (before.fact.cause, before.fact.at_ms) == (fact.cause, fact.at_ms)
     return Copied(fact, written, before.recorded_ms if before and together else published_ms)
+
+
+async def _ahead(journal: Restoring, records: AsyncGenerator[Published, None]) -> tuple[str, ...]:
+    epochs: dict[str, int] = {}
+    async with aclosing(records):
+        async for record in records:
+            try:
+                table = table_from(record.value)
+            except Malformed:
+                continue  # gateways cannot read it either
+            epochs[table.service] = max(table.epoch, epochs.get(table.service, 0))
+    restored = {name: head.history.state.epoch for name, head in journal.heads.items()}
+    return tuple(sorted(name for name, epoch in epochs.items() if epoch > restored.get(name, 0)))
 
 
 async def _copy_checkpoints(

@@ -40,7 +40,7 @@ def restore(
             tell_json(asdict(restored))
         else:
             _tell(restored)
-        if restored.otherwise:
+        if restored.otherwise or restored.ahead:
             raise typer.Exit(1)
         return
     services = asyncio.run(_tables(kafka_here()))
@@ -85,6 +85,13 @@ def _tell(restored: "Restored") -> None:
             f"Look at {_list(restored.otherwise)}: the last facts there are not what their message leads to, so some "
             "may be missing. `segue replay --decide` names the difference; an order, such as `segue rollout rollback`, "
             "puts right where traffic goes."
+        )
+    if restored.ahead:
+        typer.echo(
+            f"Gateways have newer tables than the facts give of {_list(restored.ahead)}, and keep them until one of a "
+            "later epoch comes. Start the services; once everything is decided, have the traffic set anew by an order, "
+            "such as `segue rollout rollback`, until the table's epoch is above the one that gateways serve: see "
+            "docs/disaster.md"
         )
 
 

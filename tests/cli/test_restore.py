@@ -75,6 +75,7 @@ async def test_an_empty_database_is_filled_and_proven(deciding: Deciding, lost: 
         "untold": [SERVICE],
         "contradicting": 0,
         "distrusted": 0,
+        "ahead": [],
     }
     assert "is not empty: journal, inbox, outbox, services, timers hold rows" in segue("restore", "--from", "kafka").err
     assert (

@@ -24,7 +24,7 @@ from controller.proof.rows import verify_rows
 from controller.redecide import Otherwise, redecide
 from controller.restore import Restored, restore
 from controller.wire.checkpoint import checkpoint_message
-from controller.wire.codec import fact_from_message, fact_hash, fact_message
+from controller.wire.codec import fact_from_message, fact_hash, fact_message, table_from
 from controller.wire.inbound import Input, Received
 from controller.wire.messages import MessageType
 from controller.wire.topics import DECIDED_BY, INBOUND, PARTITIONS, Topic, group_name, topic_name
@@ -320,6 +320,23 @@ async def test_a_decision_that_was_published_in_part_is_made_whole(
     table = await world.table(SERVICE)
     assert table is not None
     assert [arm.role for arm in table.arms] == [Role.STABLE]
+
+
+async def test_a_table_that_gateways_have_and_whose_fact_is_lost_is_named(
+    world: World, living: Store, empty: NewStore
+) -> None:
+    """A table goes out before its facts; gateways take none with its epoch again, so somebody has to look."""
+    await cut_short(world, living, missing=len(ROLLED_BACK))
+    left = await living.read(lambda connection: next_batch(connection, SHARD, 100))
+    assert (await restored(world, await empty())).ahead == ()
+    (table,) = [row for row in left if row.topic is Topic.TABLE]
+    await tell(world, table.topic, table.body)
+    other = await empty()
+    told = await restored(world, other)
+    assert (told.ahead, told.undecided) == ((SERVICE,), 1)
+    async with world.hosting(other, *DECIDERS):
+        await world.until_told(SERVICE, *ROLLED_BACK)
+        assert await world.table(SERVICE) == table_from(table.body)
 
 
 async def test_facts_that_do_not_follow_from_their_message_are_named(
