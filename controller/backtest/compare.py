@@ -86,6 +86,8 @@ def _alone(service: str, course: Course, reason: str) -> Compared:
 def _beside(
     record: Record, course: Course, other: Course | None, policy: Policy, windows: Windows, until_ms: int
 ) -> Compared:
+    if course.request in record.unseen:
+        return Compared(record.service, course, None, "since a restore, messages of then are known by name alone")
     plan = policy.instead_of(record.known.started[course.request].plan)
     why = unknown(course, other, plan, windows)
     if not {course.outcome, other.outcome if other else ""} & set(TAKEN_BACK):

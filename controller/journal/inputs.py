@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, Row, and_, bindparam, or_, select
+from sqlalchemy import Connection, Row, and_, bindparam, func, or_, select
 
 from controller.core.errors import Malformed
 from controller.core.events import WindowMeasured
 from controller.journal.bound import padded
 from controller.journal.inbox import RESTORED_SOURCE
 from controller.journal.store import Store
-from controller.journal.tables import inbox, journal
+from controller.journal.tables import inbox, journal, no_window
 from controller.wire.inbound import REJECTED_SOURCE, Input, Received, read, rejected
 from controller.wire.topics import Topic
 
@@ -89,6 +89,16 @@ async def messages(store: Store, service: str, position: int) -> AsyncIterator[l
         after = places[-1].number
 
 
+async def lost(store: Store, service: str) -> int:
+    """
+    Return the position up to which facts follow from messages that are known by name alone, as in a restored store.
+
+    Windows aside, as what stands in the journal says all of them. 0 when every message is left.
+    """
+    ((position,),) = await store.rows(_LOST, {"service": service})
+    return position or 0
+
+
 def _page(
     connection: Connection, values: Mapping[str, object]
 ) -> tuple[Sequence[Row[*tuple[Any, ...]]], list[Input | Measured]]:
@@ -146,6 +156,11 @@ _PLACES: Final = (
     )
     .order_by(_I.number)
     .limit(bindparam("limit"))
+)
+_LOST: Final = (
+    select(func.max(_I.position + _I.facts))
+    .select_from(inbox.join(journal, (_J.stream == _I.service) & (_J.position == _I.position + 1)))
+    .where(_I.source == RESTORED_SOURCE, _I.service == bindparam("service"), _I.facts > 0, no_window)
 )
 _WINDOWS: Final = select(_J.position, _J.cause, _J.schema, _J.body).where(
     _J.stream == bindparam("stream"),

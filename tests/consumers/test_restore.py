@@ -10,7 +10,10 @@ from aiokafka.partitioner import DefaultPartitioner
 from kafka import KafkaAdminClient, TopicPartition
 from sqlalchemy import Table, func, select
 
+from controller.backtest.compare import backtest
+from controller.backtest.policy import Policy
 from controller.core.errors import Broken
+from controller.core.plan import Plan
 from controller.core.routing import Role
 from controller.journal import Store, open_store, tables, views
 from controller.journal.checkpoints import kept
@@ -186,6 +189,8 @@ async def test_a_message_that_the_broker_has_no_more_is_known_by_its_name(
         await decided(world, other, alert("1.5.0").record)
     assert await world.told(SERVICE) == [*facts, *ROLLED_BACK]
     assert await otherwise(other) == []
+    tried = await backtest(other, SERVICE, Policy(Plan("at-once", ())))
+    assert [(one.happened.outcome, one.would_have) for one in tried] == [("promoted", None), ("aborted", None)]
 
 
 async def test_what_nobody_had_decided_is_decided(world: World, living: Store, empty: NewStore) -> None:

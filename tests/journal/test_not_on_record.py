@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from sqlalchemy import update
 
 from controller.backtest.compare import Compared, backtest
 from controller.backtest.exposure import Exposure
@@ -12,12 +13,21 @@ from controller.core.commands import RequestRollout, TimerKind
 from controller.core.plan import AlertPolicy, Plan, Step
 from controller.core.routing import Segment
 from controller.handle import handle
-from controller.journal import Store
+from controller.journal import Store, tables
+from controller.journal.inbox import RESTORED_SOURCE
 from controller.wire.inbound import Input
 from tests.journal.messages import SERVICE, alert, installed, ready, release, requested, rolling
 from tests.journal.test_measured import PLAN, elapse, measured
 
 DEAF = AlertPolicy(())
+FORGOTTEN = update(tables.inbox).values(
+    source=RESTORED_SOURCE,
+    id=tables.inbox.c.service.concat("/").concat(tables.inbox.c.id),
+    topic="",
+    key=None,
+    value=None,
+)
+"""What a restore leaves of messages that the broker has no more."""
 SHORT = Plan("short", (Step(500, 10), Step(5000, 20)), guard_s=300, gates=())
 
 
@@ -147,3 +157,19 @@ async def test_rollouts_that_would_only_have_been_are_told(store: Store) -> None
     assert (again.would_have.rollout, again.would_have.version) == ("hibari-3", "1.5.0")
     assert again.unknown == "it never began: what it would have shown is not on record"
     assert summed([again]).unknown == 1
+
+
+async def test_what_led_to_a_rollout_and_is_lost_is_not_made_up(store: Store) -> None:
+    """After a restore messages may be known by name alone: what followed is unknown, and later rollouts stand on it."""
+    await handle(store, [*installed(), *rolling("1.5.0", 10_000)])
+    await store.write(lambda connection: connection.execute(FORGOTTEN))
+    await handle(store, [alert("1.5.0", 15_000), *rolling("1.6.0", 60_000), alert("1.6.0", 65_000)])
+    first, second, third = await backtest(store, SERVICE, Policy(alerts=DEAF))
+    for lost in (first, second):
+        assert lost.would_have is None
+        assert lost.unknown == "since a restore, messages of then are known by name alone"
+    assert third.would_have is not None
+    assert (third.happened.outcome, third.would_have.outcome) == ("aborted", "running")
+    assert third.would_have.from_release == release("1.4.0")
+    assert summed([first, second, third]).unknown == 3
+    assert [one.happened.version for one in await backtest(store, SERVICE, Policy(alerts=DEAF), 60_000)] == ["1.6.0"]
