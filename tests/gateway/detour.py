@@ -18,18 +18,20 @@ class Detour:
         self._open = asyncio.Event()
         self._open.set()
         self._server: asyncio.Server | None = None
-        self._writers: set[asyncio.StreamWriter] = set()
+        self._leading: set[asyncio.Task[None]] = set()
 
     async def restore(self) -> None:
         """Lead to Triton (again)."""
         self._server = await asyncio.start_server(self._lead, *self.address.split(":"))
 
     async def cut(self) -> None:
-        """Refuse connections and end those there are."""
+        """Refuse connections and end those there are, whatever they have come to."""
         assert self._server is not None
         self._server.close()
-        for writer in list(self._writers):
-            writer.transport.abort()
+        leading = list(self._leading)
+        for task in leading:
+            task.cancel()
+        await asyncio.gather(*leading, return_exceptions=True)
         await self._server.wait_closed()
 
     def stall(self) -> None:
@@ -41,11 +43,15 @@ class Detour:
         self._open.set()
 
     async def _lead(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        there_reader, there_writer = await asyncio.open_connection(self._host, self._port)
-        ends = (writer, there_writer)
-        self._writers.update(ends)
-        back = asyncio.create_task(_pass_on(there_reader, writer))
+        ends = [writer]
+        back: asyncio.Task[None] | None = None
+        own = asyncio.current_task()
+        assert own is not None
+        self._leading.add(own)
         try:
+            there_reader, there_writer = await asyncio.open_connection(self._host, self._port)
+            ends.append(there_writer)
+            back = asyncio.create_task(_pass_on(there_reader, writer))
             with suppress(ConnectionError):
                 while data := await reader.read(65_536):
                     if data.startswith(b"POST /v2/models/"):
@@ -54,10 +60,11 @@ class Detour:
                     await self._open.wait()
                     there_writer.write(data)
         finally:
-            back.cancel()
-            self._writers.difference_update(ends)
+            self._leading.discard(own)
+            if back is not None:
+                back.cancel()
             for end in ends:
-                end.close()
+                end.transport.abort()
 
 
 async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from controller.core.events import RouteApplied
+from controller.core.events import RouteApplied, SceneKept
 from controller.core.names import Release
 from controller.gateway.sentences import sentence_groups
 from tests.journey.tale import sentence
@@ -58,7 +58,7 @@ def is_loaded(tale: Tale, release: Release) -> bool:
 def goes_unheard(tale: Tale, release: Release, told: list[str]) -> None:
     """It is unloaded as soon as the gateway has said that its last utterance ended, and nothing else happened."""
     tale.unloaded(release)
-    facts = [fact for fact in tale.facts() if not isinstance(fact.event, RouteApplied)]
+    facts = [fact for fact in tale.facts() if not isinstance(fact.event, RouteApplied | SceneKept)]
     unheard = [f"ReleaseDrained {release.version}", f"ReleaseUnloaded {release.version}"]
     assert [sentence(fact.event) for fact in facts] == [*told, *unheard]
     drained, gone = facts[-2:]
