@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Final
 
+from controller.backtest.ahead import LATE_MS
 from controller.backtest.policy import Policy
 from controller.backtest.windows import Windows
 from controller.core.commands import (
@@ -35,6 +36,7 @@ from controller.wire.inbound import Input
 
 _ACTOR: Final = "segue/backtest"
 _LATE_MS: Final = 60_000
+"""So late a timer may have come due where nothing is tried: each is to come due as it did."""
 _TIMER: Final = re.compile(rf"timer/.*?(?P<kind>{'|'.join(TimerKind)})/(?P<epoch>[0-9]{{1,18}})")
 """The id of the message that says that a timer came due."""
 
@@ -146,9 +148,9 @@ class Walk:
             self._fold(new)
 
     def _is_kept(self, timer: Timer) -> bool:
-        """Say whether the record has this timer come due, a little late as timers do."""
+        """Say whether the record has this timer come due, a little late as timers do; later it was another's."""
         late_ms = self._known.kept.get((timer.kind, timer.epoch), -1) - timer.due_ms
-        return 0 <= late_ms < _LATE_MS
+        return 0 <= late_ms < (LATE_MS if self._policy.changes else _LATE_MS)
 
     def _is_early(self, command: ElapseTimer, sent_ms: int) -> bool:
         """Say whether a timer on record bears the number of one not due here yet: another plan set that one."""

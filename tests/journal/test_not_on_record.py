@@ -107,6 +107,13 @@ async def test_more_traffic_at_the_time_is_unknown(store: Store, steps: tuple[St
     assert compared.unknown == ("" if steps[0].hold_s == 3599 else AHEAD)
 
 
+async def test_a_step_that_another_plan_ends_sooner_ends_when_that_plan_says(promoted: Store) -> None:
+    """The record has a timer of that number come due 15 s later, which was the other plan's."""
+    compared = await second(promoted, Policy(replace(SHORT, steps=(Step(500, 10), Step(5000, 5)))))
+    assert compared.would_have is not None
+    assert (compared.happened.ended_ms, compared.would_have.ended_ms) == (41_000, 26_000)
+
+
 async def test_earlier_promotion_is_more_traffic(promoted: Store) -> None:
     """Nobody knows what all users would have shown while half of them heard the release."""
     await handle(promoted, [alert("1.5.0", 100_000)])
