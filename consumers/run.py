@@ -55,10 +55,12 @@ async def run(names: Sequence[str], settings: Settings) -> None:
         store = await _open(settings, stopping)
         if store is None:
             return
+        workers = [Worker(name, settings, store, stopping, readiness) for name in names]
+        # Not before: with a database and no function that lacks anything this process would call itself ready.
         readiness.store = store
         try:
             await _warn_of_rights(store)
-            await host([Worker(name, settings, store, stopping, readiness) for name in names])
+            await host(workers)
         finally:
             await store.close()
     _log.info("ended", extra={"functions": list(names)})

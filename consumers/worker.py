@@ -53,6 +53,10 @@ class Worker:
     stopping: asyncio.Event
     readiness: Readiness
 
+    def __post_init__(self) -> None:
+        """Be not ready from the first: until it says so itself, nobody knows what it lacks."""
+        self.not_ready("it has not begun yet")
+
     @property
     def group(self) -> str:
         """The function's consumer group."""

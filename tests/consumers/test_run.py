@@ -69,6 +69,18 @@ async def test_worker_says_what_it_lacks_and_counts_what_it_does(postgres_world:
         assert time.monotonic() - began < 2
 
 
+async def test_no_function_is_ready_before_it_began(world: World, store: Store) -> None:
+    """Whoever asks at once hears what is still missing, not that nothing is."""
+    async with world.hosting(store, "timers", "partitions") as readiness:
+        said = {name: check() for name, check in readiness.checks.items()}
+        assert said == dict.fromkeys(("timers", "partitions"), "it has not begun yet")
+
+        async def ready() -> bool:
+            return await readiness.missing() == {}
+
+        await world.until("both are ready", ready)
+
+
 async def test_stopped_worker_leaves_its_partitions_at_once(world: World, store: Store) -> None:
     """A worker that was asked to end leaves its group: the next one need not wait for a session to run out."""
     async with world.hosting(store, "rollouts", "relay"):
