@@ -6,8 +6,8 @@ from pathlib import Path
 from controller.journal import Store
 from controller.outside.signing import Signer
 from tests.cli.segue import segue_in
-from tests.journal.conftest import cluster, new_url, opened, store, templates, url
-from tests.journal.test_detaching import kind, lived, signed, signer
+from tests.journal.conftest import cluster, new_url, opened, signer, store, templates, url
+from tests.journal.test_detaching import kind, lived, signed
 
 __all__ = ["cluster", "kind", "lived", "new_url", "opened", "signer", "store", "templates", "url"]
 

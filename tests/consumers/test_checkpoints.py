@@ -15,7 +15,7 @@ from controller.wire.checkpoint import checkpoint_from_message
 from controller.wire.topics import Topic
 from tests.consumers.world import DECIDERS, World
 from tests.journal.messages import SERVICE, alert, installed, requested, rolling
-from tests.journal.tampering import CHECKPOINTS_UNLOCKED, UNLOCKED
+from tests.journal.tampering import CHECKPOINTS_UNLOCKED, UNLOCKED, say
 
 
 async def test_what_was_decided_is_signed_and_published(world: World, store: Store, tmp_path: Path) -> None:
@@ -76,11 +76,8 @@ async def test_a_history_that_is_not_what_was_signed_is_signed_no_further(
 
         await mine.until("both are signed", all_signed)
         assert not await refused()
-        for one in (
-            *UNLOCKED["sqlite"],
-            f"UPDATE journal SET hash = 'f00d' WHERE stream = '{SERVICE}' AND position = 4",
-        ):
-            await store.write(lambda connection, said=one: connection.exec_driver_sql(said))  # type: ignore[misc]  # bound for the loop
+        forged = f"UPDATE journal SET hash = 'f00d' WHERE stream = '{SERVICE}' AND position = 4"
+        await say(store, *UNLOCKED["sqlite"], forged)
         await mine.until("it refuses", refused)
         why = (await readiness.missing())["checkpoints"]
         assert f"{SERVICE} was tampered with: fact 4 was signed with the hash" in why
@@ -111,8 +108,7 @@ async def test_nothing_is_signed_once_a_checkpoint_was_taken_away(world: World, 
             return "was taken away" in (await readiness.missing()).get("checkpoints", "")
 
         await mine.until("it is signed", all_signed)
-        for one in (*CHECKPOINTS_UNLOCKED["sqlite"], "DELETE FROM checkpoints"):
-            await store.write(lambda connection, said=one: connection.exec_driver_sql(said))  # type: ignore[misc]  # bound for the loop
+        await say(store, *CHECKPOINTS_UNLOCKED["sqlite"], "DELETE FROM checkpoints")
         await mine.until("it refuses", refused)
         assert await kept(store) == []
 

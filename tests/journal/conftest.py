@@ -1,4 +1,8 @@
-"""Fresh stores: SQLite in a file, PostgreSQL in a database of its own on a cluster that the session shares."""
+"""
+Fresh stores: SQLite in a file, PostgreSQL in a database of its own on a cluster that the session shares.
+
+And somebody with a key, for what is signed in them.
+"""
 
 import itertools
 import shutil
@@ -10,6 +14,7 @@ import pytest
 
 from controller.journal import Store, open_store
 from controller.journal.schema import upgrade
+from controller.outside.signing import Signer, Trusted, make_key, read_signer, read_trusted
 from controller.parts.postgres import Postgres, start_postgres
 
 KINDS = ("sqlite", "postgresql")
@@ -89,3 +94,16 @@ async def store(url: str, opened: Opened) -> Store:
 
 
 _NUMBERS = itertools.count(1)
+
+
+@pytest.fixture
+def signer(tmp_path: Path) -> Signer:
+    """Somebody with a key."""
+    make_key(tmp_path / "key.pem")
+    return read_signer(str(tmp_path / "key.pem"))
+
+
+@pytest.fixture
+def trusted(signer: Signer) -> Trusted:
+    """Those who believe that key."""
+    return read_trusted("", signer)

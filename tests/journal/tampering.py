@@ -2,6 +2,8 @@
 
 from typing import Final
 
+from controller.journal import Store
+
 UNLOCKED: Final = {
     "sqlite": ("DROP TRIGGER journal_no_update", "DROP TRIGGER journal_no_delete"),
     "postgresql": ("ALTER TABLE journal DISABLE TRIGGER ALL",),
@@ -13,3 +15,9 @@ CHECKPOINTS_UNLOCKED: Final = {
     "postgresql": ("ALTER TABLE checkpoints DISABLE TRIGGER ALL",),
 }
 """The same, to get at checkpoints."""
+
+
+async def say(store: Store, *statements: str) -> None:
+    """Say something to the database itself, past all of Segue: each statement in a transaction of its own."""
+    for statement in statements:
+        await store.write(lambda connection, said=statement: connection.exec_driver_sql(said))  # type: ignore[misc]  # bound for the loop

@@ -19,6 +19,7 @@ from tests.journal.conftest import Opened
 from tests.journal.messages import SERVICE, alert, installed, requested
 from tests.journal.process import another
 from tests.journal.sight import outgoing, rows
+from tests.journal.tampering import say
 
 
 def assert_in_order(published: list[tuple[str, bytes, bytes]]) -> None:
@@ -107,5 +108,5 @@ async def test_the_database_itself_refuses_to_rewrite_the_journal(store: Store, 
     await handle(store, installed())
     before = await rows(store, tables.journal)
     with pytest.raises(Broken, match="the journal is append-only"):
-        await store.write(lambda connection: connection.exec_driver_sql(statement))
+        await say(store, statement)
     assert await rows(store, tables.journal) == before

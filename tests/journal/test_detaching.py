@@ -16,7 +16,7 @@ from controller.journal.detaching import attach, detach, held
 from controller.journal.facts import recorded
 from controller.journal.rebuild import rebuild
 from controller.outside.kafka import ensure_topics, publish
-from controller.outside.signing import Signer, Trusted, distrusted, make_key, read_signer, read_trusted
+from controller.outside.signing import Signer, Trusted, distrusted
 from controller.parts.kafka import start_kafka
 from controller.proof.chain import Copy, Tampering
 from controller.proof.look import verify
@@ -27,7 +27,7 @@ from controller.wire.codec import fact_message
 from controller.wire.topics import Topic
 from tests.journal.messages import SERVICE, alert, installed, rolling
 from tests.journal.sight import READ_TABLES, rows, sight
-from tests.journal.tampering import UNLOCKED
+from tests.journal.tampering import UNLOCKED, say
 
 NOW_MS = 2**41
 """Long after all that is told here."""
@@ -37,19 +37,6 @@ NOW_MS = 2**41
 def kind() -> str:
     """SQLite's journal is one table."""
     return "postgresql"
-
-
-@pytest.fixture
-def signer(tmp_path: Path) -> Signer:
-    """Somebody with a key."""
-    make_key(tmp_path / "key.pem")
-    return read_signer(str(tmp_path / "key.pem"))
-
-
-@pytest.fixture
-def trusted(signer: Signer) -> Trusted:
-    """Those who believe that key."""
-    return read_trusted("", signer)
 
 
 @pytest.fixture
@@ -69,11 +56,6 @@ async def lived(store: Store) -> Store:
         at_ms = int(datetime(2026, month, 10, tzinfo=UTC).timestamp() * 1000)
         await handle(store, [*rolling(f"1.{month + 3}.0", at_ms), alert(f"1.{month + 3}.0", at_ms + 2_000)])
     return store
-
-
-async def say(store: Store, statement: str) -> None:
-    """Say something as the owner."""
-    await store.write(lambda connection: connection.exec_driver_sql(statement))
 
 
 async def signed(store: Store, signer: Signer) -> list[Checkpoint]:

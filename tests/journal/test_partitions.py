@@ -27,6 +27,7 @@ from tests.histories import journal_rows
 from tests.journal.conftest import NewUrl, Opened
 from tests.journal.messages import SERVICE, alert, installed, requested, rolling
 from tests.journal.sight import READ_TABLES, rows, sight
+from tests.journal.tampering import say
 from tests.journal.test_schema import schema_at
 
 
@@ -108,7 +109,7 @@ async def test_a_position_is_taken_once_over_all_months(store: Store, url: str, 
 
     writing = loop.create_task(first())
     await written.wait()
-    second = loop.create_task(_say(other, _one(after)))
+    second = loop.create_task(say(other, _one(after)))
     await _waiting_for_a_lock(store)
     assert not second.done()
     may_commit.set()
@@ -128,10 +129,6 @@ async def _waiting_for_a_lock(store: Store) -> None:
 def _one(at_ms: int) -> str:
     at = f"timestamptz 'epoch' + {at_ms} * interval '1 ms'"
     return f"INSERT INTO journal VALUES ('{SERVICE}', 1, '', '', 1, {at_ms}, {at}, now(), '', '', '', '', '', '', '')"
-
-
-async def _say(store: Store, statement: str) -> None:
-    await store.write(lambda connection: connection.exec_driver_sql(statement))
 
 
 async def test_a_position_that_leaves_a_gap_is_a_conflict(store: Store) -> None:
@@ -154,7 +151,7 @@ async def test_no_partition_lets_a_fact_be_changed(store: Store, verb: str) -> N
     before = await rows(store, tables.journal)
     for name in ("journal", *await places(store)):
         with pytest.raises(Broken, match="the journal is append-only"):
-            await _say(store, verb.format(name))
+            await say(store, verb.format(name))
     assert await rows(store, tables.journal) == before
 
 
@@ -168,7 +165,7 @@ async def test_a_fact_moves_when_its_month_gets_a_partition(store: Store) -> Non
     assert (await places(store))[f"journal_{month(3)}"] == 8
     assert await rows(store, tables.journal) == before
     with pytest.raises(Broken, match="append-only"):
-        await _say(store, "DELETE FROM journal_default")
+        await say(store, "DELETE FROM journal_default")
     assert (await handle(store, [alert("1.4.0", begins_ms(4) + 60_000)])).facts
 
 
@@ -179,7 +176,7 @@ def _time(at_ms: int) -> datetime:
 async def test_partitions_are_made_ahead_once(store: Store, url: str, opened: Opened) -> None:
     """The upgrade made them, so there is nothing left to do; of two who do it at once, one does."""
     assert await ahead(store) == 0
-    await _say(store, f"DROP TABLE journal_{month(2)}")
+    await say(store, f"DROP TABLE journal_{month(2)}")
     assert sorted(await asyncio.gather(ahead(store), ahead(await opened(url)))) == [0, 1]
 
 

@@ -20,7 +20,7 @@ from tests.journal.audited import told
 from tests.journal.conftest import Opened
 from tests.journal.messages import alert, applied, installed, rolling
 from tests.journal.sight import rows, sight
-from tests.journal.tampering import UNLOCKED
+from tests.journal.tampering import UNLOCKED, say
 from tests.journal.test_replay import eventful
 
 SERVICES = [f"voice-{number}" for number in range(5)]
@@ -124,8 +124,7 @@ async def test_a_journal_with_a_gap_gives_no_tables(store: Store, kind: str) -> 
     """What lies beyond a fact that is missing cannot be folded: it is named, and the tables stay as they are."""
     await filled(store)
     before = await sight(store, *DERIVED)
-    for one in (*UNLOCKED[kind], "DELETE FROM journal WHERE id = 'hibari/3'"):
-        await store.write(lambda connection, one=one: connection.exec_driver_sql(one))  # type: ignore[misc]  # bound for the loop
+    await say(store, *UNLOCKED[kind], "DELETE FROM journal WHERE id = 'hibari/3'")
     with pytest.raises(Broken, match=r"fact hibari/3 is missing in the journal: attach its month again"):
         await make_anew(store)
     assert await sight(store, *DERIVED) == before
@@ -135,13 +134,13 @@ async def test_rows_that_no_fact_gives_go(store: Store) -> None:
     """A service that only its row knows of is none, and a step of no rollout is none."""
     await filled(store)
     before = await sight(store, *DERIVED)
-    for ghost in (
+    await say(
+        store,
         "INSERT INTO services SELECT 'ghost', position, at_ms, head_hash, epoch, stable, candidate, candidate_bp, "
         "rollout, state FROM services WHERE service = 'hibari'",
         "INSERT INTO steps SELECT 'ghost-1', position, step, weight_bp, started_at, due_at FROM steps "
         "WHERE rollout = 'hibari-2'",
-    ):
-        await store.write(lambda connection, ghost=ghost: connection.exec_driver_sql(ghost))  # type: ignore[misc]  # bound for the loop
+    )
     await make_anew(store)
     assert await sight(store, *DERIVED) == before
 

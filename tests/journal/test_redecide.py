@@ -14,7 +14,7 @@ from controller.wire.difference import Difference
 from controller.wire.inbound import Input, Received, read, rejected
 from controller.wire.messages import MessageType
 from tests.journal.messages import SERVICE, alert, installed, ordered, rolling, unreadable
-from tests.journal.tampering import UNLOCKED
+from tests.journal.tampering import UNLOCKED, say
 from tests.journal.test_replay import eventful
 
 
@@ -29,12 +29,6 @@ def consumed(record: Received) -> Input:
 def day() -> list[Input]:
     """A day with everything, and a message nobody can read."""
     return [one if one.source != "segue/rejected" else consumed(unreadable()) for one in eventful()]
-
-
-async def do(store: Store, *statements: str) -> None:
-    """Do to the tables what nobody may."""
-    for statement in statements:
-        await store.write(lambda connection, statement=statement: connection.exec_driver_sql(statement))  # type: ignore[misc]  # bound for the loop
 
 
 async def says_now(store: Store, message: Input, said: bytes, now: bytes) -> None:
@@ -59,7 +53,7 @@ async def test_a_fact_that_follows_otherwise_is_named(store: Store, kind: str) -
     """By message, fact and field, once: what was decided upon it is decided upon what is recorded."""
     await handle(store, [*installed(), *rolling(), ordered(MessageType.PAUSE, 12_000), alert("1.5.0", 13_000)])
     changed = "UPDATE journal SET body = replace(body, 'its probe spoke', 'its probe sang') WHERE position = 7"
-    await do(store, *UNLOCKED[kind], changed)
+    await say(store, *UNLOCKED[kind], changed)
     (found,) = (await redecide(store, SERVICE)).otherwise
     assert (found.message, found.fact) == ("tests/hibari ready-1.5.0-11000", "hibari/7")
     spoke = '"the release is loaded and its probe spoke"'
@@ -82,10 +76,10 @@ async def test_a_fact_more_or_less_is_named(store: Store) -> None:
 async def test_facts_without_a_message_cannot_be_decided_again(store: Store) -> None:
     """Where the inbox lacks a message it is said which facts have none, at the end as in the middle."""
     await handle(store, [*installed(), *rolling(), alert("1.5.0", 13_000, id="last")])
-    await do(store, "DELETE FROM inbox WHERE id = 'last'")
+    await say(store, "DELETE FROM inbox WHERE id = 'last'")
     with pytest.raises(Broken, match=r"facts 9 to 12 of hibari follow from no message in the inbox"):
         await redecide(store, SERVICE)
-    await do(store, "DELETE FROM inbox WHERE id = 'request-1.4.0-1000'")
+    await say(store, "DELETE FROM inbox WHERE id = 'request-1.4.0-1000'")
     with pytest.raises(Broken, match=r"facts 1 to 1 of hibari follow from no message in the inbox"):
         await redecide(store, SERVICE)
     with pytest.raises(Broken, match="nothing was ever recorded for a service tsubame"):
@@ -105,7 +99,7 @@ async def test_a_message_that_says_something_else_today_is_named(store: Store) -
 async def test_a_journal_that_ends_too_early_cannot_be_decided_again(store: Store, kind: str) -> None:
     """Facts that a message led to and that are gone are told of, with where to look."""
     await handle(store, [*installed(), *rolling()])
-    await do(store, *UNLOCKED[kind], "DELETE FROM journal WHERE position > 6")
+    await say(store, *UNLOCKED[kind], "DELETE FROM journal WHERE position > 6")
     with pytest.raises(Broken, match=r"the journal of hibari ends at 6, .* facts up to 8: see `segue verify`"):
         await redecide(store, SERVICE)
 

@@ -21,6 +21,7 @@ from controller.wire.checkpoint import Checkpoint
 from tests.journal.conftest import Opened
 from tests.journal.messages import installed, rolling
 from tests.journal.sight import READ_TABLES, sight
+from tests.journal.tampering import say
 
 
 @pytest.fixture
@@ -81,12 +82,12 @@ async def test_what_was_recorded_is_refused_by_right(
         "SET session_replication_role = replica",
     ):
         with pytest.raises(Broken, match=r"must be owner|permission denied"):
-            await worker.write(lambda connection, said=statement: connection.exec_driver_sql(said))  # type: ignore[misc]  # bound for the loop
+            await say(worker, statement)
     await owner.execute(f"ALTER TABLE {table} DISABLE TRIGGER ALL")
     column = next(iter(tables.metadata.tables[table].columns)).name
     for statement in (f'UPDATE {table} SET "{column}" = "{column}"', f"DELETE FROM {table}", f"TRUNCATE {table}"):
         with pytest.raises(Broken, match=f"permission denied for table {table}"):
-            await worker.write(lambda connection, said=statement: connection.exec_driver_sql(said))  # type: ignore[misc]  # bound for the loop
+            await say(worker, statement)
 
 
 async def test_all_that_is_read_may_be_read(worker: Store) -> None:

@@ -21,7 +21,7 @@ from controller.scene.take import Scene, Sources, take
 from controller.wire.codec import GENESIS_HASH, content_hash
 from controller.wire.messages import MessageType
 from tests.journal.messages import SERVICE, alert, installed, message, ordered, requested, rolling
-from tests.journal.tampering import UNLOCKED
+from tests.journal.tampering import UNLOCKED, say
 from tests.journal.test_search import Explained
 from tests.wire.records import KEPT, WINDOW
 
@@ -123,12 +123,7 @@ async def test_facts_that_are_no_longer_in_the_journal_are_missed_aloud(
 ) -> None:
     """Where the month in which a rollout began is detached, its scene begins with what is left, and says so."""
     one = await taken_back(store)
-
-    def detached(connection: Connection) -> None:
-        for statement in (*UNLOCKED[kind], "DELETE FROM journal WHERE position < 7"):
-            connection.exec_driver_sql(statement)
-
-    await store.write(detached)
+    await say(store, *UNLOCKED[kind], "DELETE FROM journal WHERE position < 7")
     scene = await take(store, tmp_path, one, SOURCES)
     assert lines(scene, "facts.jsonl")[0]["position"] == 7
     assert [one.why for one in scene.manifest.missing if one.what == "facts"] == [

@@ -19,20 +19,7 @@ from controller.wire.checkpoint import Checkpoint, checkpoint_from_message, chec
 from controller.wire.codec import GENESIS_HASH, content_hash
 from tests.journal.messages import SERVICE, installed, rolling
 from tests.journal.sight import outgoing, rows
-from tests.journal.tampering import CHECKPOINTS_UNLOCKED, UNLOCKED
-
-
-@pytest.fixture
-def signer(tmp_path: Path) -> Signer:
-    """Somebody with a key."""
-    make_key(tmp_path / "key.pem")
-    return read_signer(str(tmp_path / "key.pem"))
-
-
-@pytest.fixture
-def trusted(signer: Signer) -> Trusted:
-    """Those who believe that key."""
-    return read_trusted("", signer)
+from tests.journal.tampering import CHECKPOINTS_UNLOCKED, UNLOCKED, say
 
 
 def test_a_signature_is_believed_with_the_right_key_alone(tmp_path: Path, signer: Signer, trusted: Trusted) -> None:
@@ -233,8 +220,7 @@ async def test_a_checkpoint_taken_away_in_the_middle_is_found(
     """Each names the one before; the gap is told at the fact that the next one vouches for."""
     await signed_thrice(store, signer)
     assert (await verify(store, trusted=trusted)).findings == ()
-    for one in (*CHECKPOINTS_UNLOCKED[kind], "DELETE FROM checkpoints WHERE number = 2"):
-        await store.write(lambda connection, said=one: connection.exec_driver_sql(said))  # type: ignore[misc]  # bound for the loop
+    await say(store, *CHECKPOINTS_UNLOCKED[kind], "DELETE FROM checkpoints WHERE number = 2")
     (found,) = (await verify(store, trusted=trusted)).findings
     assert (found.tampering, found.stream, found.position) == (Tampering.REMOVED, "other-voice", 4)
     assert f"of the checkpoints of key {signer.name}, 2 is missing, and 3, of this fact, is there" in found.told

@@ -12,7 +12,7 @@ from controller.proof.rows import verify_rows
 from tests.journal.audited import day
 from tests.journal.conftest import Opened
 from tests.journal.messages import applied, installed
-from tests.journal.tampering import UNLOCKED
+from tests.journal.tampering import UNLOCKED, say
 from tests.journal.test_rebuild import deciding, filled
 
 LATE = "timestamptz '2020-01-01T00:00:00Z'"
@@ -25,8 +25,7 @@ async def differing(store: Store) -> list[tuple[str, str, str]]:
 
 async def tamper(store: Store, kind: str, statement: str) -> None:
     """Change something past every guard."""
-    for one in (*UNLOCKED[kind], statement.replace(LATE, LATE if kind == "postgresql" else LATE.split()[1])):
-        await store.write(lambda connection, one=one: connection.exec_driver_sql(one))  # type: ignore[misc]  # bound for the loop
+    await say(store, *UNLOCKED[kind], statement.replace(LATE, LATE if kind == "postgresql" else LATE.split()[1]))
 
 
 CHANGED = {

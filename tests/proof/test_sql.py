@@ -7,7 +7,7 @@ from controller.journal import Store, tables, views
 from controller.proof.chain import Copy, Tampering
 from controller.proof.look import Verified, verify
 from tests.journal.messages import alert, installed
-from tests.journal.tampering import UNLOCKED
+from tests.journal.tampering import UNLOCKED, say
 from tests.journal.test_replay import eventful
 
 
@@ -45,8 +45,7 @@ async def test_tampering_is_found(
 ) -> None:
     """Someone who got past the triggers and changed, removed or cut off facts is told where."""
     await handle(store, eventful())
-    for one in (*UNLOCKED[kind], statement):
-        await store.write(lambda connection, one=one: connection.exec_driver_sql(one))  # type: ignore[misc]  # bound for the loop
+    await say(store, *UNLOCKED[kind], statement)
     found = [one for one in (await verify(store)).findings if one.stream == "hibari"]
     named = [one for one in found if one.tampering == tampering and position in (None, one.position)]
     assert named, found
