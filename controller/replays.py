@@ -29,7 +29,7 @@ async def all_from_sql(
     if jobs == 1:
         return await replay_sql(store, until=until)
     # A stream all of whose months were detached would not be among those that are shared.
-    await store.read(lambda connection: check_whole(connection, None))
+    await store.read(check_whole)
     parts = [_OfSql(database_url, portion, until) for portion in portions(await streams(store), jobs)]
     return _together(await spread(jobs, _replay_sql, parts))
 

@@ -4,8 +4,9 @@ import asyncio
 import multiprocessing
 import os
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from typing import TypeVar
 
 A = TypeVar("A")
@@ -23,6 +24,23 @@ def portions(items: Sequence[A], jobs: int) -> list[tuple[A, ...]]:
     return [tuple(items[at : at + each]) for at in range(0, len(items), each)]
 
 
+@contextmanager
+def processes(number: int) -> Iterator[ProcessPoolExecutor]:
+    """Give so many processes; when the block raises, is left early or interrupted, they end at once."""
+    # Not forked: this process may have threads, whose locks a fork would leave closed.
+    context = multiprocessing.get_context("spawn")
+    before = set(multiprocessing.active_children())
+    pool = ProcessPoolExecutor(number, context, initializer=_quiet)
+    try:
+        yield pool
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        for child in set(multiprocessing.active_children()) - before:
+            child.terminate()
+        raise
+    pool.shutdown()
+
+
 async def spread(jobs: int, work: Callable[[A], T], items: Sequence[A]) -> list[T]:
     """
     Return what work makes of each item, in their order, by so many processes.
@@ -30,20 +48,9 @@ async def spread(jobs: int, work: Callable[[A], T], items: Sequence[A]) -> list[
     work: a function of a module, for each process imports it anew. Raises what work raises; whoever is interrupted
     ends the processes at once.
     """
-    # Not forked: this process may have threads, whose locks a fork would leave closed.
-    context = multiprocessing.get_context("spawn")
-    before = set(multiprocessing.active_children())
-    pool = ProcessPoolExecutor(max(1, min(jobs, len(items))), context, initializer=_quiet)
     loop = asyncio.get_running_loop()
-    try:
-        found = await asyncio.gather(*(loop.run_in_executor(pool, work, item) for item in items))
-    except BaseException:
-        pool.shutdown(wait=False, cancel_futures=True)
-        for child in set(multiprocessing.active_children()) - before:
-            child.terminate()
-        raise
-    pool.shutdown()
-    return found
+    with processes(max(1, min(jobs, len(items)))) as pool:
+        return await asyncio.gather(*(loop.run_in_executor(pool, work, item) for item in items))
 
 
 def _quiet() -> None:

@@ -1,16 +1,14 @@
 """Backtests of several services at once, each in a process of its own: services never wait for each other."""
 
 import asyncio
-import multiprocessing
-import os
-import signal
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 
 from controller.backtest.compare import Compared, backtest
 from controller.backtest.policy import Policy
 from controller.backtest.recorded import NEVER
 from controller.journal import open_store
+from controller.spread import cores, processes
 
 Answer = tuple[str, tuple[Compared, ...]]
 
@@ -21,25 +19,15 @@ def backtests(database_url: str, policies: Mapping[str, Policy], since_ms: int =
 
     Raises what reading the store raises. Whoever stops asking, or is interrupted, ends the processes at once.
     """
-    workers = min(len(policies), len(os.sched_getaffinity(0)))
+    workers = min(len(policies), cores())
     if workers < 2:
         for service, policy in policies.items():
             yield _one(database_url, service, policy, since_ms)
         return
-    # Not forked: the parent may have threads, whose locks a fork would leave closed.
-    context = multiprocessing.get_context("spawn")
-    before = set(multiprocessing.active_children())
-    pool = ProcessPoolExecutor(workers, context, initializer=_quiet)
-    try:
+    with processes(workers) as pool:
         asked = [pool.submit(_one, database_url, *one, since_ms) for one in policies.items()]
         for done in as_completed(asked):
             yield done.result()
-    except BaseException:
-        pool.shutdown(wait=False, cancel_futures=True)
-        for child in set(multiprocessing.active_children()) - before:
-            child.terminate()
-        raise
-    pool.shutdown()
 
 
 def _one(database_url: str, service: str, policy: Policy, since_ms: int) -> Answer:
@@ -52,8 +40,3 @@ async def _backtest(database_url: str, service: str, policy: Policy, since_ms: i
         return await backtest(store, service, policy, since_ms)
     finally:
         await store.close()
-
-
-def _quiet() -> None:
-    # Ctrl-C goes to all processes of a terminal; what there is to say about it, the parent says.
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
