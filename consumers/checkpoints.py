@@ -36,8 +36,10 @@ async def run(worker: Worker) -> None:
     worker.not_ready("it has not signed yet")
     signing = _Signing(read_signer(worker.settings.signing_key))
     while True:
-        why = await signing.sign(worker.store)
-        worker.ready_when(lambda why=why: why)  # type: ignore[misc]  # bound for the loop
+        if why := await signing.sign(worker.store):
+            worker.not_ready(why)
+        else:
+            worker.ready_when(lambda: "")
         if await pause(worker.stopping, worker.settings.checkpoint_every_s):
             return
 

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, TypeVar
 
 from sqlalchemy import Connection
@@ -197,9 +198,7 @@ async def _copy_checkpoints(
                 all_ = [checkpoint_from_message(record.value) for record in page]
                 taken = all_ if trusted is None else [one for one in all_ if not distrusted(one, trusted)]
                 read, left_out = read + len(all_), left_out + len(all_) - len(taken)
-                await session.do(
-                    lambda connection, taken=taken: signed.take(connection, taken, believed=trusted is not None)  # type: ignore[misc]  # bound for the loop
-                )
+                await session.do(partial(signed.take, signed=taken, believed=trusted is not None))
                 progress("checkpoints", read)
     except Malformed as error:
         raise Broken(f"journal.checkpoints is damaged, and cannot be restored from: {error}") from error
@@ -212,7 +211,7 @@ async def _copy_messages(
     messages = 0
     async with aclosing(records):
         async for page in _pages(records):
-            await session.do(lambda connection, page=page: inbox.take_messages(connection, page))  # type: ignore[misc]  # bound for the loop
+            await session.do(partial(inbox.take_messages, records=page))
             messages += len(page)
             progress(f"messages of {topic}", messages)
 

@@ -1,6 +1,6 @@
 """Windows that go by quickly leave what the core would have left: the same facts at the same times, the same state."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -233,7 +233,7 @@ def test_what_is_written_today_is_understood() -> None:
         lambda body: "",
     ],
 )
-def test_what_is_written_otherwise_is_left_to_the_core(wrong) -> None:  # type: ignore[no-untyped-def]
+def test_what_is_written_otherwise_is_left_to_the_core(wrong: Callable[[str], str]) -> None:
     """Text that says more, or says it in another way, is not guessed at; its neighbours are read all the same."""
     one, other = [one.body for one in measured(World(3, 2, 400, 0.1, 1.0, 1, 0.0)) if isinstance(one, Measured)]
     batch = scan.scan([one, wrong(one), other])
