@@ -1,7 +1,9 @@
 """What was measured, what it was to be, and whether the one meets the other."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import os
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from statistics import quantiles
 
 
@@ -35,6 +37,33 @@ class Figure:
         if self.most is not None:
             return f"<= {shown(self.most)} {self.unit}"
         return "" if self.least is None else f">= {shown(self.least)} {self.unit}"
+
+
+def _machine() -> str:
+    return f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}"
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """
+    What a bench measured. of: how much it looked at, as JSON values by name. figures: in the order of measuring.
+
+    machine: in words.
+    """
+
+    of: Mapping[str, object]
+    figures: Sequence[Figure]
+    machine: str = field(default_factory=_machine)
+
+    @property
+    def met(self) -> bool:
+        """Whether no goal is missed."""
+        return all(one.met is not False for one in self.figures)
+
+    def told(self) -> dict[str, object]:
+        """Return it as JSON values."""
+        figures = [{**asdict(one), "goal": one.goal, "met": one.met} for one in self.figures]
+        return {"machine": self.machine, **self.of, "met": self.met, "figures": figures}
 
 
 def shown(value: float) -> str:

@@ -1,11 +1,14 @@
 """`segue bench`: claims that can be checked on any machine, without Triton."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 from controller.cli.answers import FAILED, AsJson, tell_json, tell_table
+
+_MET: Final = {True: "yes", False: "NO", None: ""}
+"""Whether a goal is met, for a terminal."""
 
 app = typer.Typer(no_args_is_help=True, help="Check what Segue claims: by simulation, and by the clock.")
 
@@ -38,8 +41,7 @@ def statistics(
     if as_json:
         tell_json({"runs": runs, "seed": seed, "met": figures.met, "rows": [asdict(row) for row in figures.rows]})
     else:
-        told = {True: "yes", False: "NO", None: ""}
-        rows = [(row.name, row.goal, *row.figures, told[row.met]) for row in figures.rows]
+        rows = [(row.name, row.goal, *row.figures, _MET[row.met]) for row in figures.rows]
         tell_table(("what", "goal", *NAMES, "met"), rows, none="nothing was simulated")
         typer.echo(f"{runs} runs a row, seed {seed}")
     if not figures.met:
@@ -71,7 +73,7 @@ def history(
     """
     from dataclasses import replace
 
-    from controller.bench.history.figures import shown
+    from controller.bench.figures import shown
     from controller.bench.history.options import QUICK, Options, parts_of
     from controller.bench.history.page import write_docs
     from controller.bench.history.run import measure
@@ -80,13 +82,12 @@ def history(
     options = replace(options, keep=keep, parts=parts_of(only))
     report = measure(options, lambda told: typer.echo(told, err=True))
     if docs is not None:
-        write_docs(report, docs)
+        write_docs(report, options, docs)
     if as_json:
         tell_json(report.told())
     else:
-        told = {True: "yes", False: "NO", None: ""}
         rows = [
-            (one.part, one.name, f"{shown(one.value)} {one.unit}", one.goal, told[one.met], one.told)
+            (one.part, one.name, f"{shown(one.value)} {one.unit}", one.goal, _MET[one.met], one.told)
             for one in report.figures
         ]
         tell_table(("where", "what", "measured", "goal", "met", ""), rows, none="nothing was measured")
@@ -110,15 +111,14 @@ def backtest(
     Example: segue bench backtest --services 2 --rollouts 2
     """
     from controller.bench.backtest.run import measure
-    from controller.bench.history.figures import shown
+    from controller.bench.figures import shown
 
     report = measure(services, rollouts, lambda told: typer.echo(told, err=True))
     if as_json:
         tell_json(report.told())
     else:
-        told = {True: "yes", False: "NO", None: ""}
         rows = [
-            (one.name, f"{shown(one.value)} {one.unit}", one.goal, told[one.met], one.told) for one in report.figures
+            (one.name, f"{shown(one.value)} {one.unit}", one.goal, _MET[one.met], one.told) for one in report.figures
         ]
         tell_table(("what", "measured", "goal", "met", ""), rows, none="nothing was measured")
         typer.echo(report.machine)

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from controller.bench.history.figures import Figure, percentiles
+from controller.bench.figures import Figure, Report, percentiles
 from controller.bench.history.filling import Size, fill_postgres, fill_sqlite
 from controller.bench.history.options import QUICK, Options, parts_of
-from controller.bench.history.page import BEGIN, END, write_docs
+from controller.bench.history.page import write_docs
 from controller.bench.history.questions import Incident, about, questions
-from controller.bench.history.run import Report
 from controller.bench.history.template import NAME, Template, written
+from controller.bench.page import BEGIN, END
 from controller.core.errors import Broken, Malformed
 from controller.journal import views
 from controller.journal.search import Search, found
@@ -76,18 +76,18 @@ def test_a_missed_goal_is_told() -> None:
     free = Figure("SQL", "size", 3.0, "bytes")
     assert (good.met, bad.met, free.met) == (True, False, None)
     assert (good.goal, bad.goal, free.goal) == ("<= 5.0 ms", ">= 5.0 facts/s", "")
-    report = Report("a machine", Options(), [good, free])
+    report = Report({}, [good, free])
     assert report.met
     assert not replace(report, figures=[good, bad]).met
 
 
 def test_the_page_tells_what_was_measured(tmp_path: Path) -> None:
     """Figures go between the markers of the page, and what people wrote around them stays; no markers, no page."""
-    report = Report("two cores", Options(), [Figure("SQL", "asked", 7.0, "ms p95", most=5.0, told="p50 3.0 ms")])
+    report = Report({}, [Figure("SQL", "asked", 7.0, "ms p95", most=5.0, told="p50 3.0 ms")], "two cores")
     with pytest.raises(Broken, match="restore the page"):
-        write_docs(report, tmp_path)
+        write_docs(report, Options(), tmp_path)
     (tmp_path / "performance.md").write_text(f"before\n{BEGIN}\nof last year\n{END}\nafter\n")
-    write_docs(report, tmp_path)
+    write_docs(report, Options(), tmp_path)
     page = (tmp_path / "performance.md").read_text()
     assert "| SQL | asked | 7.0 ms p95 | <= 5.0 ms p95 | **no** | p50 3.0 ms |" in page
     assert page.startswith("before\n")

@@ -6,10 +6,11 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
+from controller.bench.page import BEGIN, END
 from controller.bench.statistics.goals import CASES, PLAIN, Figures, Outcome, judges
 from controller.bench.statistics.judges import RULES, Evidence
 from controller.bench.statistics.ladder import Walk, ratios_of_rare
-from controller.bench.statistics.report import BEGIN, END, table, write_docs
+from controller.bench.statistics.report import table, write_docs
 from controller.bench.statistics.stream import Fault, Stream
 from controller.bench.statistics.vectors import Fortunes, ratios
 from controller.core.errors import Broken

@@ -5,17 +5,9 @@ from typing import Any
 from sqlalchemy import select
 
 from controller.journal import Store, tables
+from controller.journal.derived import DERIVED
 
-READ_TABLES = (
-    tables.services,
-    tables.rollouts,
-    tables.steps,
-    tables.routes,
-    tables.releases,
-    tables.verdicts,
-    tables.routers,
-    tables.applied,
-)
+READ_TABLES = tuple(table for table in DERIVED if table is not tables.timers)
 # When a row was written is the machine's own business; everything else must follow from the messages.
 _OWN = {"recorded_at", "decided_at", "number", "fired_at"}
 

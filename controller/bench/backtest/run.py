@@ -2,13 +2,11 @@
 
 import asyncio
 import json
-import os
-import platform
 import resource
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from multiprocessing import get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,7 +15,7 @@ from typing import Final
 from controller.backtest.policy import Policy
 from controller.backtest.services import backtests
 from controller.bench.backtest.days import WINDOWS, lived
-from controller.bench.history.figures import Figure
+from controller.bench.figures import Figure, Report
 from controller.bench.history.filling import Size, fill_sqlite
 from controller.core.events import RolloutPromoted, WindowMeasured
 from controller.core.plan import MEASURED, WATCHED, Plan, Step
@@ -35,32 +33,6 @@ STRICTER: Final = Plan("stricter", (Step(500, 86_400),), gates=WATCHED, rules=re
 """Other rules of evidence than the plan on record has: no verdict can be taken from there."""
 
 Tell = Callable[[str], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """machine: in words. rollouts, windows: of the sample."""
-
-    machine: str
-    rollouts: int
-    windows: int
-    figures: Sequence[Figure]
-
-    @property
-    def met(self) -> bool:
-        """Whether no goal is missed."""
-        return all(one.met is not False for one in self.figures)
-
-    def told(self) -> dict[str, object]:
-        """Return it as JSON values."""
-        figures = [{**asdict(one), "goal": one.goal, "met": one.met} for one in self.figures]
-        return {
-            "machine": self.machine,
-            "rollouts": self.rollouts,
-            "windows": self.windows,
-            "met": self.met,
-            "figures": figures,
-        }
 
 
 def measure(services: int, rollouts_each: int, tell: Tell) -> Report:
@@ -105,7 +77,7 @@ def _measured(file: Path, services: int, rollouts_each: int, tell: Tell) -> Repo
         Figure("backtest", "computing a window", computed_s / windows * 1e6, "us"),
         Figure("floor", "folding a window", fold_s / len(day) * 1e6, "us"),
     ]
-    return Report(f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}", rollouts, windows, figures)
+    return Report({"rollouts": rollouts, "windows": windows}, figures)
 
 
 def _cpu_s() -> float:

@@ -7,7 +7,7 @@ from typing import Final
 
 from sqlalchemy import Connection, text
 
-from controller.bench.history.figures import Figure, percentiles, shown
+from controller.bench.figures import Figure, percentiles, shown
 from controller.bench.history.filling import Tell
 from controller.bench.history.life import DAY_MS
 from controller.bench.history.questions import Incident, about, incidents, questions

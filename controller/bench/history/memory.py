@@ -16,7 +16,7 @@ from typing import Final
 
 from sqlalchemy import text
 
-from controller.bench.history.figures import Figure
+from controller.bench.figures import Figure
 from controller.bench.history.filling import Tell
 from controller.core.stream import History
 from controller.journal import open_store

@@ -2,17 +2,15 @@
 
 import asyncio
 import json
-import os
-import platform
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final, assert_never
 
+from controller.bench.figures import Figure, Report
 from controller.bench.history.asking import asked
-from controller.bench.history.figures import Figure
 from controller.bench.history.filling import Size, Tell, fill_postgres, fill_sqlite, templates
 from controller.bench.history.memory import grown
 from controller.bench.history.options import Options, Part
@@ -39,25 +37,6 @@ _POSTGRES: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
-    """machine: in words. figures: in the order in which they were measured."""
-
-    machine: str
-    options: Options
-    figures: Sequence[Figure]
-
-    @property
-    def met(self) -> bool:
-        """Whether no goal is missed."""
-        return all(one.met is not False for one in self.figures)
-
-    def told(self) -> dict[str, object]:
-        """Return it as JSON values."""
-        figures = [{**asdict(one), "goal": one.goal, "met": one.met} for one in self.figures]
-        return {"machine": self.machine, "options": asdict(self.options), "met": self.met, "figures": figures}
-
-
 def measure(options: Options, tell: Tell) -> Report:
     """Measure everything, and write it to .local/bench/history.json as well."""
     folder = local_folder() / "bench" / "history"
@@ -69,7 +48,7 @@ def measure(options: Options, tell: Tell) -> Report:
     finally:
         if not options.keep:
             shutil.rmtree(folder, ignore_errors=True)
-    report = Report(f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}", options, figures)
+    report = Report({"options": asdict(options)}, figures)
     (folder.parent / "history.json").write_text(json.dumps(report.told(), indent=2) + "\n")
     return report
 

@@ -4,7 +4,7 @@ from typing import Final
 
 from sqlalchemy import Connection, text
 
-from controller.bench.history.figures import Figure
+from controller.bench.figures import Figure
 from controller.journal import Store
 
 _WINDOWS_A_DAY: Final = 8_640

@@ -5,7 +5,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final
 
-from controller.bench.history.figures import Figure, shown
+from controller.bench.figures import Figure, shown
 from controller.core.stream import History, begin, fold
 from controller.journal import Store
 from controller.journal.facts import Recorded, recorded

@@ -17,6 +17,7 @@ from controller.bench.history.life import Life, live
 from controller.core.state import timers
 from controller.journal import heads, inbox, open_store, reads, tables
 from controller.journal.append import append
+from controller.journal.derived import DERIVED
 from controller.journal.schema import upgrade
 from controller.journal.timers import row as timer_row
 
@@ -25,19 +26,7 @@ NAME: Final = "template-of-a-service"
 
 RECORDED_AFTER_MS: Final = 4
 
-TABLES: Final = (
-    tables.journal,
-    tables.inbox,
-    tables.services,
-    tables.rollouts,
-    tables.steps,
-    tables.routes,
-    tables.releases,
-    tables.verdicts,
-    tables.routers,
-    tables.applied,
-    tables.timers,
-)
+TABLES: Final = (tables.journal, tables.inbox, *DERIVED)
 """Those that a service's history fills. What it had to say is published, so the outbox is empty."""
 
 _AT_ONCE: Final = 1000

@@ -5,11 +5,10 @@ from typing import Final
 
 import numpy as np
 
+from controller.bench.page import MET, put
 from controller.bench.statistics.goals import NAMES, Figures, Outcome
 from controller.chart import Line, Panel, picture, shares
-from controller.core.errors import Broken
 
-BEGIN, END = "<!-- figures begin -->", "<!-- figures end -->"
 _SHOWN = ("error 100 %", "error 0.2 -> 2 %", "error 0.2 -> 0.5 %", "p99 x1.5")
 _FIRST_MIN, _LAST_MIN = 1 / 6, 480.0
 _TICKS: Final = ((1 / 6, "10 s"), (1.0, "1 min"), (5.0, "5 min"), (20.0, "20 min"), (60.0, "1 h"), (480.0, "8 h"))
@@ -19,8 +18,7 @@ _STEPS = 120
 def table(figures: Figures) -> str:
     """Return the table in Markdown."""
     head = f"| | goal | {' | '.join(NAMES)} | met |\n|---|---|{'---|' * len(NAMES)}---|"
-    told = {True: "yes", False: "**no**", None: ""}
-    lines = [f"| {row.name} | {row.goal} | {' | '.join(row.figures)} | {told[row.met]} |" for row in figures.rows]
+    lines = [f"| {row.name} | {row.goal} | {' | '.join(row.figures)} | {MET[row.met]} |" for row in figures.rows]
     return "\n".join([head, *lines])
 
 
@@ -30,13 +28,8 @@ def write_docs(figures: Figures, folder: Path) -> None:
 
     Raises Broken when the page or its markers are not there.
     """
-    page = folder / "statistics.md"
-    text = page.read_text() if page.exists() else ""
-    if BEGIN not in text or END not in text:
-        raise Broken(f"{page} has no lines `{BEGIN}` and `{END}` to put the figures between: restore the page first")
-    before, after = text.split(BEGIN)[0], text.split(END)[1]
     made = f"Made by `segue bench statistics --runs {figures.runs} --seed {figures.seed}`: {figures.runs} runs a row."
-    page.write_text(f"{before}{BEGIN}\n{made}\n\n{table(figures)}\n{END}{after}")
+    put(folder / "statistics.md", f"{made}\n\n{table(figures)}")
     pictures = folder / "statistics"
     pictures.mkdir(exist_ok=True)
     (pictures / "detection.svg").write_text(_detection(figures))
