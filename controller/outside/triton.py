@@ -31,6 +31,7 @@ _CHANNEL: Final = [
     ("grpc.max_send_message_length", -1),
 ]
 _TRY_AGAIN: Final = ("StatusCode.UNAVAILABLE", "StatusCode.DEADLINE_EXCEEDED", "StatusCode.CANCELLED")
+_NOT_THERE: Final = "StatusCode.NOT_FOUND"
 _UNLOAD_POLL_S: Final = 0.02
 
 
@@ -104,9 +105,11 @@ class Triton:
         one still runs in it, or its process died (Triton never ends unloading such a stage).
         """
         async with self._asking(f"unload {ensemble}"):
-            if ensemble not in await self._ready_models():
+            ready = await self._ready_stages()
+            if ensemble not in ready:
                 return
-            own = {ensemble, *await self._stages_of(ensemble)} - await self._stages_of_others(ensemble)
+            others = {stage for name, stages in ready.items() if name != ensemble for stage in stages}
+            own = {ensemble, *ready[ensemble]} - others
             await self._unload_model(ensemble)
         await self._gone(own)
 
@@ -119,7 +122,7 @@ class Triton:
         stage is theirs too.
         """
         async with self._asking(f"reload {ensemble}"):
-            stages = await self._stages_of(ensemble) if ensemble in await self._ready_models() else ()
+            stages = (await self._ready_stages()).get(ensemble, ())
             # No waiting for them to be gone: a stage whose process died never is.
             for model in stages if shared else (ensemble,):
                 await self._unload_model(model)
@@ -133,7 +136,7 @@ class Triton:
     async def loaded(self) -> set[str]:
         """Name the releases that are loaded; stages are not releases."""
         async with self._asking("list what is loaded"):
-            return {name for name in await self._ready_models() if await self._stages_of(name)}
+            return {name for name, stages in (await self._ready_stages()).items() if stages}
 
     async def stages(self, ensemble: str) -> tuple[str, ...]:
         """Name the stages of a loaded release, in its order; one that several steps run is named once."""
@@ -185,9 +188,16 @@ class Triton:
             self._stages[model] = tuple(step.model_name for step in answer.config.ensemble_scheduling.step)
         return self._stages[model]
 
-    async def _stages_of_others(self, ensemble: str) -> set[str]:
-        others = await self._ready_models() - {ensemble}
-        return {stage for other in others for stage in await self._stages_of(other)}
+    async def _ready_stages(self) -> dict[str, tuple[str, ...]]:
+        """Name every loaded model with its stages. One that is unloaded between the two questions is left out."""
+        ready: dict[str, tuple[str, ...]] = {}
+        for model in await self._ready_models():
+            try:
+                ready[model] = await self._stages_of(model)
+            except InferenceServerException as error:
+                if error.status() != _NOT_THERE:
+                    raise
+        return ready
 
     async def _gone(self, models: set[str]) -> None:
         """Wait until models are unloaded: Triton answers an unload before the requests in flight have ended."""

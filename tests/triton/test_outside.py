@@ -96,6 +96,22 @@ async def test_unloading_what_is_not_loaded_is_quiet(server: Server, triton: Tri
     await triton.unload("nobody")
 
 
+async def test_release_that_goes_while_it_is_asked_about_is_not_listed(server: Server, triton: Triton) -> None:
+    """Another worker unloads a release between the list of what is loaded and the question what that is made of."""
+    stays, goes = tone(server, "1.0.0"), tone(server, "2.0.0", {"voice.delay_s": "0.01"})
+    await triton.load(stays)
+    await triton.load(goes)
+
+    class Overtaken(Triton):
+        async def _ready_models(self) -> set[str]:
+            listed = await super()._ready_models()
+            await triton.unload(goes)
+            return listed
+
+    async with Overtaken(server.grpc) as late:
+        assert await late.loaded() == {stays}
+
+
 async def test_failed_load_says_why_and_leaves_nothing(server: Server, triton: Triton) -> None:
     """A release with a senseless parameter is Broken with that parameter in the text, and no stage of it runs on."""
     ensemble = tone(server, "1.0.0", {"voice.frequency_hz": "3"})
