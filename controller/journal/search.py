@@ -13,7 +13,7 @@ from typing import Any, Final
 from sqlalchemy import Column, ColumnElement, Connection, Select, and_, bindparam, exists, func, literal, or_, select
 
 from controller.core.errors import Malformed
-from controller.core.events import WindowMeasured
+from controller.core.events import RolloutAborted, RolloutPromoted, RolloutStarted, RolloutSuperseded, WindowMeasured
 from controller.journal.facts import Recorded
 from controller.journal.store import Store
 from controller.journal.tables import journal, no_window, releases
@@ -43,6 +43,11 @@ class Search:
     since_ms: int | None = None
     until_ms: int | None = None
     measurements: bool = False
+
+    @property
+    def asks_windows(self) -> bool:
+        """Whether windows of measurements are among what is asked for."""
+        return _WINDOW in self.types or (not self.types and self.measurements)
 
     def __post_init__(self) -> None:
         for name in ("service", "rollout", "actor", "release"):
@@ -93,7 +98,8 @@ async def found(
 def asking(connection: Connection, search: Search, after: Place, limit: int) -> Select[Any]:
     """Return the statement of a page; where a stream reaches a time is looked up for it on the connection."""
     order: tuple[Column[Any], ...]
-    if search.service is None:
+    course = _course(connection, search.rollout) if search.rollout is not None and search.asks_windows else None
+    if search.service is None and course is None:
         order = (_J.occurred_at, _J.stream, _J.position)
         further = or_(_J.stream > after.stream, and_(_J.stream == after.stream, _J.position > after.position))
         # Said twice: the first half is what an index is entered by.
@@ -102,7 +108,11 @@ def asking(connection: Connection, search: Search, after: Place, limit: int) -> 
         # Time never runs backwards within a stream, so its positions are in the order of time.
         order = (_J.position,)
         beyond = _J.position > after.position
-    return _FACTS.where(*_asked(connection, search), beyond).order_by(*order).limit(limit)
+    asked = _FACTS.where(*_asked(connection, search), beyond)
+    if course is not None:
+        # The rollout's own index does not have them in order, and of a watched one there are thousands.
+        asked = asked.where(_J.stream == course.stream, _J.position.between(course.first, course.last))
+    return asked.order_by(*order).limit(limit)
 
 
 async def fact_at(store: Store, stream: str, position: int) -> Recorded | None:
@@ -121,6 +131,11 @@ _J: Final = journal.c
 _FACTS: Final = select(*(_J[name] for name in Recorded.__slots__))
 _ONE: Final = _FACTS.where(_J.stream == bindparam("stream"), _J.position == bindparam("position"))
 _HEAD: Final = select(func.coalesce(func.max(_J.position), 0)).where(_J.stream == bindparam("stream"))
+_TOLD_OF: Final = (
+    select(_J.stream, _J.position, _J.type).where(_J.rollout == bindparam("rollout"), no_window).order_by(_J.position)
+)
+_ENDS: Final = {one.__name__ for one in (RolloutPromoted, RolloutAborted, RolloutSuperseded)}
+_NO_END: Final = 2**62
 _TIME: Final = (
     select(_J.at_ms)
     .where(_J.stream == bindparam("stream"), _J.position >= bindparam("position"))
@@ -137,7 +152,7 @@ def _asked(connection: Connection, search: Search) -> Iterator[_Condition]:
         yield _J.actor == search.actor
     if search.types:
         yield _J.type.in_(search.types)
-    if _WINDOW not in search.types and (search.types or not search.measurements):
+    if not search.asks_windows:
         yield no_window
     if search.release is not None:
         yield _about(search.release)
@@ -162,6 +177,26 @@ def _where(connection: Connection, search: Search) -> Iterator[_Condition]:
         yield _J.occurred_at >= max(since_ms, 0)
     if until_ms is not None:
         yield _J.occurred_at <= max(until_ms, -1)
+
+
+@dataclass(frozen=True, slots=True)
+class _Course:
+    """Where a rollout's facts lie: in one stream, none before `first` and none after `last`."""
+
+    stream: str
+    first: int
+    last: int
+
+
+def _course(connection: Connection, rollout: str) -> _Course | None:
+    """Return where a rollout's facts lie, by those of them that are no windows; None where there are none."""
+    told = connection.execute(_TOLD_OF, {"rollout": rollout}).all()
+    if len({one.stream for one in told}) != 1:
+        return None
+    # Its beginning may lie in a month that was detached; and until its end every window may be its own.
+    first = told[0].position if told[0].type == RolloutStarted.__name__ else 1
+    over = any(one.type in _ENDS for one in told)
+    return _Course(told[0].stream, first, told[-1].position if over else _NO_END)
 
 
 def _first_since(connection: Connection, stream: str, at_ms: int) -> int:

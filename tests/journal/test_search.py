@@ -16,7 +16,7 @@ from controller.journal import Store, views
 from controller.journal.search import START, Place, Search, asking, fact_at, found, page, place_of
 from controller.journal.tables import releases
 from controller.wire.messages import MessageType
-from tests.journal.messages import SERVICE, alert, message, ordered, release, requested, rolling
+from tests.journal.messages import SERVICE, alert, message, ordered, ready, release, requested, rolling
 from tests.journal.test_measured import measured, watched
 from tests.journal.test_replay import eventful
 
@@ -168,6 +168,24 @@ async def test_windows_are_told_to_whom_asks_for_them(store: Store) -> None:
     assert await windows(Search(measurements=True)) == await windows(Search(types=("WindowMeasured",))) == 3
 
 
+@pytest.mark.parametrize("over", [False, True])
+async def test_windows_of_one_rollout_are_told_with_its_facts_page_by_page(store: Store, over: bool) -> None:
+    """All that was measured of a rollout, whether it still runs or another has begun, and nothing of the other."""
+    await handle(store, [*watched(), *(measured(number) for number in range(1, 4))])
+    if over:
+        await handle(store, [requested("1.6.0", 70_000), ready("1.6.0", 71_000)])
+    search = Search(rollout="hibari-2", measurements=True)
+    expected = [one for one in await every_of(store, SERVICE) if one.rollout == "hibari-2"]
+    seen: list[views.Recorded] = []
+    while more := await page(store, search, place_of(seen[-1]) if seen else START, 2):
+        seen += more
+    assert seen == expected
+    assert [one.type for one in seen].count("WindowMeasured") == 3
+    assert [one.type for one in seen].count("RolloutSuperseded") == over
+    assert await page(store, replace(search, service="other-voice")) == []
+    assert await page(store, replace(search, rollout="hibari-9")) == []
+
+
 async def test_one_fact_is_found_by_its_place(lived: Store) -> None:
     """Service and position name a fact, or none."""
     one = await fact_at(lived, SERVICE, 3)
@@ -200,6 +218,7 @@ def test_a_question_that_cannot_be_asked_says_why(asked: dict[str, object], sent
         (Search(service=SERVICE, since_ms=12_000), "stream=? AND position>? AND position<?"),
         (Search(rollout="hibari-2"), "(rollout=?)"),
         (Search(service=SERVICE, rollout="hibari-2"), "(rollout=?)"),
+        (Search(rollout="hibari-2", measurements=True), "stream=? AND position>? AND position<?"),
         (Search(since_ms=12_000), "journal_told_at (occurred_at>? AND occurred_at<?)"),
         (Search(since_ms=12_000, measurements=True), "journal_occurred_at (occurred_at>? AND occurred_at<?)"),
         (Search(release="1.5.0"), "journal_told_at (occurred_at>? AND occurred_at<?)"),
