@@ -1,5 +1,6 @@
 """How long answers take: questions of the page, and what `segue history` and `segue report` ask, many times over."""
 
+import gc
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from random import Random
@@ -29,6 +30,10 @@ async def asked(store: Store, part: str, most_ms: float, runs: int, tell: Tell) 
     found = await incidents(store, runs, Random(1))  # noqa: S311  # what is asked about, no secret
     if not found:
         raise Broken(f"{store.name} has no rollout that was taken back, so there is nothing to ask: fill it anew")
+    # Else every fiftieth thousand of rows has Python look through all that this process ever imported, a tenth of a
+    # second which no other client of the store would wait.
+    gc.collect()
+    gc.freeze()
     figures = []
     for name, ask in _every(store):
         figures.append(await _timed(part, name, ask, found, most_ms))
