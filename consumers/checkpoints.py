@@ -16,7 +16,8 @@ from consumers.metrics import CHECKPOINTS, REFUSED
 from consumers.waiting import pause
 from consumers.worker import Worker
 from controller.journal import Store
-from controller.journal.checkpoints import Lost, closing, grown, keep, latest, lost
+from controller.journal.checkpoints import Lost, grown, keep, latest, lost
+from controller.journal.closing import unsigned
 from controller.outside.signing import Signer, read_signer
 from controller.wire.checkpoint import Checkpoint
 
@@ -70,7 +71,7 @@ class _Signing:
     async def _keep(self, store: Store, refused: Set[str]) -> None:
         now_ms = time.time_ns() // 1_000_000
         name, last, signed = self._signer.name, self._last, list[Checkpoint]()
-        for one in dict.fromkeys([*await closing(store, name, now_ms), *await grown(store, name)]):
+        for one in await unsigned(store, name, now_ms):
             if one.service not in refused:
                 last = self._signer.sign(one.service, one.position, one.hash, now_ms, last)
                 signed.append(last)

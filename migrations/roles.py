@@ -38,7 +38,7 @@ _DERIVED: Final = (
 
 def app_rights() -> tuple[str, ...]:
     """Return what gives `segue_app` exactly the rights that Segue's processes need, whatever it had before."""
-    every = ", ".join((*APPENDED, *_LOOKED_AT, *_DERIVED, "outbox"))
+    every = ", ".join((*APPENDED, *_LOOKED_AT, *_DERIVED, "closings", "outbox"))
     return (
         f"REVOKE ALL ON {every} FROM {APP}",
         f"GRANT SELECT, INSERT ON {', '.join(APPENDED)} TO {APP}",
@@ -46,6 +46,8 @@ def app_rights() -> tuple[str, ...]:
         # Made anew from the journal whenever somebody asks for it.
         f"GRANT SELECT, INSERT, UPDATE, DELETE ON {', '.join(_DERIVED)} TO {APP}",
         f"GRANT SELECT, INSERT, DELETE ON outbox TO {APP}",
+        # Opened again by the owner alone, who attaches months.
+        f"GRANT SELECT, INSERT ON closings TO {APP}",
         f"GRANT USAGE ON SEQUENCE inbox_number_seq, outbox_id_seq TO {APP}",
         f"GRANT EXECUTE ON FUNCTION {', '.join(CALLABLE)} TO {APP}",
     )

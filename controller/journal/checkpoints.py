@@ -1,8 +1,7 @@
 """Signed checkpoints: which streams have grown since their last one, and keeping new ones for SQL and Kafka at once."""
 
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
 from typing import Final
 
 from sqlalchemy import Connection, and_, bindparam, func, insert, select, tuple_
@@ -11,7 +10,7 @@ from controller.core.errors import Conflict
 from controller.journal import outbox
 from controller.journal.bound import padded
 from controller.journal.outbox import Outgoing
-from controller.journal.partitions import Last, detached_before, last_facts, months
+from controller.journal.partitions import Last, detached_before
 from controller.journal.store import Store
 from controller.journal.tables import checkpoints, journal, services
 from controller.journal.wake import Bell
@@ -19,8 +18,6 @@ from controller.wire.checkpoint import Checkpoint, checkpoint_message
 from controller.wire.topics import Topic
 
 _AT_ONCE: Final = 500
-_LATE: Final = timedelta(hours=1)
-"""For so long after a month's end its last messages may still wait to be decided."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,18 +53,6 @@ async def lost(store: Store, key: str) -> list[Lost]:
             for row in connection.execute(_LOST, {"key": key})
             if row.holds or not detached or row.signed != (row.followed or row.head)
         ]
-
-    return await store.read(work)
-
-
-async def closing(store: Store, key: str, now_ms: int) -> list[Grown]:
-    """Return the last fact of every month that is over, of each stream, that no checkpoint of a key speaks of."""
-    over = datetime.fromtimestamp(now_ms / 1000, UTC) - _LATE
-
-    def work(connection: Connection) -> list[Grown]:
-        ends = [one for month in months(connection) if month.until < over for one in last_facts(connection, month)]
-        signed = {(one.service, one.position) for one in kept_at(connection, ends) if one.key == key}
-        return [Grown(*astuple(one)) for one in ends if (one.service, one.position) not in signed]
 
     return await store.read(work)
 

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, bindparam, delete, text
 
 from controller.core.errors import Broken, Malformed
 from controller.journal.checkpoints import kept_at
 from controller.journal.partitions import BEGINNING, Last, Month, last_facts, months
 from controller.journal.store import Store
+from controller.journal.tables import closings
 from controller.wire.checkpoint import Checkpoint
 
 Believes = Callable[[Checkpoint], bool]
@@ -134,6 +135,8 @@ def _attach(connection: Connection, name: str) -> Month:
     bounds = f"FROM ({since}) TO ('{month.until.isoformat()}')"
     connection.exec_driver_sql(f"ALTER TABLE journal ATTACH PARTITION {month.table} FOR VALUES {bounds}")
     connection.execute(_GUARD, {"table": month.table})
+    # What ends it may be another fact now, and its key may have changed since.
+    connection.execute(_OPEN_AGAIN, {"table": month.table})
     return month
 
 
@@ -178,3 +181,4 @@ _MOVE: Final = (
     "DELETE FROM journal_default WHERE occurred_at >= :since AND occurred_at < :until",
 )
 _GUARD: Final = text("SELECT segue_guard_journal(:table)")
+_OPEN_AGAIN: Final = delete(closings).where(closings.c.month == bindparam("table"))

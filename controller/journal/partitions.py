@@ -1,5 +1,6 @@
 """PostgreSQL's journal lies in one partition a month; SQLite's is one table, of which there is nothing to say here."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -63,9 +64,9 @@ def months(connection: Connection) -> list[Month]:
     ]
 
 
-def last_facts(connection: Connection, month: Month) -> list[Last]:
-    """Return the last fact of each stream that has one in a month."""
-    bounds = {"since": month.since, "until": month.until}
+def last_facts(connection: Connection, month: Month, services: Sequence[str] | None = None) -> list[Last]:
+    """Return the last fact of each stream that has one in a month, or of these streams."""
+    bounds = {"since": month.since, "until": month.until, "services": services}
     return [Last(*row) for row in connection.execute(_LAST, bounds)]
 
 
@@ -101,6 +102,7 @@ _LAST: Final = text(
         WHERE j.stream = s.service AND j.occurred_at >= :since AND j.occurred_at < :until
         ORDER BY j.position DESC LIMIT 1
     ) f
+    WHERE s.service = ANY(CAST(:services AS text[])) OR CAST(:services AS text[]) IS NULL
     ORDER BY s.service
     """
 )

@@ -359,6 +359,15 @@ checkpoints = Table(
 )
 """Signed words that a fact had this hash; see `wire.checkpoint`. Never updated, never deleted from."""
 
+closings = Table(
+    "closings",
+    metadata,
+    Column("key", Text, nullable=False),
+    Column("month", Text, nullable=False),
+    PrimaryKeyConstraint("key", "month", name="closings_key_month"),
+)
+"""Partitions of the journal, by their tables' names, in which a key has signed the last fact of every stream."""
+
 schema_history = Table(
     "schema_history",
     metadata,

@@ -1,22 +1,25 @@
 """Old months leave the journal on PostgreSQL and come back, and what is left is still proven."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Engine, event, text
 
 from controller.backtest.recorded import read_record
 from controller.core.errors import Broken, Malformed
 from controller.handle import handle
 from controller.journal import Store, tables
-from controller.journal.checkpoints import closing, grown, keep, latest, lost
+from controller.journal.checkpoints import keep, latest, lost
+from controller.journal.closing import closing, unsigned
 from controller.journal.detaching import attach, detach, held
 from controller.journal.facts import recorded
 from controller.journal.rebuild import rebuild
 from controller.outside.kafka import ensure_topics, publish
-from controller.outside.signing import Signer, Trusted, distrusted
+from controller.outside.signing import Signer, Trusted, distrusted, make_key, read_signer
 from controller.parts.kafka import start_kafka
 from controller.proof.chain import Copy, Tampering
 from controller.proof.look import verify
@@ -25,12 +28,18 @@ from controller.replay import replay_sql
 from controller.wire.checkpoint import Checkpoint
 from controller.wire.codec import fact_message
 from controller.wire.topics import Topic
+from tests.journal.conftest import Opened
 from tests.journal.messages import SERVICE, alert, installed, rolling
 from tests.journal.sight import READ_TABLES, rows, sight
 from tests.journal.tampering import UNLOCKED, say
 
 NOW_MS = 2**41
 """Long after all that is told here."""
+
+
+def in_2026(month: int) -> int:
+    """Return a time in a month of that year, milliseconds since 1970 UTC."""
+    return int(datetime(2026, month, 10, tzinfo=UTC).timestamp() * 1000)
 
 
 @pytest.fixture
@@ -53,7 +62,7 @@ async def lived(store: Store) -> Store:
         await say(store, statement)
     await handle(store, [*installed(), *installed("idle")])
     for month in (2, 3):
-        at_ms = int(datetime(2026, month, 10, tzinfo=UTC).timestamp() * 1000)
+        at_ms = in_2026(month)
         await handle(store, [*rolling(f"1.{month + 3}.0", at_ms), alert(f"1.{month + 3}.0", at_ms + 2_000)])
     return store
 
@@ -61,7 +70,7 @@ async def lived(store: Store) -> Store:
 async def signed(store: Store, signer: Signer) -> list[Checkpoint]:
     """Sign what has grown, and close the months that are over."""
     last, made = await latest(store, signer.name), list[Checkpoint]()
-    for one in dict.fromkeys([*await closing(store, signer.name, NOW_MS), *await grown(store, signer.name)]):
+    for one in await unsigned(store, signer.name, NOW_MS):
         last = signer.sign(one.service, one.position, one.hash, 9_000, last)
         made.append(last)
     await keep(store, made)
@@ -81,6 +90,57 @@ async def test_each_month_that_is_over_is_closed_once(lived: Store, signer: Sign
         (SERVICE, 12),
         (SERVICE, 20),
         ("idle", 4),
+    ]
+    assert await closing(lived, signer.name, NOW_MS) == []
+
+
+@contextmanager
+def statements() -> Iterator[list[str]]:
+    """Hear every statement that any store is asked meanwhile."""
+    said: list[str] = []
+
+    def heard(*arguments: object) -> None:
+        said.append(str(arguments[2]))
+
+    event.listen(Engine, "before_cursor_execute", heard)
+    try:
+        yield said
+    finally:
+        event.remove(Engine, "before_cursor_execute", heard)
+
+
+async def test_a_month_that_is_closed_is_not_asked_again(
+    lived: Store, signer: Signer, url: str, opened: Opened, tmp_path: Path
+) -> None:
+    """Nor by a process that starts later; another key has closed none, and has to sign them all."""
+
+    async def looked_up(store: Store, key: str) -> tuple[int, int]:
+        with statements() as said:
+            found = await closing(store, key, NOW_MS)
+        return len(found), sum("LATERAL" in one and "FROM journal" in one for one in said)
+
+    partitions = len(await held(lived, lambda _: True))
+    assert await looked_up(lived, signer.name) == (4, partitions)
+    await signed(lived, signer)
+    assert await looked_up(lived, signer.name) == (0, partitions)
+    assert await looked_up(await opened(url), signer.name) == (0, partitions - 3)
+    make_key(tmp_path / "next.pem")
+    following = read_signer(str(tmp_path / "next.pem"))
+    assert await looked_up(lived, following.name) == (4, partitions)
+    assert len(await signed(lived, following)) == 4
+
+
+async def test_what_is_decided_late_into_a_closed_month_is_closed_as_well(lived: Store, signer: Signer) -> None:
+    """Also when what came after it is there before anybody looks."""
+    await signed(lived, signer)
+    assert await closing(lived, signer.name, NOW_MS) == []
+    in_time = await handle(lived, [alert("1.6.0", in_2026(4))])
+    late = await handle(lived, [alert("1.4.0", in_2026(2), service="idle")])
+    after = await handle(lived, [alert("1.4.0", in_2026(4), service="idle")])
+    assert sorted((one.service, one.position) for one in await signed(lived, signer)) == [
+        (SERVICE, in_time.facts[-1].position),
+        ("idle", late.facts[-1].position),
+        ("idle", after.facts[-1].position),
     ]
     assert await closing(lived, signer.name, NOW_MS) == []
 
@@ -162,6 +222,8 @@ async def test_a_month_comes_back_as_it_was(lived: Store, signer: Signer, truste
         await attach(lived, "2026-01")
     for month in ("2026-02", "2026-01"):
         await attach(lived, month)
+    (end,) = await closing(lived, signer.name, NOW_MS)
+    assert end.service == "late"
     facts = await rows(lived, tables.journal)
     assert before < {tuple(row.items()) for row in facts}
     assert (await verify(lived, trusted=trusted)).findings == ()

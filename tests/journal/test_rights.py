@@ -12,6 +12,7 @@ from controller.core.errors import Broken
 from controller.handle import Outcome, handle
 from controller.journal import Store, tables, timers
 from controller.journal.checkpoints import grown, keep, kept
+from controller.journal.closing import closing
 from controller.journal.rebuild import rebuild
 from controller.journal.rights import may_rewrite
 from controller.journal.schema import upgrade
@@ -20,7 +21,7 @@ from controller.proof.look import verify
 from controller.wire.checkpoint import Checkpoint
 from tests.journal.conftest import Opened
 from tests.journal.messages import installed, rolling
-from tests.journal.sight import READ_TABLES, sight
+from tests.journal.sight import READ_TABLES, rows, sight
 from tests.journal.tampering import say
 
 
@@ -63,6 +64,8 @@ async def test_all_work_is_done_with_the_rights_of_the_role(worker: Store) -> No
     (stream,) = await grown(worker, "key")
     await keep(worker, [Checkpoint(stream.service, stream.position, stream.hash, 9_000, "key", "signature")])
     assert len(await kept(worker)) == 1
+    assert await closing(worker, "key", 2**41) == []
+    assert len(await rows(worker, tables.closings)) == 1
     before = await sight(worker, *READ_TABLES)
     assert (await rebuild(worker)).facts == len(done.facts)
     assert await sight(worker, *READ_TABLES) == before
