@@ -7,7 +7,7 @@ deciding functions are set to the first message of each partition that was not d
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from functools import partial
@@ -27,7 +27,7 @@ from controller.outside.groups import acknowledged, members, set_next
 from controller.outside.published import Published, published, received
 from controller.outside.signing import Trusted, distrusted
 from controller.outside.stream import Stream
-from controller.wire.checkpoint import checkpoint_from_message
+from controller.wire.checkpoint import Checkpoint, checkpoint_from_message
 from controller.wire.codec import Written, recorded_from_message, table_from
 from controller.wire.inbound import Received
 from controller.wire.topics import DECIDED_BY, INBOUND, Topic, group_name, topic_name
@@ -51,7 +51,8 @@ class Restored:
     not what their message leads to, so that more may be missing. untold: services of which nobody can tell, for Kafka
     has no more the last message that led to facts.
     contradicting: checkpoints that say otherwise than earlier ones of their key. distrusted: those that no trusted key
-    signed. Neither are restored.
+    signed. unreadable: records among the checkpoints that are none, each by its place in Kafka and why. None of these
+    are restored.
     ahead: services whose table in Kafka, which gateways have, is of a later epoch than what was restored.
     """
 
@@ -68,6 +69,7 @@ class Restored:
     contradicting: int = 0
     distrusted: int = 0
     ahead: tuple[str, ...] = ()
+    unreadable: tuple[str, ...] = ()
 
 
 async def restore(
@@ -94,7 +96,7 @@ async def restore(
         whole = await session.do(lambda connection: make_whole(connection, journal, inbox))
         signed = RestoredCheckpoints()
         words = published(bootstrap, prefix, Topic.CHECKPOINTS)
-        left_out = await _copy_checkpoints(session, signed, words, progress, trusted)
+        left_out, unreadable = await _copy_checkpoints(session, signed, words, progress, trusted)
         checkpoints = await session.do(signed.number)
         ahead = await _ahead(journal, published(bootstrap, prefix, Topic.TABLE))
         await session.do(journal.end)
@@ -123,6 +125,7 @@ async def restore(
         signed.contradicting,
         left_out,
         ahead,
+        unreadable,
     )
 
 
@@ -190,19 +193,26 @@ async def _copy_checkpoints(
     records: AsyncGenerator[Published, None],
     progress: Progress,
     trusted: Trusted | None,
-) -> int:
-    read, left_out = 0, 0
-    try:
-        async with aclosing(records):
-            async for page in _pages(records):
-                all_ = [checkpoint_from_message(record.value) for record in page]
-                taken = all_ if trusted is None else [one for one in all_ if not distrusted(one, trusted)]
-                read, left_out = read + len(all_), left_out + len(all_) - len(taken)
-                await session.do(partial(signed.take, signed=taken, believed=trusted is not None))
-                progress("checkpoints", read)
-    except Malformed as error:
-        raise Broken(f"journal.checkpoints is damaged, and cannot be restored from: {error}") from error
-    return left_out
+) -> tuple[int, tuple[str, ...]]:
+    read, left_out, unreadable = 0, 0, list[str]()
+    async with aclosing(records):
+        async for page in _pages(records):
+            all_ = list(_checkpoints(page, unreadable))
+            taken = all_ if trusted is None else [one for one in all_ if not distrusted(one, trusted)]
+            read, left_out = read + len(page), left_out + len(all_) - len(taken)
+            await session.do(partial(signed.take, signed=taken, believed=trusted is not None))
+            progress("checkpoints", read)
+    return left_out, tuple(unreadable)
+
+
+def _checkpoints(records: Sequence[Published], unreadable: list[str]) -> Iterator[Checkpoint]:
+    for record in records:
+        try:
+            yield checkpoint_from_message(record.value)
+        except Malformed as error:
+            # No fact depends on it. What it vouched for is proven by the others, or `segue verify` names the gap.
+            place = f"{Topic.CHECKPOINTS}, partition {record.partition}, offset {record.offset}"
+            unreadable.append(f"{place}: {error}")
 
 
 async def _copy_messages(

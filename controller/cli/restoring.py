@@ -74,6 +74,9 @@ def _tell(restored: "Restored") -> None:
         typer.echo(f"checkpoints left out, as they contradict earlier ones of their key: {restored.contradicting}")
     if restored.distrusted:
         typer.echo(f"checkpoints left out, as no trusted key signed them: {restored.distrusted}")
+    if restored.unreadable:
+        named = _list(restored.unreadable, "; ")
+        typer.echo(f"records left out, as they are no checkpoints, see `segue verify`: {named}")
     if restored.untold:
         named = _list(restored.untold)
         typer.echo(f"services whose last message Kafka has no more, and whose facts are taken as they are: {named}")
@@ -95,9 +98,9 @@ def _tell(restored: "Restored") -> None:
         )
 
 
-def _list(services: Sequence[str]) -> str:
-    more = len(services) - _MOST_TOLD
-    return ", ".join(services[:_MOST_TOLD]) + (f" and {more} more (--json has all)" if more > 0 else "")
+def _list(names: Sequence[str], between: str = ", ") -> str:
+    more = len(names) - _MOST_TOLD
+    return between.join(names[:_MOST_TOLD]) + (f" and {more} more (--json has all)" if more > 0 else "")
 
 
 async def _database(settings: "Settings") -> "Restored":

@@ -10,6 +10,7 @@ from controller.wire.strict import canonical, parse_object, refused
 
 CHECKPOINT_SOURCE: Final = "segue/checkpoints"
 _TYPE: Final = "io.segue.checkpoint.signed"
+_LAST_MS: Final = 253_402_300_799_999  # the end of the year 9999, the last that a database can hold
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,4 +57,7 @@ def checkpoint_from_message(message: bytes) -> Checkpoint:
     data = parse_object(message, "checkpoint").get("data")
     if not isinstance(data, dict):
         raise refused("checkpoint.data", data, "an object")
-    return shaped(Checkpoint, data, "checkpoint.data")
+    read = shaped(Checkpoint, data, "checkpoint.data")
+    if not 0 <= read.signed_ms <= _LAST_MS:
+        raise refused("checkpoint.data.signed_ms", read.signed_ms, f"milliseconds since 1970, 0 to {_LAST_MS}")
+    return read

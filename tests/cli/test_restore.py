@@ -76,6 +76,7 @@ async def test_an_empty_database_is_filled_and_proven(deciding: Deciding, lost: 
         "contradicting": 0,
         "distrusted": 0,
         "ahead": [],
+        "unreadable": [],
     }
     assert "is not empty: journal, inbox, outbox, services, timers hold rows" in segue("restore", "--from", "kafka").err
     assert (

@@ -1,5 +1,6 @@
 """A database is lost and filled anew from Kafka alone: whoever decided goes on, and nothing is decided twice."""
 
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import replace
 from itertools import count
@@ -246,6 +247,32 @@ async def test_a_checkpoint_is_kept_as_it_was_first_said(
     told = await restored(world, other)
     assert (told.checkpoints, told.contradicting) == (1, 2)
     assert await kept(other) == [said]
+
+
+async def test_a_record_that_is_no_checkpoint_is_named_and_passed_over(
+    world: World, living: Store, empty: NewStore, tmp_path: Path
+) -> None:
+    """What was signed around it is restored: no fact depends on it."""
+    async with world.hosting(living, *DECIDERS):
+        await decided(world, living, *of(*installed()))
+    (head,) = await rows(living, tables.services)
+    make_key(tmp_path / "key.pem")
+    signer = read_signer(str(tmp_path / "key.pem"))
+    first = signer.sign(SERVICE, 1, "0" * 64, 4_000)
+    last = signer.sign(SERVICE, head["position"], head["head_hash"], 5_000, first)
+    never = checkpoint_message(first).replace(b'"signed_ms":4000', b'"signed_ms":%d' % 2**62)
+    for value in (checkpoint_message(first), never, checkpoint_message(last)):
+        await world.producer.send_and_wait(
+            topic_name(Topic.CHECKPOINTS, world.settings.topic_prefix), value, partition=2
+        )
+    await tell(world, Topic.CHECKPOINTS, b"not signed by anybody")
+    filled = await empty()
+    told = await restored(world, filled)
+    assert await kept(filled) == [first, last]
+    assert told.checkpoints == 2
+    garbage, timeless = sorted(told.unreadable, key=lambda one: "signed_ms" in one)
+    assert re.match(r"journal.checkpoints, partition \d, offset \d: checkpoint, character 0 is 'not signed by", garbage)
+    assert timeless.startswith(f"journal.checkpoints, partition 2, offset 1: checkpoint.data.signed_ms is {2**62};")
 
 
 @pytest.mark.parametrize(("at", "what"), [(1, "another fact stands there"), (99, "Kafka has no such fact")])
