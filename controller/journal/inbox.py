@@ -43,11 +43,13 @@ def key(input: Input) -> Key:
 
 
 def seen(connection: Connection, inputs: Iterable[Input]) -> set[Key]:
-    """Return what names those of the messages that were decided before."""
+    """Return what names those of the messages that were decided before; whoever asks holds the services' turns."""
     wanted: defaultdict[Key, set[Key]] = defaultdict(set)
+    restored = _restored(connection)
     for one in inputs:
         wanted[key(one)].add(key(one))
-        wanted[RESTORED_SOURCE, f"{one.command.service}/{one.id}"].add(key(one))
+        if restored:
+            wanted[RESTORED_SOURCE, f"{one.command.service}/{one.id}"].add(key(one))
     if not wanted:
         return set()
     rows = connection.execute(_SEEN, {"keys": padded(list(wanted))})
@@ -65,6 +67,26 @@ def headers_json(headers: Collection[tuple[str, bytes]]) -> str:
     return json.dumps([[name, b64encode(value).decode()] for name, value in headers])
 
 
+def _restored(connection: Connection) -> bool:
+    """
+    Say whether messages are known by their restored names alone.
+
+    Only an empty store is restored, and as a whole. So once a connection has met a message here it knows for as long as
+    it lasts; before that it asks each time, for a restore may come in between.
+    """
+    known: bool | None = connection.info.get(_RESTORED)
+    if known is None:
+        used, found = connection.execute(_WAS_RESTORED).one()
+        known = bool(found)
+        if used:
+            connection.info[_RESTORED] = known
+    return known
+
+
+_RESTORED: Final = "segue_restored"
+_WAS_RESTORED: Final = select(
+    select(inbox.c.number).exists(), select(inbox.c.number).where(inbox.c.source == RESTORED_SOURCE).exists()
+)
 _SEEN: Final = select(inbox.c.source, inbox.c.id).where(
     tuple_(inbox.c.source, inbox.c.id).in_(bindparam("keys", expanding=True))
 )

@@ -16,8 +16,10 @@ from controller.backtest.policy import Policy
 from controller.core.errors import Broken
 from controller.core.plan import Plan
 from controller.core.routing import Role
+from controller.handle import Outcome, handle
 from controller.journal import Store, open_store, tables, views
 from controller.journal.checkpoints import kept
+from controller.journal.inbox import seen
 from controller.journal.outbox import SHARD, OutboxRow, next_batch
 from controller.journal.restoring import Restoring
 from controller.journal.schema import upgrade
@@ -192,6 +194,19 @@ async def test_a_message_that_the_broker_has_no_more_is_known_by_its_name(
     assert await otherwise(other) == []
     tried = await backtest(other, SERVICE, Policy(Plan("at-once", ())))
     assert [(one.happened.outcome, one.would_have) for one in tried] == [("promoted", None), ("aborted", None)]
+
+
+async def test_a_worker_that_was_there_before_the_restore_knows_what_it_brought(
+    world: World, living: Store, empty: NewStore
+) -> None:
+    """It looked into the inbox when that was empty; what was restored by name alone is quiet all the same."""
+    async with world.hosting(living, *DECIDERS):
+        await decided(world, living, *of(*installed(), *rolling()))
+    forget_messages(world)
+    other = await empty()
+    assert await other.write(lambda connection: seen(connection, installed())) == set()
+    assert (await restored(world, other)).causes == 4
+    assert (await handle(other, [*installed(), *rolling()])).outcomes == (Outcome.DUPLICATE,) * 4
 
 
 async def test_what_nobody_had_decided_is_decided(world: World, living: Store, empty: NewStore) -> None:

@@ -1,8 +1,10 @@
 """Everything a store holds, as plain rows: what two stores are compared by."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Engine, event, select
 
 from controller.journal import Store, tables
 from controller.journal.derived import DERIVED
@@ -21,6 +23,21 @@ async def rows(store: Store, table: Any) -> list[dict[str, Any]]:
 async def sight(store: Store, *asked: Any) -> dict[str, list[dict[str, Any]]]:
     """Return the rows of several tables, by table."""
     return {table.name: await rows(store, table) for table in asked}
+
+
+@contextmanager
+def statements() -> Iterator[list[tuple[str, Any]]]:
+    """Hear every statement, and its values, that any store is asked meanwhile."""
+    said: list[tuple[str, Any]] = []
+
+    def heard(*arguments: Any) -> None:
+        said.append(arguments[2:4])
+
+    event.listen(Engine, "before_cursor_execute", heard)
+    try:
+        yield said
+    finally:
+        event.remove(Engine, "before_cursor_execute", heard)
 
 
 async def outgoing(store: Store) -> list[tuple[str, bytes, bytes]]:

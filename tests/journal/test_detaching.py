@@ -1,13 +1,11 @@
 """Old months leave the journal on PostgreSQL and come back, and what is left is still proven."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, event, text
+from sqlalchemy import text
 
 from controller.backtest.recorded import read_record
 from controller.core.errors import Broken, Malformed
@@ -30,7 +28,7 @@ from controller.wire.codec import fact_message
 from controller.wire.topics import Topic
 from tests.journal.conftest import Opened
 from tests.journal.messages import SERVICE, alert, installed, rolling
-from tests.journal.sight import READ_TABLES, rows, sight
+from tests.journal.sight import READ_TABLES, rows, sight, statements
 from tests.journal.tampering import UNLOCKED, say
 
 NOW_MS = 2**41
@@ -94,21 +92,6 @@ async def test_each_month_that_is_over_is_closed_once(lived: Store, signer: Sign
     assert await closing(lived, signer.name, NOW_MS) == []
 
 
-@contextmanager
-def statements() -> Iterator[list[str]]:
-    """Hear every statement that any store is asked meanwhile."""
-    said: list[str] = []
-
-    def heard(*arguments: object) -> None:
-        said.append(str(arguments[2]))
-
-    event.listen(Engine, "before_cursor_execute", heard)
-    try:
-        yield said
-    finally:
-        event.remove(Engine, "before_cursor_execute", heard)
-
-
 async def test_a_month_that_is_closed_is_not_asked_again(
     lived: Store, signer: Signer, url: str, opened: Opened, tmp_path: Path
 ) -> None:
@@ -117,7 +100,7 @@ async def test_a_month_that_is_closed_is_not_asked_again(
     async def looked_up(store: Store, key: str) -> tuple[int, int]:
         with statements() as said:
             found = await closing(store, key, NOW_MS)
-        return len(found), sum("LATERAL" in one and "FROM journal" in one for one in said)
+        return len(found), sum("LATERAL" in text and "FROM journal" in text for text, _ in said)
 
     partitions = len(await held(lived, lambda _: True))
     assert await looked_up(lived, signer.name) == (4, partitions)

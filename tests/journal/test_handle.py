@@ -29,7 +29,7 @@ from tests.journal.messages import (
     rolling,
     unreadable,
 )
-from tests.journal.sight import outgoing, rows
+from tests.journal.sight import outgoing, rows, statements
 
 
 def kinds(handled: Handled) -> list[str]:
@@ -61,6 +61,17 @@ async def test_a_message_that_comes_again_is_quiet(store: Store) -> None:
     again = await handle(store, batch)
     assert again == Handled((Outcome.DUPLICATE,) * len(batch), ())
     assert (await outgoing(store), await rows(store, tables.inbox), await rows(store, tables.journal)) == before
+
+
+async def test_a_store_that_was_never_restored_is_asked_for_no_restored_names(store: Store) -> None:
+    """A lone message costs one look into the inbox, for the one name that it has."""
+    await handle(store, installed())
+    await handle(store, [ready("1.4.0", 9_000)])
+    with statements() as said:
+        await handle(store, [ready("1.4.0", 9_500)])
+    (looked,) = [values for text, values in said if text.startswith("SELECT inbox.source")]
+    assert list(looked) == [ready("1.4.0", 9_500).source, ready("1.4.0", 9_500).id]
+    assert not [text for text, _ in said if "EXISTS" in text]
 
 
 async def test_a_message_twice_in_one_batch_is_decided_once(store: Store) -> None:
