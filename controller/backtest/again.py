@@ -30,7 +30,7 @@ from controller.core.named import find_plan
 from controller.core.rollout import Timer
 from controller.core.state import timers
 from controller.core.stream import Fact, History, fold, react
-from controller.journal.inputs import Measured
+from controller.journal.measured import Measured
 from controller.wire.codec import event_from
 from controller.wire.inbound import Input
 

@@ -12,7 +12,7 @@ from controller.backtest.unknown import unknown
 from controller.backtest.windows import Windows
 from controller.core.events import GateApproved, GateRejected, RequestRefused
 from controller.journal import Store
-from controller.journal.inputs import messages
+from controller.journal.measured import Stretch, messages
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ async def backtest(store: Store, service: str, policy: Policy, since_ms: int = N
     pages = Pages(walk)
     async for page in messages(store, service, record.position):
         pages.take(page)
-        until_ms = max(until_ms, *(message.sent_ms for message in page))
+        until_ms = max(until_ms, *(one.latest_ms if isinstance(one, Stretch) else one.sent_ms for one in page))
     pages.settle()
     return _compared(record, walk, policy, since_ms, until_ms)
 

@@ -1,7 +1,7 @@
 """Messages a page at a time: windows that change no decision go by quickly, everything else by the core."""
 
 from collections.abc import Sequence
-from itertools import groupby
+from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
@@ -11,7 +11,7 @@ from controller.backtest.quick import scan
 from controller.backtest.quick.scan import Batch
 from controller.backtest.quick.state import Quick, quick
 from controller.backtest.windows import Windows
-from controller.journal.inputs import Measured
+from controller.journal.measured import Stretch
 from controller.wire.codec import SCHEMA
 from controller.wire.inbound import Input
 
@@ -29,16 +29,15 @@ class Pages:
         self._quick: Quick | None = None
         self._by_core = 0
 
-    def take(self, page: Sequence[Input | Measured]) -> None:
+    def take(self, page: Sequence[Input | Stretch]) -> None:
         """Take the next messages."""
-        for windows, messages in groupby(page, _is_window):
-            together = list(messages)
-            if windows and len(together) >= _FEW:
-                self._take_windows([one for one in together if isinstance(one, Measured)])
-            else:
-                for one in together:
-                    self.settle()
-                    self._walk.take(one)
+        for one in page:
+            if isinstance(one, Stretch) and one.schema == SCHEMA and len(one) >= _FEW:
+                self._take_windows(one)
+                continue
+            for message in one.each() if isinstance(one, Stretch) else (one,):
+                self.settle()
+                self._walk.take(message)
 
     def settle(self) -> None:
         """Let the walk stand where it would stand."""
@@ -46,20 +45,17 @@ class Pages:
             self._walk.history = self._quick.settled()
             self._quick = None
 
-    def _take_windows(self, messages: Sequence[Measured]) -> None:
-        batch = scan.scan([one.body for one in messages])
-        sent = np.array([one.sent_ms for one in messages], np.int64)
-        begin = 0
-        for name, numbers in groupby(range(len(messages)), batch.name):
-            end = begin + sum(1 for _ in numbers)
+    def _take_windows(self, stretch: Stretch) -> None:
+        batch, sent = scan.scan(stretch.bodies), np.array(stretch.sent_ms, np.int64)
+        for begin, end in pairwise((*batch.begins.tolist(), len(stretch))):
+            name = batch.name(begin)
             if name is None:
-                for one in messages[begin:end]:
+                for number in range(begin, end):
                     self.settle()
-                    self._walk.take(one)
+                    self._walk.take(stretch.at(number))
             else:
                 self._note(batch, name.decode(), begin, end)
-                self._take_rollout(messages, batch, sent, begin, end, self._walk.name_of(name.decode()))
-            begin = end
+                self._take_rollout(stretch, batch, sent, begin, end, self._walk.name_of(name.decode()))
 
     def _note(self, batch: Batch, rollout: str, begin: int, end: int) -> None:
         numbers = batch.numbers[begin:end]
@@ -67,9 +63,7 @@ class Pages:
         windows.count(numbers[:, [scan.START_MS, scan.END_MS, scan.CANDIDATE + scan.REQUESTS]])
         windows.memory = windows.memory or bool(numbers[:, scan.SOURCE].any())
 
-    def _take_rollout(
-        self, messages: Sequence[Measured], batch: Batch, sent: Array, begin: int, end: int, rollout: str
-    ) -> None:
+    def _take_rollout(self, stretch: Stretch, batch: Batch, sent: Array, begin: int, end: int, rollout: str) -> None:
         while begin < end:
             running = self._walk.history.state.rollout
             if running is None or running.id != rollout:
@@ -84,9 +78,5 @@ class Pages:
             else:
                 self._by_core -= 1
                 self.settle()
-                self._walk.decide(messages[begin])
+                self._walk.decide(stretch.at(begin))
                 begin += 1
-
-
-def _is_window(message: Input | Measured) -> bool:
-    return isinstance(message, Measured) and message.schema == SCHEMA

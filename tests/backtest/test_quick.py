@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 
 import numpy as np
 import pytest
@@ -20,7 +21,7 @@ from controller.core.gates import Gate, GateKind
 from controller.core.plan import MEASURED, WATCHED, Plan, Step
 from controller.core.readings import Footprint, MemorySource, Reading
 from controller.core.stream import begin
-from controller.journal.inputs import Measured
+from controller.journal.measured import Measured, Stretch
 from controller.wire.codec import SCHEMA, event_body, event_from
 from controller.wire.inbound import Input
 from controller.wire.plans import LADDER
@@ -138,9 +139,21 @@ def quickly(messages: Sequence[Input | Measured], plan: Plan, page: int) -> Walk
     walk = Walk(beforehand(messages), Policy(plan), begin(SERVICE))
     pages = Pages(walk)
     for number in range(0, len(messages), page):
-        pages.take(messages[number : number + page])
+        pages.take(together(messages[number : number + page]))
     pages.settle()
     return walk
+
+
+def together(messages: Sequence[Input | Measured]) -> list[Input | Stretch]:
+    """Return messages as the journal hands them over: windows in a row as one."""
+    found: list[Input | Stretch] = []
+    for windows, some in groupby(messages, lambda one: isinstance(one, Measured)):
+        if windows:
+            ids, sent_ms, _, bodies = zip(*(one for one in some if isinstance(one, Measured)), strict=True)
+            found.append(Stretch(ids, sent_ms, SCHEMA, bodies))
+        else:
+            found += [one for one in some if isinstance(one, Input)]
+    return found
 
 
 def assert_alike(walk: Walk, other: Walk) -> None:
@@ -199,7 +212,7 @@ def test_windows_go_by_quickly(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(walk, "decide", noted)
     pages = Pages(walk)
-    pages.take(messages)
+    pages.take(together(messages))
     pages.settle()
     assert len(decided) < 60
 

@@ -19,7 +19,7 @@ from controller.core.stream import Fact
 from controller.handle import handle
 from controller.journal import Store, tables
 from controller.journal.facts import facts
-from controller.journal.inputs import messages
+from controller.journal.measured import Stretch, messages
 from controller.wire.messages import MessageType
 from tests.journal.messages import SERVICE, alert, applied, installed, message, requested, rolling
 from tests.journal.sight import sight
@@ -51,7 +51,8 @@ async def test_same_plan_gives_the_same_history(lived: Store) -> None:
     walk = Walk(record.known, Policy(), record.before)
     async for page in messages(lived, SERVICE, record.position):
         for one in page:
-            walk.take(one)
+            for input in one.each() if isinstance(one, Stretch) else (one,):
+                walk.take(input)
     recorded = [fact async for fact in facts(lived, SERVICE)]
     assert _told(walk.facts) == _told(fact for fact in recorded if not isinstance(fact.event, WindowMeasured))
     assert walk.history.position == recorded[-1].position

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from controller.backtest.quick import memories, windows
+from controller.backtest.quick import memories, places
 from controller.backtest.quick.scan import NO_MEMORY, SOURCES
 from controller.backtest.quick.timings import BUCKETS, FIRST_BUCKET, MINUTES
 from controller.core.evidence.engine import (
@@ -23,7 +23,7 @@ from controller.core.evidence.rules import Metric
 from controller.core.evidence.timing import QUANTILES
 from controller.core.rollout import Rollout
 
-KINDS: Final[Mapping[Metric, int]] = {Metric.ERRORS: windows.ERRORS, Metric.LATENCY: 0, Metric.RTF: 1, Metric.TTFA: 2}
+KINDS: Final[Mapping[Metric, int]] = {Metric.ERRORS: places.ERRORS, Metric.LATENCY: 0, Metric.RTF: 1, Metric.TTFA: 2}
 """Of a timing: the place of its histogram among an arm's, which are written in the order of the alphabet."""
 
 Array = Any
@@ -48,6 +48,8 @@ class Arrays:
     cells: Array
     memory: Array
     slope: Array
+    room: Array
+    counted: Array
 
     def all(self) -> tuple[Array, ...]:
         """Return them in that order."""
@@ -61,9 +63,10 @@ class Arrays:
 def arrays_of(rollout: Rollout, at_ms: int) -> Arrays | None:
     """Return where a rollout stands; None where it does not fit. at_ms: of its history."""
     metrics, rules = len(rollout.plan.rules.metrics), rollout.plan.rules
+    room, counted = places.room()
     arrays = Arrays(
-        stands=np.zeros(windows.STANDS, np.int64),
-        tracks=np.zeros((metrics, windows.TRACK), np.int64),
+        stands=np.zeros(places.STANDS, np.int64),
+        tracks=np.zeros((metrics, places.TRACK), np.int64),
         cash=np.ones(metrics),
         wealth=np.zeros((metrics, len(TIMING_WEIGHTS))),
         error_proofs=np.ones((len(rules.error_odds), 1)),
@@ -77,14 +80,16 @@ def arrays_of(rollout: Rollout, at_ms: int) -> Arrays | None:
         cells=np.zeros((CELLS + 1, 2), np.int64),
         memory=np.zeros(memories.SIZE, np.int64),
         slope=np.zeros(1),
+        room=room,
+        counted=counted,
     )
     evidence = rollout.evidence or begin(rules)
     stands = arrays.stands
-    stands[windows.SEEN_MS], stands[windows.AT_MS] = rollout.seen_ms, at_ms
-    stands[windows.EVIDENCE_BEGAN_MS], stands[windows.EVIDENCE_SEEN_MS] = evidence.began_ms, evidence.seen_ms
-    stands[windows.EVIDENCE_NONE], stands[windows.RECENT] = rollout.evidence is None, len(evidence.recent)
+    stands[places.SEEN_MS], stands[places.AT_MS] = rollout.seen_ms, at_ms
+    stands[places.EVIDENCE_BEGAN_MS], stands[places.EVIDENCE_SEEN_MS] = evidence.began_ms, evidence.seen_ms
+    stands[places.EVIDENCE_NONE], stands[places.RECENT] = rollout.evidence is None, len(evidence.recent)
     source = rollout.memory_source
-    stands[windows.MEMORY_SOURCE] = SOURCES[source] if source else NO_MEMORY
+    stands[places.MEMORY_SOURCE] = SOURCES[source] if source else NO_MEMORY
     for number, one in enumerate(evidence.recent):
         arrays.recent[number] = (one.cell, one.n_c, one.x_c, one.n_s, one.x_s)
     _remember(arrays, rollout.memory)
@@ -104,7 +109,7 @@ def _remember(arrays: Arrays, memory: Memory) -> None:
         *(len(memory.cells), memory.bytes, memory.stable_bytes),
         *(memory.seen_ms, memory.over_limit_ms, memory.over_growth_ms),
     )
-    arrays.slope[windows.SLOPE] = memories.slope_of(arrays.cells, len(memory.cells))
+    arrays.slope[places.SLOPE] = memories.slope_of(arrays.cells, len(memory.cells), arrays.room[places.OF_SLOPES])
 
 
 def _keep_tracks(arrays: Arrays, evidence: Evidence) -> bool:

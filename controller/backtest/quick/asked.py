@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from controller.backtest.quick import windows
+from controller.backtest.quick import places
 from controller.backtest.quick.arrays import KINDS
 from controller.backtest.quick.memories import FAIL, INCONCLUSIVE, PASS
 from controller.core.commands import TimerKind
@@ -64,25 +64,25 @@ def asked_of(history: History, rollout: Rollout) -> Asked | None:
     waits = bool(rollout.waiting) and rollout.paused is None
     if waits and (rollout.closed or rollout.plan.on_inconclusive is not OnInconclusive.HOLD):
         return None
-    ask = np.zeros(windows.ASKED, np.int64)
+    ask = np.zeros(places.ASKED, np.int64)
     due = [timer.due_ms for timer in timers(history.state) if timer.kind is not TimerKind.BLIND]
-    ask[windows.DUE_MS] = min(due, default=_NEVER)
-    ask[windows.BLIND_MATTERS] = rollout.blind_timer is not None
-    ask[windows.STEP_BEGAN_MS], ask[windows.WARM_MS] = rollout.step_began_ms, rollout.warm_ms
-    ask[windows.COMPARES], ask[windows.WAITS] = rollout.plan.compares, waits
-    ask[windows.LACKS] = any(not gate.dry_run and rollout.outcome(gate.name) is not Outcome.PASS for gate in others)
-    ask[windows.PROOF] = _ladder_step(rollout)
+    ask[places.DUE_MS] = min(due, default=_NEVER)
+    ask[places.BLIND_MATTERS] = rollout.blind_timer is not None
+    ask[places.STEP_BEGAN_MS], ask[places.WARM_MS] = rollout.step_began_ms, rollout.warm_ms
+    ask[places.COMPARES], ask[places.WAITS] = rollout.plan.compares, waits
+    ask[places.LACKS] = any(not gate.dry_run and rollout.outcome(gate.name) is not Outcome.PASS for gate in others)
+    ask[places.PROOF] = _ladder_step(rollout)
     for kind, said_at, ends_at in (
-        (GateKind.EVIDENCE, windows.EVIDENCE_SAID, windows.EVIDENCE_ENDS),
-        (GateKind.MEMORY, windows.MEMORY_SAID, windows.MEMORY_ENDS),
+        (GateKind.EVIDENCE, places.EVIDENCE_SAID, places.EVIDENCE_ENDS),
+        (GateKind.MEMORY, places.MEMORY_SAID, places.MEMORY_ENDS),
     ):
         ask[said_at] = next((_OUTCOMES[one] for one in said[kind]), -1)
         ask[ends_at] = any(not gate.dry_run for gate in measured[kind])
-    ask[windows.LIMIT_BYTES] = rollout.plan.memory.limit_bytes
-    ask[windows.MISSING_AFTER_MS] = round(rules.missing_after_s * 1000)
-    ask[windows.MOST_GOOD] = math.floor(LARGEST_LOG / -math.log1p(-rules.rare_failures))
-    ask[windows.COVERING] = timing.buckets_covering(rules.margin)
-    ask[windows.WITHIN] = timing.buckets_within(rules.slower)
+    ask[places.LIMIT_BYTES] = rollout.plan.memory.limit_bytes
+    ask[places.MISSING_AFTER_MS] = round(rules.missing_after_s * 1000)
+    ask[places.MOST_GOOD] = math.floor(LARGEST_LOG / -math.log1p(-rules.rare_failures))
+    ask[places.COVERING] = timing.buckets_covering(rules.margin)
+    ask[places.WITHIN] = timing.buckets_within(rules.slower)
     return Asked(ask, _by(rollout), *_of_rules(rollout, rules))
 
 
@@ -94,11 +94,11 @@ def _ladder_step(rollout: Rollout) -> int:
 
 
 def _by(rollout: Rollout) -> Array:
-    rules, memory, by = rollout.plan.rules, rollout.plan.memory, np.zeros(windows.SHARED)
-    by[windows.THRESHOLD], by[windows.LEAST_GAP] = 1 / rules.alpha, rules.least_gap
-    by[windows.PROMOTE_AT], by[windows.PROVEN_TO] = rules.promote_at, rules.proven_to
-    by[windows.GROWTH], by[windows.PERSIST_MS] = memory.growth, memory.persist_s * 1000
-    by[windows.HORIZON_S] = memory.horizon_s
+    rules, memory, by = rollout.plan.rules, rollout.plan.memory, np.zeros(places.SHARED)
+    by[places.THRESHOLD], by[places.LEAST_GAP] = 1 / rules.alpha, rules.least_gap
+    by[places.PROMOTE_AT], by[places.PROVEN_TO] = rules.promote_at, rules.proven_to
+    by[places.GROWTH], by[places.PERSIST_MS] = memory.growth, memory.persist_s * 1000
+    by[places.HORIZON_S] = memory.horizon_s
     return by
 
 
@@ -110,13 +110,17 @@ def _of_rules(rollout: Rollout, rules: Rules) -> tuple[Array, ...]:
         np.array([metric in rollout.expected for metric in rules.metrics], np.bool_),
         np.array([share for _, share in rules.shares]),
         np.array([_padded(engine.prior(metric)) for metric in rules.metrics]),
-        np.array(engine.ERROR_ODDS),
-        np.array(engine.TIMING_ODDS),
+        _with_logs(engine.ERROR_ODDS),
+        _with_logs(engine.TIMING_ODDS),
         np.array(engine.PROVEN_ERROR_ODDS),
-        np.array(engine.PROVEN_TIMING_ODDS),
+        _with_logs(engine.PROVEN_TIMING_ODDS),
         np.array(rules.error_odds),
         np.array([parts, fine]),
     )
+
+
+def _with_logs(odds: Sequence[float]) -> Array:
+    return np.array([odds, [math.log(psi) for psi in odds]])
 
 
 def _padded(weights: Sequence[float]) -> tuple[float, ...]:

@@ -3,8 +3,7 @@
 import math
 from typing import Any, Final
 
-from numba import njit
-
+from controller.backtest.quick import compiled
 from controller.core.evidence.fortune import FIRST_SHARE as _FIRST_SHARE
 from controller.core.evidence.fortune import LATER_SHARE as _LATER_SHARE
 from controller.core.evidence.fortune import SLOT_MS as _SLOT_MS
@@ -22,7 +21,7 @@ Array = Any
 """An array of numpy; numba has no types of them for mypy."""
 
 
-@njit(cache=True)
+@compiled
 def ways_of(n_c: int, n_s: int, events: int, least: int, most: int, ways: Array) -> None:
     """Write `_ways` into `ways`."""
     mode = min(most, max(least, (n_c + 1) * (events + 1) // (n_c + n_s + 2)))
@@ -38,7 +37,7 @@ def ways_of(n_c: int, n_s: int, events: int, least: int, most: int, ways: Array)
         ways[i - least] = last
 
 
-@njit(cache=True)
+@compiled
 def tilted(ways: Array, size: int, at: int, psi: float) -> float:
     """Return one of the sums of `_tilted`."""
     above = 0.0
@@ -50,22 +49,30 @@ def tilted(ways: Array, size: int, at: int, psi: float) -> float:
     return above + below
 
 
-@njit(cache=True)
-def ratios_of_event(n_c: int, n_s: int, x_c: int, x_s: int, odds: Array, found: Array, ways: Array) -> None:
-    """Write one row of `ratios_of_events` into `found`."""
+@compiled
+def ratios_of_event(
+    n_c: int, n_s: int, x_c: int, x_s: int, odds: Array, means: Array, found: Array, ways: Array
+) -> None:
+    """
+    Write one row of `ratios_of_events` into `found`.
+
+    odds: and their logarithms. means: room for `_means`, where those of the last n_c and n_s stand behind these two.
+    """
     both = x_c + x_s
     least = both - n_s if both > n_s else 0
     most = both if both < n_c else n_c
     if least == most:
-        for place in range(len(odds)):
-            found[place] = 1.0
+        found[:] = 1.0
         return
-    common = odds[0] > 1 and both > _RARE * (n_c + n_s)
+    common = odds[0, 0] > 1 and both > _RARE * (n_c + n_s)
     if most - least > (_EXACT_TERMS if common else _EXACT_TERMS_OF_RARE):
-        rho = n_c / (n_c + n_s)
-        for place in range(len(odds)):
-            psi = odds[place]
-            log = x_c * math.log(psi) - both * math.log1p(rho * (psi - 1))
+        if means[0] != n_c or means[1] != n_s:
+            means[0], means[1] = n_c, n_s
+            rho = n_c / (n_c + n_s)
+            for place in range(len(found)):
+                means[place + 2] = math.log1p(rho * (odds[0, place] - 1))
+        for place in range(len(found)):
+            log = x_c * odds[1, place] - both * means[place + 2]
             if not -_LARGEST_LOG <= log <= _LARGEST_LOG:
                 log = math.copysign(_LARGEST_LOG, log)
             found[place] = math.exp(log)
@@ -73,11 +80,11 @@ def ratios_of_event(n_c: int, n_s: int, x_c: int, x_s: int, odds: Array, found: 
     ways_of(n_c, n_s, both, least, most, ways)
     size, at = most - least + 1, x_c - least
     null = tilted(ways, size, at, 1.0)
-    for place in range(len(odds)):
-        found[place] = null / tilted(ways, size, at, odds[place])
+    for place in range(len(found)):
+        found[place] = null / tilted(ways, size, at, odds[0, place])
 
 
-@njit(cache=True)
+@compiled
 def ratios_against(
     n_c: int, x_c: int, n_s: int, x_s: int, odds: Array, nulls: Array, found: Array, ways: Array
 ) -> None:
@@ -97,7 +104,7 @@ def ratios_against(
             found[row, place] = null / tilted(ways, size, at, odds[place])
 
 
-@njit(cache=True)
+@compiled
 def ratios_of_rare(blocks: int, failed: int, parts: Array, fine: Array, most_good: int, found: Array) -> None:
     """Write `ratios_of_rare` into `found`. fine: its base for good blocks, by part; most_good: its bound of them."""
     good = min(blocks - failed, most_good)
@@ -106,7 +113,7 @@ def ratios_of_rare(blocks: int, failed: int, parts: Array, fine: Array, most_goo
         found[place] = math.pow(parts[place], float(failed)) * math.pow(fine[place], float(good))
 
 
-@njit(cache=True)
+@compiled
 def bet(wealth: Array, cash: float, slots: int, ratios: Array, elapsed_ms: int, most: float) -> tuple[float, int]:
     """Do `bet` to `wealth` in place; return cash and slots."""
     due = 1 + elapsed_ms // _SLOT_MS
@@ -125,7 +132,7 @@ def bet(wealth: Array, cash: float, slots: int, ratios: Array, elapsed_ms: int, 
     return cash, slots
 
 
-@njit(cache=True)
+@compiled
 def win(wealth: Array, ratios: Array, most: float) -> None:
     """Multiply in place, up to `most`."""
     for place in range(len(ratios)):

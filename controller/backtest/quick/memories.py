@@ -4,8 +4,8 @@ import math
 from typing import Any, Final
 
 import numpy as np
-from numba import njit
 
+from controller.backtest.quick import compiled
 from controller.core.evidence.memory import CELL_MS as _CELL_MS
 from controller.core.evidence.memory import CELLS as _CELLS
 from controller.core.evidence.memory import LEAST_CELLS as _LEAST_CELLS
@@ -17,11 +17,12 @@ FAIL: Final = 2
 
 KNOWN, BYTES, STABLE_BYTES, SEEN_MS, OVER_LIMIT_MS, OVER_GROWTH_MS, SIZE = range(7)
 """Places of numbers about a memory."""
+SLOPES: Final = _CELLS * (_CELLS - 1) // 2
 
 Array = Any
 
 
-@njit(cache=True)
+@compiled
 def fold_memory(
     cells: Array, memory: Array, at_ms: int, used: int, stable_bytes: int, limit: int, growth: float
 ) -> bool:
@@ -47,35 +48,62 @@ def fold_memory(
     return moved
 
 
-@njit(cache=True)
+@compiled
 def _since(over: bool, since_ms: int, at_ms: int) -> int:
     if not over:
         return -1
     return at_ms if since_ms < 0 else since_ms
 
 
-@njit(cache=True)
-def slope_of(cells: Array, known: int) -> float:
-    """Return `leak_bytes_per_s`."""
+@compiled
+def slope_of(cells: Array, known: int, slopes: Array) -> float:
+    """Return `leak_bytes_per_s`. slopes: room for `SLOPES`."""
     n = known - 1
     if n < _LEAST_CELLS:
         return 0.0
     s = 0
-    slopes = np.empty(n * (n - 1) // 2)
-    size = 0
     for later in range(1, n):
         for earlier in range(later):
             rise = cells[later, 1] - cells[earlier, 1]
             s += (rise > 0) - (rise < 0)
-            slopes[size] = rise / ((cells[later, 0] - cells[earlier, 0]) * (_CELL_MS / 1000))
-            size += 1
     if s < _SURE * math.sqrt(n * (n - 1) * (2 * n + 5) / 18):
         return 0.0
-    slopes.sort()
-    return float(slopes[size // 2])
+    # Slopes are divided and put in order only where they count: it takes longer than all else done with a window.
+    size = 0
+    for later in range(1, n):
+        for earlier in range(later):
+            rise = cells[later, 1] - cells[earlier, 1]
+            slopes[size] = rise / ((cells[later, 0] - cells[earlier, 0]) * (_CELL_MS / 1000))
+            size += 1
+    return float(_nth(slopes, size, size // 2))
 
 
-@njit(cache=True)
+@compiled
+def _nth(values: Array, size: int, n: int) -> float:
+    """
+    Return which of the values would be at place n if they were sorted; they are moved about.
+
+    Source: Hoare 1961, "Algorithm 65: Find". Sorting as numba does it makes an array.
+    """
+    first, last = 0, size - 1
+    while first < last:
+        pivot, low, high = values[n], first, last
+        while low <= high:
+            while values[low] < pivot:
+                low += 1
+            while values[high] > pivot:
+                high -= 1
+            if low <= high:
+                values[low], values[high] = values[high], values[low]
+                low, high = low + 1, high - 1
+        if high < n:
+            first = low
+        if n < low:
+            last = high
+    return float(values[n])
+
+
+@compiled
 def judge_memory(memory: Array, slope: float, limit: int, growth: float, persist_ms: float, horizon_s: float) -> int:
     """Return the outcome of `judge_memory`."""
     if memory[SEEN_MS] < 0:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
-from numba import njit
 
+from controller.backtest.quick import compiled
 from controller.backtest.quick.timings import BUCKETS, FIRST_BUCKET
 from controller.core.evidence.window import Histogram
 from controller.core.readings import MemorySource
@@ -50,7 +50,8 @@ class Batch:
     Windows in their order.
 
     numbers: of each, see above. ends: where each one's histograms end among buckets and counts, one after the other.
-    plain: whether it was understood. names: where each one's rollout stands in `text`.
+    plain: whether it was understood. names: where each one's rollout stands in `text`. begins: the first of those in a
+    row that are of one rollout, or were not understood.
     """
 
     numbers: Array
@@ -59,6 +60,7 @@ class Batch:
     counts: Array
     plain: Array
     names: Array
+    begins: Array
     text: bytes
 
     def name(self, number: int) -> bytes | None:
@@ -76,42 +78,65 @@ class Batch:
 def scan(bodies: Sequence[str]) -> Batch:
     """Read windows."""
     parts = [body.encode() for body in bodies]
-    text = b"".join(parts)
     ends = np.cumsum(np.array([len(part) for part in parts], np.int64))
+    text = b"".join([*parts, _ROOM])
     size = len(parts)
     numbers, hists = np.zeros((size, NUMBERS), np.int64), np.zeros((size, HISTOGRAMS), np.int64)
     # A pair takes at least six characters, `[0,1],`, so there is room for all there are.
-    buckets, counts = np.empty(len(text) // 5 + 1, np.int64), np.empty(len(text) // 5 + 1, np.int64)
-    plain, names = np.zeros(size, np.bool_), np.zeros((size, 2), np.int64)
-    _scan(np.frombuffer(text, np.uint8), ends, numbers, hists, buckets, counts, plain, names)
-    return Batch(numbers, hists, buckets, counts, plain, names, text)
+    buckets, counts = np.empty(len(text) // 5 + 1, np.int16), np.empty(len(text) // 5 + 1, np.int32)
+    plain, names, begins = np.zeros(size, np.bool_), np.zeros((size, 2), np.int64), np.zeros(size, np.bool_)
+    _scan(np.frombuffer(text, np.uint8), ends, numbers, hists, buckets, counts, plain, names, begins)
+    return Batch(numbers, hists, buckets, counts, plain, names, np.flatnonzero(begins), text)
 
 
-@njit(cache=True)
+_ONE, _NINE = np.uint64(1), np.uint64(9)
+_ROOM: Final = bytes(64)
+"""Behind the last window, for whoever looks for a text or a digit there: longer than any text that is looked for."""
+
+
+@compiled
 def _scan(
-    text: Array, ends: Array, numbers: Array, hists: Array, buckets: Array, counts: Array, plain: Array, names: Array
-) -> None:
+    text: Array, ends: Array, numbers: Array, hists: Array, buckets: Array, counts: Array, plain: Array, names: Array,
+    begins: Array,
+) -> None:  # fmt: skip
     begin, used = 0, 0
     for number in range(len(ends)):
-        now = _one(text[begin : ends[number]], numbers[number], hists[number], buckets, counts, used, names[number])
+        end = ends[number]
+        now = _one(text, begin, end, numbers[number], hists[number], buckets, counts, used, names[number])
         plain[number] = now >= 0
         if now >= 0:
             used = now
         else:
             hists[number, :] = used
-        names[number, 0] += begin
-        names[number, 1] += begin
-        begin = ends[number]
+        begins[number] = not number or not _is_alike(text, plain, names, number)
+        begin = end
 
 
-@njit(cache=True)
-def _one(text: Array, numbers: Array, hists: Array, buckets: Array, counts: Array, used: int, name: Array) -> int:
-    """Read one window; return how many buckets are used now, -1 when it is not understood."""
-    at = _after_text(text, _after(text, 0, _ACTOR))
+@compiled
+def _is_alike(text: Array, plain: Array, names: Array, number: int) -> bool:
+    """Say whether a window and the one before it are of one rollout, or neither was understood."""
+    if not plain[number] or not plain[number - 1]:
+        return bool(plain[number] == plain[number - 1])
+    was, now = names[number - 1, 0], names[number, 0]
+    size = names[number, 1] - now
+    if names[number - 1, 1] - was != size:
+        return False
+    differs = 0
+    for place in range(size):
+        differs += text[was + place] != text[now + place]
+    return differs == 0
+
+
+@compiled
+def _one(
+    text: Array, at: int, end: int, numbers: Array, hists: Array, buckets: Array, counts: Array, used: int, name: Array
+) -> int:
+    """Read the window from `at` to `end`; return how many buckets are used now, -1 when it is not understood."""
+    at = _after_text(text, _after(text, at, _ACTOR), end)
     at = _after(text, at, _BLIND)
     if at < 0:
         return -1
-    if at < len(text) and text[at] == 110:  # the n of null
+    if text[at] == 110:  # the n of null
         at = _after(text, at, _NULL)
         numbers[SOURCE] = 0
     else:
@@ -120,22 +145,21 @@ def _one(text: Array, numbers: Array, hists: Array, buckets: Array, counts: Arra
         numbers[SOURCE] = 1 if gpu >= 0 else 2
         at = gpu if gpu >= 0 else _after(text, at, _PROCESS)
         at, numbers[STABLE_BYTES] = _number(text, _after(text, at, _OF_STABLE))
-        at = at + 1 if 0 <= at < len(text) and text[at] == 125 else -1  # }
-    at = _after_text(text, _after(text, at, _READINGS))
+        at = _after_brace(text, at)
+    at = _after_text(text, _after(text, at, _READINGS), end)
     at = _after(text, at, _ROLLOUT)
     name[0] = at
-    at = _after_text(text, at)
+    at = _after_text(text, at, end)
     name[1] = at
     at, used = _arm(text, _after(text, at, _WINDOW), numbers[CANDIDATE:STABLE], hists[:3], buckets, counts, used)
     at, numbers[END_MS] = _number(text, _after(text, at, _OF_END))
     at = _after(text, at, _OF_SCORES)
     at, used = _arm(text, at, numbers[STABLE:NUMBERS], hists[3:], buckets, counts, used)
     at, numbers[START_MS] = _number(text, _after(text, at, _OF_START))
-    at = _after(text, at, _END)
-    return used if at == len(text) else -1
+    return used if _after(text, at, _END) == end else -1
 
 
-@njit(cache=True)
+@compiled
 def _arm(
     text: Array, at: int, numbers: Array, hists: Array, buckets: Array, counts: Array, used: int
 ) -> tuple[int, int]:
@@ -151,70 +175,90 @@ def _arm(
     hists[2] = used
     if numbers[REQUESTS] > _LARGEST or numbers[BLOCKS] > _LARGEST:
         return -1, used
-    return (at + 1 if 0 <= at < len(text) and text[at] == 125 else -1), used
+    return _after_brace(text, at), used
 
 
-@njit(cache=True)
+# Whatever follows reads on beyond the end of a window where one is cut off: there is room, and `_one` sees that the
+# end is not where it should be.
+
+
+@compiled
 def _after(text: Array, at: int, wanted: Array) -> int:
     """Return the place after `wanted`, -1 where something else stands."""
-    if at < 0 or at + len(wanted) > len(text):
+    if at < 0:
         return -1
+    differs = 0
     for place in range(len(wanted)):
-        if text[at + place] != wanted[place]:
-            return -1
-    return at + len(wanted)
+        differs += text[at + place] != wanted[place]
+    return -1 if differs else at + len(wanted)
 
 
-@njit(cache=True)
-def _after_text(text: Array, at: int) -> int:
+@compiled
+def _after_brace(text: Array, at: int) -> int:
+    return at + 1 if at >= 0 and text[at] == 125 else -1
+
+
+@compiled
+def _after_text(text: Array, at: int, end: int) -> int:
     """Return the place of the quote that ends a text."""
     if at < 0:
         return -1
-    while at < len(text):
+    while at < end:
         if text[at] == 34:
             return at
         at += 2 if text[at] == 92 else 1
     return -1
 
 
-@njit(cache=True)
+@compiled
 def _number(text: Array, at: int) -> tuple[int, int]:
     """Read a whole number of up to 18 digits; the place is -1 where there is none."""
-    if at < 0 or at >= len(text):
+    if at < 0:
         return -1, 0
     negative = text[at] == 45
     at += negative
     first, value = at, 0
-    while at < len(text) and 48 <= text[at] <= 57:
+    while 48 <= text[at] <= 57:
         value = value * 10 + (text[at] - 48)
         at += 1
-        if at - first > 18:
-            return -1, 0
-    if at == first:
+    if not 0 < at - first <= 18:
         return -1, 0
     return at, -value if negative else value
 
 
-@njit(cache=True)
-def _histogram(text: Array, at: int, buckets: Array, counts: Array, used: int) -> tuple[int, int]:
-    if at < 0 or at + 1 >= len(text) or text[at] != 91:  # [
+@compiled
+def _histogram(text: Array, begin: int, buckets: Array, counts: Array, used: int) -> tuple[int, int]:
+    if begin < 0 or text[begin] != 91:  # [
         return -1, used
-    at += 1
-    if text[at] == 93:  # ]
-        return at + 1, used
-    while at < len(text) and text[at] == 91:
-        at, bucket = _number(text, at + 1)
-        if at < 0 or at >= len(text) or text[at] != 44:  # ,
+    if text[begin + 1] == 93:  # ]
+        return begin + 2, used
+    # A place without a sign: of one that has a sign numba asks each time whether it counts from the end.
+    at = np.uint64(begin + 1)
+    while text[at] == 91:
+        at += _ONE
+        negative = text[at] == 45
+        if negative:
+            at += _ONE
+        at, bucket = _digits(text, at)
+        if bucket < 0 or text[at] != 44:  # ,
             return -1, used
-        at, count = _number(text, at + 1)
-        within = 0 <= bucket - FIRST_BUCKET < BUCKETS and 0 < count <= _LARGEST
-        if at < 0 or not within or at + 1 >= len(text) or text[at] != 93:
+        at, count = _digits(text, at + _ONE)
+        bucket = -bucket if negative else bucket
+        if text[at] != 93 or not (0 <= bucket - FIRST_BUCKET < BUCKETS and 0 < count <= _LARGEST):
             return -1, used
         buckets[used], counts[used] = bucket, count
         used += 1
-        if text[at + 1] == 93:
-            return at + 2, used
-        if text[at + 1] != 44:
-            return -1, used
-        at += 2
+        if text[at + _ONE] != 44:
+            return int(at) + 2 if text[at + _ONE] == 93 else -1, used
+        at += _ONE + _ONE
     return -1, used
+
+
+@compiled
+def _digits(text: Array, at: Array) -> tuple[Array, int]:
+    """Read a whole number of up to nine digits; it is -1 where there is none."""
+    first, value = at, 0
+    while 48 <= text[at] <= 57:
+        value = value * 10 + (text[at] - 48)
+        at += _ONE
+    return at, value if first < at <= first + _NINE else -1

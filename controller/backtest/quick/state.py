@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from controller.backtest.quick import scan, windows
+from controller.backtest.quick import places, scan, windows
 from controller.backtest.quick.arrays import KINDS, Arrays, arrays_of, memory_of
 from controller.backtest.quick.asked import Asked, asked_of
 from controller.backtest.quick.scan import Batch
@@ -13,7 +13,7 @@ from controller.backtest.quick.timings import FIRST_BUCKET
 from controller.core.evidence import engine
 from controller.core.evidence.engine import Evidence, Recent, Track
 from controller.core.evidence.fortune import Fortune
-from controller.core.evidence.rules import TIMINGS, Metric
+from controller.core.evidence.rules import Metric
 from controller.core.evidence.timing import MINUTE_MS, Minute, Reference
 from controller.core.evidence.window import Histogram
 from controller.core.rollout import Phase, Rollout
@@ -30,7 +30,7 @@ class Quick:
     def __init__(self, history: History, rollout: Rollout, asked: Asked, arrays: Arrays) -> None:
         self._history, self._rollout, self._asked, self._arrays = history, rollout, asked.all(), arrays
         self._folded = 0
-        self._minute, self._parts = -1, dict[Metric, tuple[Histogram, ...]]()
+        self._minute, self._parts, self._running = -1, dict[Metric, tuple[Histogram, ...]](), list[tuple[Batch, int]]()
         for track in rollout.evidence.tracks if rollout.evidence else ():
             if track.reference.minutes:
                 self._minute = track.reference.minutes[-1].number
@@ -47,7 +47,7 @@ class Quick:
                 now, _ = self._run(batch, sent, begin, now - 1)
             if now > begin:
                 self._folded += now - begin
-                self._keep_parts(batch, begin, now)
+                self._note_minute(batch, begin, now)
             if now < upto:
                 return now
             begin = now
@@ -60,42 +60,44 @@ class Quick:
         stands = self._arrays.stands
         rollout = replace(
             self._rollout,
-            seen_ms=int(stands[windows.SEEN_MS]),
+            seen_ms=int(stands[places.SEEN_MS]),
             blind="",
-            evidence=None if stands[windows.EVIDENCE_NONE] else self._evidence(),
+            evidence=None if stands[places.EVIDENCE_NONE] else self._evidence(),
             memory=memory_of(self._arrays),
         )
         state = replace(self._history.state, rollout=rollout)
-        return History(state, self._history.position + self._folded, int(stands[windows.AT_MS]))
+        return History(state, self._history.position + self._folded, int(stands[places.AT_MS]))
 
     def _run(self, batch: Batch, sent: Array, begin: int, end: int) -> tuple[int, bool]:
         read = (batch.numbers, batch.ends, batch.buckets, batch.counts, batch.plain, sent, begin, end)
         now, follows = windows.fold_windows(*read, *self._asked, *self._arrays.all())
         return int(now), bool(follows)
 
-    def _keep_parts(self, batch: Batch, begin: int, end: int) -> None:
-        """Keep what the core keeps of the minute that runs: the histograms of stable, window by window."""
+    def _note_minute(self, batch: Batch, begin: int, end: int) -> None:
+        """Note the windows of the minute that runs: of stable the core keeps their histograms one by one."""
         starts_ms, ends_ms = batch.numbers[begin:end, scan.START_MS], batch.numbers[begin:end, scan.END_MS]
         judged = np.flatnonzero(starts_ms >= self._rollout.warm_ms)
         if not self._rollout.plan.compares or not len(judged):
             return
         minute = int(ends_ms[judged[-1]]) // MINUTE_MS
-        running = [begin + int(one) for one in judged[ends_ms[judged] // MINUTE_MS == minute]]
-        for metric in self._rollout.plan.rules.metrics:
-            if metric in TIMINGS:
-                kept = self._parts.get(metric, ()) if minute == self._minute else ()
-                of_stable = KINDS[metric] + scan.HISTOGRAMS // 2
-                self._parts[metric] = (*kept, *(batch.histogram(window, of_stable) for window in running))
-        self._minute = minute
+        if minute != self._minute:
+            self._minute, self._parts, self._running = minute, {}, []
+        running = judged[ends_ms[judged] // MINUTE_MS == minute]
+        self._running += [(batch, begin + window) for window in running.tolist()]
+
+    def _parts_of(self, metric: Metric) -> tuple[Histogram, ...]:
+        of_stable = KINDS[metric] + scan.HISTOGRAMS // 2
+        later = (batch.histogram(window, of_stable) for batch, window in self._running)
+        return (*self._parts.get(metric, ()), *later)
 
     def _evidence(self) -> Evidence:
         arrays = self._arrays
         stands = arrays.stands
         return Evidence(
             tracks=tuple(self._track(number, metric) for number, metric in enumerate(self._rollout.plan.rules.metrics)),
-            recent=tuple(Recent(*cell) for cell in arrays.recent[: stands[windows.RECENT]].tolist()),
-            began_ms=int(stands[windows.EVIDENCE_BEGAN_MS]),
-            seen_ms=int(stands[windows.EVIDENCE_SEEN_MS]),
+            recent=tuple(Recent(*cell) for cell in arrays.recent[: stands[places.RECENT]].tolist()),
+            began_ms=int(stands[places.EVIDENCE_BEGAN_MS]),
+            seen_ms=int(stands[places.EVIDENCE_SEEN_MS]),
         )
 
     def _track(self, number: int, metric: Metric) -> Track:
@@ -104,16 +106,16 @@ class Quick:
         wealth = Fortune(tuple(arrays.wealth[number, :alternatives].tolist()), float(arrays.cash[number]), about[0])
         if metric is Metric.ERRORS:
             proofs = (*(tuple(row) for row in arrays.error_proofs.tolist()), tuple(arrays.rare_proof.tolist()))
-            return Track(metric, wealth, proofs, about[windows.SAMPLES], about[windows.TRACK_SEEN_MS])
+            return Track(metric, wealth, proofs, about[places.SAMPLES], about[places.TRACK_SEEN_MS])
         proofs = tuple(tuple(row) for row in arrays.timing_proofs[number].tolist())
-        *past, running = range(about[windows.MINUTES])
+        *past, running = range(about[places.MINUTES])
         minutes = (
             *(Minute(int(arrays.minutes[number, one]), (self._histogram(number, one),)) for one in past),
-            Minute(int(arrays.minutes[number, running]), self._parts[metric]),
+            Minute(int(arrays.minutes[number, running]), self._parts_of(metric)),
         )
-        thresholds = tuple(arrays.thresholds[number, : about[windows.THRESHOLDS]].tolist())
+        thresholds = tuple(arrays.thresholds[number, : about[places.THRESHOLDS]].tolist())
         reference = Reference(minutes, thresholds)
-        return Track(metric, wealth, proofs, about[windows.SAMPLES], about[windows.TRACK_SEEN_MS], reference)
+        return Track(metric, wealth, proofs, about[places.SAMPLES], about[places.TRACK_SEEN_MS], reference)
 
     def _histogram(self, number: int, minute: int) -> Histogram:
         row = self._arrays.rows[number, minute]

@@ -3,8 +3,7 @@
 import math
 from typing import Any, Final
 
-from numba import njit
-
+from controller.backtest.quick import compiled
 from controller.core.evidence.timing import LEAST_COVERED as _LEAST_COVERED
 from controller.core.evidence.timing import LEAST_REFERENCE as _LEAST_REFERENCE
 from controller.core.evidence.timing import MINUTE_MS as _MINUTE_MS
@@ -19,7 +18,7 @@ MINUTES: Final = _MINUTES_BACK + 2
 Array = Any
 
 
-@njit(cache=True)
+@compiled
 def thresholds_of(counts: Array, first: int, last: int, found: Array) -> int:
     """Write `_thresholds` of a row of counts into `found`; return how many, 0 where too little is known."""
     total = 0
@@ -37,7 +36,7 @@ def thresholds_of(counts: Array, first: int, last: int, found: Array) -> int:
     return number
 
 
-@njit(cache=True)
+@compiled
 def advance(
     numbers: Array, rows: Array, known: int, span: Array, found: Array, thresholds: int, end_ms: int,
     buckets: Array, counts: Array, total: Array,
@@ -50,32 +49,26 @@ def advance(
     """
     number = end_ms // _MINUTE_MS
     if not (known and numbers[known - 1] == number):
-        kept = 0
+        first, last, kept = span[0], span[1], 0
+        total[first : last + 1] = 0
         for minute in range(known):
             if numbers[minute] >= number - _MINUTES_BACK:
-                if kept != minute:
-                    numbers[kept] = numbers[minute]
-                    rows[kept, span[0] : span[1] + 1] = rows[minute, span[0] : span[1] + 1]
+                numbers[kept] = numbers[minute]
+                for place in range(first, last + 1):
+                    rows[kept, place] = rows[minute, place]
+                    total[place] += rows[minute, place]
                 kept += 1
-        total[span[0] : span[1] + 1] = 0
-        for minute in range(kept):
-            for place in range(span[0], span[1] + 1):
-                total[place] += rows[minute, place]
         numbers[kept] = number
-        rows[kept, :] = 0
-        thresholds = thresholds_of(total, span[0], span[1], found)
+        rows[kept, first : last + 1] = 0
+        thresholds = thresholds_of(total, first, last, found)
         known = kept + 1
-        _add(rows[known - 1], span, buckets, counts)
-        if not thresholds:
-            thresholds = thresholds_of(rows[known - 1], span[0], span[1], found)
-        return known, thresholds
     _add(rows[known - 1], span, buckets, counts)
     if not thresholds:
         thresholds = thresholds_of(rows[known - 1], span[0], span[1], found)
     return known, thresholds
 
 
-@njit(cache=True)
+@compiled
 def _add(row: Array, span: Array, buckets: Array, counts: Array) -> None:
     for number in range(len(buckets)):
         place = buckets[number] - FIRST_BUCKET
@@ -86,7 +79,7 @@ def _add(row: Array, span: Array, buckets: Array, counts: Array) -> None:
             span[1] = place
 
 
-@njit(cache=True)
+@compiled
 def above(buckets: Array, counts: Array, failures: int, thresholds: Array, shift: int, slow: Array) -> int:
     """Do `_above`: write into `slow` how many exceed each threshold; return how many there are."""
     size, number = 0, 0
@@ -104,7 +97,7 @@ def above(buckets: Array, counts: Array, failures: int, thresholds: Array, shift
     return size
 
 
-@njit(cache=True)
+@compiled
 def accounted(requests: int, found: int) -> bool:
     """Say whether a histogram accounts for its arm's requests."""
     return 0 < _LEAST_COVERED * requests <= found
