@@ -1,11 +1,15 @@
 """
 `segue`: one verb, one file; whatever a verb needs is imported when it is called, so that the help is quick.
 
-Exit codes: 0 done, 1 refused or failed, 2 not understood, 3 a neighbour (Kafka, SQL, ...) is away: try again.
+Exit codes: 0 done, 1 refused or failed, 2 not understood, 3 a neighbour (Kafka, SQL, ...) is away: try again, 130
+interrupted by Ctrl-C.
 Read `app` first. What never lives here: decisions. A verb publishes a message, or reads what was recorded.
 """
 
 import sys
+from typing import Final
+
+_INTERRUPTED: Final = 130
 
 
 def main() -> None:
@@ -19,3 +23,7 @@ def main() -> None:
     except SegueError as error:
         print(f"segue: {error}", file=sys.stderr)
         sys.exit(code_of(error))
+    except SystemExit as ending:
+        if ending.code == _INTERRUPTED:
+            print("segue: interrupted", file=sys.stderr)
+        raise

@@ -30,7 +30,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
     help="Move live traffic of a text-to-speech service from one model release to the next, and back, by events.",
-    epilog="Exit codes: 0 done, 1 refused or failed, 2 not understood, 3 a neighbour is away: try again.",
+    epilog="Exit codes: 0 done, 1 refused or failed, 2 not understood, 3 a neighbour is away: try again, "
+    "130 interrupted.",
 )
 app.command()(tree.up)
 app.command()(tree.down)
