@@ -23,6 +23,7 @@ from controller.wire.enveloped import FACT_LIMIT_BYTES, Place, opened
 from controller.wire.quick import quick
 from controller.wire.shape import plain, shaped
 from controller.wire.strict import canonical, parse_object, refused
+from controller.wire.text import text_of
 
 SCHEMA: Final = 1
 """The schema in which facts are written today, all types alike."""
@@ -40,7 +41,7 @@ def event_type(event: AnyEvent) -> str:
 
 def event_body(event: AnyEvent) -> str:
     """Return all fields of a fact as canonical JSON text."""
-    return canonical(plain(event))
+    return text_of(event).decode()
 
 
 def event_from(type: str, schema: int, body: str) -> AnyEvent:
@@ -183,7 +184,7 @@ def _written(at: Place, body: str) -> Written:
 
 def table_json(table: RoutingTable) -> bytes:
     """Return a routing table as canonical JSON: the value of `routing.table`."""
-    return canonical(plain(table)).encode()
+    return text_of(table)
 
 
 def table_from(message: bytes) -> RoutingTable:
@@ -193,7 +194,7 @@ def table_from(message: bytes) -> RoutingTable:
 
 def state_json(state: State) -> bytes:
     """Return a service's state as canonical JSON: its snapshot, and what replays are compared by."""
-    return canonical(plain(state)).encode()
+    return text_of(state)
 
 
 def state_from(text: bytes) -> State:
