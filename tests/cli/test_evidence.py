@@ -16,7 +16,7 @@ from controller.core.readings import Reading
 from controller.core.state import State
 from controller.journal.views import Service
 from controller.wire.codec import GENESIS_HASH
-from tests.core.test_walk import BEGAN_MS, EVIDENCE, QUEUE, SECOND, arm, at_end, blind, holding, live, running, window
+from tests.core.watching import BEGAN_MS, EVIDENCE, QUEUE, SECOND, arm, at_end, blind, holding, live, running, window
 from tests.spec import SERVICE, Given
 
 EAR = Gate("ear", GateKind.APPROVAL)

@@ -15,7 +15,7 @@ from controller.core.commands import (
 from controller.core.gates import Gate, GateKind
 from controller.core.plan import Plan, Step
 from controller.core.stream import Fact, History, fold, react
-from tests.core.test_walk import BEGAN_MS, EVIDENCE, SECOND, arm, blind, window
+from tests.core.watching import BEGAN_MS, EVIDENCE, SECOND, arm, blind, window
 from tests.spec import NOW_MS, SERVICE, Given, Words, elapsed, given, installed, ready, request
 
 EAR = Gate("ear", GateKind.APPROVAL, role="voice-quality")

@@ -14,7 +14,7 @@ from controller.core.gates import Gate, GateKind
 from controller.core.plan import NAMED_PLANS, WATCHED, OnInconclusive, Plan, Step, Until
 from controller.core.routing import Segment
 from controller.core.state import State, evolve, timers
-from tests.core.test_walk import BEGAN_MS, holding
+from tests.core.watching import BEGAN_MS, holding
 from tests.spec import SERVICE, Given, elapsed
 
 CAREFUL = NAMED_PLANS["careful"]

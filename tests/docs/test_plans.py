@@ -29,7 +29,7 @@ from controller.parts.installed import ROOT
 from controller.wire.plans import PlanBody
 from controller.wire.steps import StepBody
 from controller.wire.written import plan_from, plan_object
-from tests.core.test_walk import BEGAN_MS, arm, holding
+from tests.core.watching import BEGAN_MS, arm, holding
 from tests.spec import SAID, SERVICE, Given, elapsed
 
 TEXT = (ROOT / "docs" / "plans.md").read_text()

@@ -3,11 +3,15 @@
 import json
 from dataclasses import asdict
 
+import pytest
+
+from controller.core.errors import Malformed
 from controller.wire.envelope import HEADERS, encode
-from controller.wire.inbound import Received
+from controller.wire.inbound import Input, Received, read, rejected
 from controller.wire.topics import Topic
 from tests.wire.values import NEW
 
+REQUESTED = "io.segue.rollout.requested"
 RELEASE: dict[str, object] = asdict(NEW)
 REQUEST: dict[str, object] = {"actor": "ci", "reason": "nightly", "release": RELEASE}
 ORDER: dict[str, object] = {"actor": "lena", "reason": "sounds flat"}
@@ -104,3 +108,18 @@ def binary(type: str, **changes: object) -> Received:
     value = json.dumps({"service": "hibari", **example, **changes}).encode()
     named = (("content-type", b"application/json"), *((name, text.encode()) for name, text in headers.items()))
     return received(topic, value, named)
+
+
+def understood(record: Received) -> Input:
+    """Turn a record into one input, as consumers do."""
+    try:
+        return read(record)
+    except Malformed as error:
+        return rejected(record, error)
+
+
+def why(record: Received) -> str:
+    """Return the sentence with which a record is refused."""
+    with pytest.raises(Malformed) as error:
+        read(record)
+    return str(error.value)
