@@ -16,6 +16,7 @@ from controller.journal import Store, views
 from controller.journal.facts import history as recorded_history
 from controller.journal.inputs import Taken, taken
 from controller.journal.partitions import check_whole
+from controller.spread import Told, unheard
 from controller.wire.codec import event_type
 from controller.wire.difference import Difference, first_difference
 from controller.wire.inbound import Input, Received, read, rejected, undecidable
@@ -48,10 +49,11 @@ class Redecided:
     otherwise: tuple[Otherwise, ...]
 
 
-async def redecide(store: Store, service: str) -> Redecided:
+async def redecide(store: Store, service: str, told: Told = unheard) -> Redecided:
     """
     Decide every recorded message of a service again, a page of them in memory at a time.
 
+    told: is told how many were.
     In a store that was restored, some messages are known by their names alone, and of some that led to nothing it is
     not known when: these are passed over, the facts of the former taken as they are.
     Raises Broken when nothing is recorded of the service, its journal has facts that no recorded message led to, or
@@ -74,6 +76,7 @@ async def redecide(store: Store, service: str) -> Redecided:
             if found := _compared(history, message, message.record, were):
                 otherwise.append(found)
             messages += 1
+            told(messages)
         history = fold(history, were)
     # Later messages may have been decided meanwhile; those until the beginning must all have been met.
     _in_place(service, max(stands.position, history.position), history.position)

@@ -24,6 +24,7 @@ from controller.journal.store import Store
 from controller.journal.views import Service, services
 from controller.outside.published import published
 from controller.outside.stream import WHAT_NEXT, Stream
+from controller.spread import Told, unheard
 from controller.wire.codec import SCHEMA, Written, checked_from_message, message_type, state_json, table_json
 from controller.wire.difference import Difference, first_difference
 from controller.wire.enveloped import opened
@@ -67,23 +68,28 @@ class Until:
 EVERYTHING: Final = Until()
 
 
-async def replay_sql(store: Store, service: str | None = None, until: Until = EVERYTHING) -> dict[str, History]:
+async def replay_sql(
+    store: Store, service: str | None = None, until: Until = EVERYTHING, told: Told = unheard
+) -> dict[str, History]:
     """
     Fold every stream of the store's journal, or only one service's; stream to history.
 
-    A page of facts is in memory at a time. Raises Broken naming the first fact that is not what was written, and when
-    facts lie in months that were detached.
+    A page of facts is in memory at a time. told: is told how many were read. Raises Broken naming the first fact that
+    is not what was written, and when facts lie in months that were detached.
     """
     await store.read(lambda connection: check_whole(connection, service))
     endings = await last_endings(store, service, until.position, until.at_ms)
     places: dict[str, Place] = {}
     histories: dict[str, History] = {}
+    read = 0
     async for page in pages(store, service):
         for one in page:
             name = one.stream
             places[name] = follow(places.get(name, Place()), one)
             if until.takes(one.position, one.at_ms):
                 histories[name] = _on(histories.get(name) or begin(name), one, endings.get(name, 0))
+        read += len(page)
+        told(read)
     return histories
 
 
@@ -93,11 +99,13 @@ async def replay_kafka(
     service: str | None = None,
     until: Until = EVERYTHING,
     partitions: Collection[int] = (),
+    told: Told = unheard,
 ) -> dict[str, History]:
     """
     Fold every stream of the topic `rollout.journal`, or only one service's, from its start to where it ends now.
 
-    partitions: read only these, when any are named; each stream lies in one.
+    partitions: read only these, when any are named; each stream lies in one. told: is told how many records were read,
+    each twice.
     Returns stream to history. Read as it comes, with eight bytes kept of each fact: the topic holds a fact at least
     once, and doubles are dropped. It is read twice, first for where each service's last rollout began or ended. Raises
     Broken when a fact is missing, was changed or contradicts another, Unavailable when Kafka does not answer.
@@ -105,11 +113,15 @@ async def replay_kafka(
     streams: dict[str, Stream[Written]] = {}
     histories: dict[str, History] = {}
     key = None if service is None else service.encode()
+    read = 0
     try:
-        endings = await _last_endings(bootstrap, prefix, key, until, partitions)
+        read, endings = await _last_endings(bootstrap, prefix, key, until, partitions, told)
         # Closed here, not some time later: its consumer would outlive this replay when a fact is not what was written.
         async with aclosing(published(bootstrap, prefix, partitions=partitions)) as records:
             async for record in records:
+                read += 1
+                if read % _TOLD_EVERY == 0:
+                    told(read)
                 if key is None or record.key == key:
                     fact = checked_from_message(record.value)
                     name = fact.stream
@@ -123,21 +135,30 @@ async def replay_kafka(
         raise Broken(f"rollout.journal is damaged: {error}; {WHAT_NEXT}") from error
     for stream in streams.values():
         stream.close()
+    told(read)
     return histories
 
 
 async def _last_endings(
-    bootstrap: str, prefix: str, key: bytes | None, until: Until, partitions: Collection[int]
-) -> dict[str, int]:
-    """Return for each stream the last position at which a rollout began or ended; `_on` sees whether that is so."""
+    bootstrap: str, prefix: str, key: bytes | None, until: Until, partitions: Collection[int], told: Told
+) -> tuple[int, dict[str, int]]:
+    """
+    Return how many records there are, and of each stream the last position at which a rollout began or ended.
+
+    `_on` sees whether that is so.
+    """
     found: dict[str, int] = {}
+    read = 0
     async with aclosing(published(bootstrap, prefix, partitions=partitions)) as records:
         async for record in records:
+            read += 1
+            if read % _TOLD_EVERY == 0:
+                told(read)
             if (key is None or record.key == key) and record.value.endswith(_ENDING_MESSAGES):
                 place, _ = opened(record.value)
                 if until.takes(place.position, place.at_ms):
                     found[place.service] = max(place.position, found.get(place.service, 0))
-    return found
+    return read, found
 
 
 def _on(history: History, one: Recorded | Written, ending: int) -> History:
@@ -154,6 +175,7 @@ def _on(history: History, one: Recorded | Written, ending: int) -> History:
     return fold(history, (one.fact,))
 
 
+_TOLD_EVERY: Final = 1000
 _WINDOW: Final = WindowMeasured.__name__
 _ENDING_TYPES: Final = frozenset(kind.__name__ for kind in ENDINGS)
 # How the message of such a fact ends, its keys being sorted: only few messages need to be opened.

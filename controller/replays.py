@@ -1,8 +1,9 @@
 """A replay of all services, shared among processes by stream or by partition: the same histories, sooner."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from controller.core.stream import History
@@ -11,41 +12,59 @@ from controller.journal.facts import size, streams
 from controller.journal.partitions import check_whole
 from controller.outside.published import sizes
 from controller.replay import EVERYTHING, Until, replay_kafka, replay_sql
-from controller.spread import cores, portions, spread
+from controller.spread import cores, counted, portions, spread
+
+Progress = Callable[[int, int], None]
+"""Is told how many facts, or records of the topic, were read, and of how many."""
 
 _MUCH: Final = 200_000
 """Facts from which on further processes are worth their start: each takes a second to import everything."""
 
 
+def unheard(_number: int, _of: int) -> None:
+    """Be told of no progress."""
+
+
 async def all_from_sql(
-    store: Store, database_url: str, until: Until = EVERYTHING, jobs: int | None = None
+    store: Store, database_url: str, until: Until = EVERYTHING, jobs: int | None = None, progress: Progress = unheard
 ) -> dict[str, History]:
     """
     Do what `replay_sql` does for all services, by several processes, each with a store of its own.
 
     jobs: how many; None means one a core, and this one alone when there is little to replay.
     """
-    jobs = jobs or _worth(await size(store))
+    facts = await size(store)
+    jobs, told = jobs or _worth(facts), partial(_tell, progress, facts)
     if jobs == 1:
-        return await replay_sql(store, until=until)
+        return await replay_sql(store, until=until, told=told)
     # A stream all of whose months were detached would not be among those that are shared.
     await store.read(check_whole)
     parts = [_OfSql(database_url, portion, until) for portion in portions(await streams(store), jobs)]
-    return _together(await spread(jobs, _replay_sql, parts))
+    return _together(await spread(jobs, _replay_sql, parts, told))
 
 
 async def all_from_kafka(
-    bootstrap: str, prefix: str = "", until: Until = EVERYTHING, jobs: int | None = None
+    bootstrap: str,
+    prefix: str = "",
+    until: Until = EVERYTHING,
+    jobs: int | None = None,
+    progress: Progress = unheard,
 ) -> dict[str, History]:
     """Do what `replay_kafka` does for all services, by several processes, each with partitions of its own."""
     there = await sizes(bootstrap, prefix)
-    jobs = jobs or _worth(sum(there.values()))
+    records = sum(there.values())
+    jobs, told = jobs or _worth(records), partial(_tell, progress, 2 * records)
     if jobs == 1:
-        return await replay_kafka(bootstrap, prefix, until=until)
+        return await replay_kafka(bootstrap, prefix, until=until, told=told)
     # Each process reads its partitions from start to end twice, so there are as many parts as processes, and no more.
     numbers = sorted(there, key=lambda number: there[number])
     shares = [tuple(numbers[first::jobs]) for first in range(min(jobs, len(numbers)))]
-    return _together(await spread(jobs, _replay_kafka, [_OfKafka(bootstrap, prefix, share, until) for share in shares]))
+    parts = [_OfKafka(bootstrap, prefix, share, until) for share in shares]
+    return _together(await spread(jobs, _replay_kafka, parts, told))
+
+
+def _tell(progress: Progress, of: int, number: int) -> None:
+    progress(number, of)
 
 
 def _worth(facts: int) -> int:
@@ -75,7 +94,7 @@ def _replay_sql(part: _OfSql) -> dict[str, History]:
     async def replayed() -> dict[str, History]:
         store = await open_store(part.database_url)
         try:
-            return _together([await replay_sql(store, name, part.until) for name in part.streams])
+            return _together([await replay_sql(store, name, part.until, counted()) for name in part.streams])
         finally:
             await store.close()
 
@@ -83,7 +102,7 @@ def _replay_sql(part: _OfSql) -> dict[str, History]:
 
 
 def _replay_kafka(part: _OfKafka) -> dict[str, History]:
-    return asyncio.run(replay_kafka(part.bootstrap, part.prefix, None, part.until, part.partitions))
+    return asyncio.run(replay_kafka(part.bootstrap, part.prefix, None, part.until, part.partitions, counted()))
 
 
 def _together(parts: Sequence[dict[str, History]]) -> dict[str, History]:

@@ -2,6 +2,8 @@
 
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 _EVERY_S: Final = 0.2
@@ -30,3 +32,13 @@ class Progress:
         if self._terminal:
             sys.stderr.write("\r\x1b[K")
             sys.stderr.flush()
+
+
+@contextmanager
+def shown() -> Iterator[Progress]:
+    """Show progress for as long as the block lasts."""
+    progress = Progress()
+    try:
+        yield progress
+    finally:
+        progress.end()

@@ -2,12 +2,14 @@
 
 import asyncio
 from enum import StrEnum
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from controller.cli.answers import FAILED, AsJson, tell_json, tell_table
 from controller.cli.here import kafka_here, settings_here
+from controller.cli.progress import Progress, shown
 from controller.core.errors import Broken, Malformed
 
 if TYPE_CHECKING:
@@ -117,9 +119,19 @@ async def _decide(service: str | None) -> "list[Redecided]":
     from controller.journal import views
     from controller.redecide import redecide
 
+    again: list[Redecided] = []
     async with opened(settings_here()) as store:
         names = [service] if service else [one.service for one in await views.services(store)]
-        return [await redecide(store, name) for name in names]
+        with shown() as progress:
+            for name in names:
+                before = sum(one.messages for one in again)
+                told = partial(_more, progress, before)
+                again.append(await redecide(store, name, told))
+    return again
+
+
+def _more(progress: Progress, before: int, number: int) -> None:
+    progress("messages", before + number)
 
 
 async def _replay(
@@ -132,28 +144,29 @@ async def _replay(
     settings = kafka_here() if source is Source.KAFKA else settings_here()
     end = _until(until, service)
 
-    async def from_kafka() -> "dict[str, History]":
-        kafka, prefix = settings.kafka, settings.topic_prefix
+    async def from_kafka(progress: Progress) -> "dict[str, History]":
+        kafka, prefix, told = settings.kafka, settings.topic_prefix, partial(progress, "records")
         if service is not None:
-            return await replay_kafka(kafka, prefix, service, end)
-        return await all_from_kafka(kafka, prefix, end, jobs)
+            return await replay_kafka(kafka, prefix, service, end, told=told)
+        return await all_from_kafka(kafka, prefix, end, jobs, told)
 
-    if source is Source.KAFKA and not check:
-        return _known(service, await from_kafka()), {}
-    async with opened(settings) as store:
-        for attempt in range(_TRIES):
-            if attempt:
-                # While services live, one of the two readings may be a fact ahead of the other.
-                await asyncio.sleep(_PAUSE_S)
-            if source is Source.KAFKA:
-                histories = await from_kafka()
-            elif service is not None:
-                histories = await replay_sql(store, service, end)
-            else:
-                histories = await all_from_sql(store, settings.database, end, jobs)
-            wrong = await differing(store, histories, service) if check else {}
-            if not wrong:
-                break
+    with shown() as progress:
+        if source is Source.KAFKA and not check:
+            return _known(service, await from_kafka(progress)), {}
+        async with opened(settings) as store:
+            for attempt in range(_TRIES):
+                if attempt:
+                    # While services live, one of the two readings may be a fact ahead of the other.
+                    await asyncio.sleep(_PAUSE_S)
+                if source is Source.KAFKA:
+                    histories = await from_kafka(progress)
+                elif service is not None:
+                    histories = await replay_sql(store, service, end, partial(progress, "facts"))
+                else:
+                    histories = await all_from_sql(store, settings.database, end, jobs, partial(progress, "facts"))
+                wrong = await differing(store, histories, service) if check else {}
+                if not wrong:
+                    break
     return _known(service, histories), wrong
 
 

@@ -17,7 +17,7 @@ from controller.journal import open_store
 from controller.journal.schema import upgrade
 from controller.parts.postgres import Postgres, start_postgres
 from controller.spread import cores
-from tests.cli.segue import COMMAND, segue_in
+from tests.cli.segue import COMMAND, Segue, segue_in
 from tests.journal.messages import alert, installed, rolling
 
 SERVICES = ("hibari", "suzume", "tsubame")
@@ -87,6 +87,27 @@ async def until(what: str, found: Callable[[], object]) -> None:
         await asyncio.sleep(0.02)
 
 
+def started(segue: Segue, *arguments: str) -> "subprocess.Popen[str]":
+    """Begin a command in a session of its own."""
+    return subprocess.Popen(
+        [*COMMAND, *arguments],
+        env=segue.env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+async def waiting_for_a_lock(connection: "asyncpg.Connection[asyncpg.Record]", number: int) -> list[int]:
+    """Return the processes of the database that wait for one, once there are so many."""
+    async with asyncio.timeout(2 * SOON_S):
+        while True:
+            found = [row["pid"] for row in await connection.fetch("SELECT pid FROM pg_locks WHERE NOT granted")]
+            if len(found) >= number:
+                return found
+
+
 @pytest.mark.parametrize("interrupt", [ctrl_c, kill_int])
 async def test_a_backtest_that_is_interrupted_ends_its_processes(
     database: str, tmp_path: Path, interrupt: Callable[["subprocess.Popen[str]"], None]
@@ -96,22 +117,27 @@ async def test_a_backtest_that_is_interrupted_ends_its_processes(
     connection = await asyncpg.connect(database.replace("+asyncpg", ""))
     async with connection.transaction():
         await connection.execute("LOCK TABLE journal IN ACCESS EXCLUSIVE MODE")
-        process = subprocess.Popen(  # noqa: ASYNC220  # it only begins here
-            [*COMMAND, "backtest", "--plan", "at-once"],
-            env=segue.env,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
-        waiting: list[int] = []
-        async with asyncio.timeout(2 * SOON_S):
-            while len(waiting) < min(cores(), len(SERVICES)):
-                waiting = [row["pid"] for row in await connection.fetch("SELECT pid FROM pg_locks WHERE NOT granted")]
+        process = started(segue, "backtest", "--plan", "at-once")
+        waiting = await waiting_for_a_lock(connection, min(cores(), len(SERVICES)))
         assert len(of_session(process.pid)) > len(waiting)
         with standing_still(waiting):  # or the database would tell them within 5 s that the lock cannot be had
             interrupt(process)
             out, err = await asyncio.to_thread(process.communicate, timeout=SOON_S)
             await until("its processes end", lambda: not of_session(process.pid))
+    await connection.close()
+    assert (process.returncode, out, err) == (130, "", "segue: interrupted\n")
+
+
+@pytest.mark.parametrize("how", [(), ("--jobs", "2"), ("--decide",)], ids=["alone", "shared", "decide"])
+async def test_a_replay_that_is_interrupted_says_so(database: str, tmp_path: Path, how: tuple[str, ...]) -> None:
+    """It does not wait until it may read on."""
+    connection = await asyncpg.connect(database.replace("+asyncpg", ""))
+    async with connection.transaction():
+        await connection.execute("LOCK TABLE journal IN ACCESS EXCLUSIVE MODE")
+        process = started(segue_in(tmp_path, SEGUE_DATABASE_URL=database), "replay", *how)
+        await waiting_for_a_lock(connection, 1)
+        ctrl_c(process)
+        out, err = await asyncio.to_thread(process.communicate, timeout=SOON_S)
+        await until("its processes end", lambda: not of_session(process.pid))
     await connection.close()
     assert (process.returncode, out, err) == (130, "", "segue: interrupted\n")

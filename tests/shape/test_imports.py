@@ -18,7 +18,13 @@ MAY_IMPORT: dict[str, set[str]] = {
     "controller.wire": {"controller.core"},
     "controller.journal": {"controller.core", "controller.wire", "migrations"},
     "controller.handle": {"controller.core", "controller.wire", "controller.journal"},
-    "controller.replay": {"controller.core", "controller.wire", "controller.journal", "controller.outside"},
+    "controller.replay": {
+        "controller.core",
+        "controller.wire",
+        "controller.journal",
+        "controller.outside",
+        "controller.spread",
+    },
     "controller.proof": {"controller.core", "controller.wire", "controller.journal", "controller.outside"},
     "controller.scene": {
         "controller.core",
@@ -28,7 +34,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "controller.log",
     },
     "controller.restore": {"controller.core", "controller.wire", "controller.journal", "controller.outside"},
-    "controller.redecide": {"controller.core", "controller.wire", "controller.journal"},
+    "controller.redecide": {"controller.core", "controller.wire", "controller.journal", "controller.spread"},
     "controller.backtest": {
         "controller.core",
         "controller.wire",
