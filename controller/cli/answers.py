@@ -36,6 +36,12 @@ def save(file: Path, text: str) -> None:
         raise Broken(f"{file} cannot be written: {error.strerror}") from error
 
 
+def check_chart(file: Path | None) -> None:
+    """Raise Malformed when a chart is asked for in a file that is no SVG by its name; before anything is worked out."""
+    if file is not None and file.suffix != ".svg":
+        raise Malformed(f"--chart is {file}; allowed: a file that ends in .svg")
+
+
 def tell_json(value: object) -> None:
     """Answer with one JSON document."""
     json.dump(value, sys.stdout, indent=2, ensure_ascii=False)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from controller.cli.answers import AsJson, save, tell_json, tell_table
+from controller.cli.answers import AsJson, check_chart, save, tell_json, tell_table
 from controller.cli.here import settings_here
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def backtest(
     since: Annotated[
         str | None, typer.Option(metavar="TIME", help="Only rollouts that began then or later; ISO 8601 with the zone.")
     ] = None,
-    chart: Annotated[Path | None, typer.Option(help="Draw the comparison into this file, as SVG.")] = None,
+    chart: Annotated[Path | None, typer.Option(help="Draw the comparison into this .svg file.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """
@@ -47,6 +47,7 @@ def backtest(
     from controller.cli.backtested import HEAD, TOTALS, rows, totals, values
     from controller.wire.shape import plain
 
+    check_chart(chart)
     settings, since_ms = settings_here(), _since(since)
     policies = asyncio.run(_policies(settings, plan, _alerts(alerts), service or []))
     compared = _compare(settings, policies, since_ms)

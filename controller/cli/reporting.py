@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from controller.cli.answers import AsJson, save, tell_json, tell_table
+from controller.cli.answers import AsJson, check_chart, save, tell_json, tell_table
 from controller.cli.here import settings_here
-from controller.core.errors import Broken, Malformed
+from controller.core.errors import Broken
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,8 +51,7 @@ def report(
     """
     from controller.wire.moments import time_ms
 
-    if chart is not None and chart.suffix != ".svg":
-        raise Malformed(f"--chart is {chart}; allowed: a file that ends in .svg")
+    check_chart(chart)
     since_ms = None if since is None else time_ms("--since", since)
     until_ms = None if until is None else time_ms("--until", until)
     found = asyncio.run(_read(service, since_ms, until_ms))

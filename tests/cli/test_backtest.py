@@ -165,7 +165,16 @@ def test_comparison_is_drawn(segue: Segue, tmp_path: Path) -> None:
     assert done.code == 0, done.err
     texts = _texts(file)
     assert {"How rollouts end", "Time that bad releases had users", "as it was", "later", "hibari-2"} <= texts
-    assert "cannot be written" in segue("backtest", "--plan", "at-once", "--chart", str(tmp_path)).err
+    nowhere = ("--chart", str(tmp_path / "none" / "backtest.svg"))
+    assert "none/backtest.svg cannot be written" in segue("backtest", "--plan", "at-once", *nowhere).err
+
+
+def test_another_kind_of_chart_is_refused(segue: Segue, tmp_path: Path) -> None:
+    """Before anything is decided, and with what is allowed; no file is left under a name that says otherwise."""
+    file = tmp_path / "backtest.png"
+    refused = segue("backtest", "--plan", "at-once", "--chart", str(file))
+    assert (refused.code, file.exists()) == (2, False)
+    assert refused.err == f"segue: --chart is {file}; allowed: a file that ends in .svg\n"
 
 
 def test_what_is_unknown_is_drawn_as_that(segue: Segue, tmp_path: Path) -> None:
