@@ -72,8 +72,9 @@ class Pages:
             if self._by_core == 0:
                 self._quick = self._quick or quick(self._walk.history)
                 now = self._quick.fold(batch, sent, begin, end) if self._quick else begin
-                # Where this gets nowhere, something waits that no window brings, and trying costs more than deciding.
-                self._by_core = _FEW if now == begin else 1
+                if now < end:
+                    # Where this gets nowhere, something waits that no window brings: trying costs more than deciding.
+                    self._by_core = _FEW if now == begin else 1
                 begin = now
             else:
                 self._by_core -= 1

@@ -22,7 +22,7 @@ from controller.journal.store import Store
 from controller.journal.tables import inbox, journal
 from controller.wire.inbound import Input
 
-_MANY: Final = 2000
+_MANY: Final = 1000
 
 Rows = Sequence[Row[*tuple[Any, ...]]]
 
@@ -84,8 +84,9 @@ def _page(connection: Connection, values: Mapping[str, object]) -> tuple[Rows, l
     places = connection.execute(_PLACES, values).all()
     if not places:
         return places, []
-    first, last = min(place.position for place in places) + 1, max(place.position for place in places) + 1
-    windows = connection.execute(_WINDOWS, {"stream": values["service"], "first": first, "last": last}).all()
+    follow = [position + 1 for _, _, position, _ in places]
+    between = {"stream": values["service"], "first": min(follow), "last": max(follow)}
+    windows = connection.execute(_WINDOWS, between).all()
     runs = _runs(places, windows)
     others = [number for run in runs for number in run.others]
     said = {row.number: row for row in connection.execute(_THESE, {"numbers": padded(others)})} if others else {}

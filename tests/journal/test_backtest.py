@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from controller.backtest.again import Walk
+from controller.backtest.again import measured as window_of
 from controller.backtest.compare import Compared, backtest
 from controller.backtest.exposure import Exposure
 from controller.backtest.policy import Policy
@@ -56,6 +57,18 @@ async def test_same_plan_gives_the_same_history(lived: Store) -> None:
     recorded = [fact async for fact in facts(lived, SERVICE)]
     assert _told(walk.facts) == _told(fact for fact in recorded if not isinstance(fact.event, WindowMeasured))
     assert walk.history.position == recorded[-1].position
+
+
+async def test_windows_in_a_row_come_together(lived: Store) -> None:
+    """Windows that nothing came between are one stretch; other messages stand where they came."""
+    page = [one async for page in messages(lived, SERVICE, -1) for one in page]
+    recorded = [fact async for fact in facts(lived, SERVICE) if isinstance(fact.event, WindowMeasured)]
+    stretches = [one for one in page if isinstance(one, Stretch)]
+    assert [len(one) for one in stretches] == [2, 2]
+    windows = [window for one in stretches for window in one.each()]
+    assert [(one.id, window_of(one)) for one in windows] == [(fact.cause, fact.event) for fact in recorded]
+    first, second = (page.index(one) for one in stretches)
+    assert 0 < first < second < len(page) - 1
 
 
 def _told(facts: Iterable[Fact]) -> list[tuple[object, int, str, int]]:

@@ -3,9 +3,9 @@ Windows that change no decision, folded by machine code: the core's additions an
 
 The core decides. This only takes windows of which nothing would follow but that they were measured, and leaves the
 state as the core would have left it, bit for bit; at the first of which more might follow it stops, and the core
-decides that one. `scan` reads windows as they are written, `likelihoods` and `timings` mirror
-`controller/core/evidence`, `memories` its `memory`, `windows` folds; `arrays`, `asked` and `state` turn a rollout into
-what that takes, and back.
+decides that one. `scan` and `text` read windows as they are written, `likelihoods` and `timings` mirror
+`controller/core/evidence`, `memories` its `memory`; `tracks` and `windows` fold, `follows` says whether to stop.
+`places` says where each number stands; `arrays`, `asked` and `state` turn a rollout into what that takes, and back.
 """
 
 from hashlib import sha256

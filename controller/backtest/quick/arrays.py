@@ -56,8 +56,9 @@ class Arrays:
         return tuple(getattr(self, name) for name in self.__slots__)
 
     def copy(self) -> "Arrays":
-        """Return others that do not change with these."""
-        return Arrays(*(array.copy() for array in self.all()))
+        """Return others that do not change with these; room they share, for nothing is kept in it."""
+        own, shared = self.all()[:-2], self.all()[-2:]
+        return Arrays(*(array.copy() for array in own), *shared)
 
 
 def arrays_of(rollout: Rollout, at_ms: int) -> Arrays | None:
@@ -129,11 +130,14 @@ def _keep_tracks(arrays: Arrays, evidence: Evidence) -> bool:
         arrays.thresholds[number, : len(reference.thresholds)] = reference.thresholds
         for at, minute in enumerate(reference.minutes):
             arrays.minutes[number, at] = minute.number
-            for bucket, count in (pair for part in minute.parts for pair in part):
-                place = bucket - FIRST_BUCKET
-                if not 0 <= place < BUCKETS:
-                    return False
-                arrays.rows[number, at, place] += count
-                first, last = arrays.spans[number]
-                arrays.spans[number] = (min(first, place), max(last, place))
+            pairs = np.array([pair for part in minute.parts for pair in part], np.int64).reshape(-1, 2)
+            if not len(pairs):
+                continue
+            buckets = pairs[:, 0] - FIRST_BUCKET
+            least, most = int(buckets.min()), int(buckets.max())
+            if not 0 <= least <= most < BUCKETS:
+                return False
+            np.add.at(arrays.rows[number, at], buckets, pairs[:, 1])
+            first, last = arrays.spans[number]
+            arrays.spans[number] = (min(first, least), max(last, most))
     return True

@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 
 from controller.backtest.quick import compiled
-from controller.backtest.quick.timings import BUCKETS, FIRST_BUCKET
+from controller.backtest.quick.text import LARGEST, ROOM, after, after_brace, after_text, histogram_at, number_at
 from controller.core.evidence.window import Histogram
 from controller.core.readings import MemorySource
 
@@ -25,9 +25,6 @@ HISTOGRAMS: Final = 6
 """The candidate's latency, rtf and ttfa, then stable's."""
 NO_MEMORY: Final = 0
 SOURCES: Final = {MemorySource.GPU: 1, MemorySource.PROCESS: 2}
-
-_LARGEST: Final = 2**25
-"""More requests are left to the core: products of counts are whole numbers of a double as long as they are fewer."""
 
 
 def _text(text: str) -> Array:
@@ -77,21 +74,17 @@ class Batch:
 
 def scan(bodies: Sequence[str]) -> Batch:
     """Read windows."""
-    parts = [body.encode() for body in bodies]
-    ends = np.cumsum(np.array([len(part) for part in parts], np.int64))
-    text = b"".join([*parts, _ROOM])
-    size = len(parts)
+    joined = "".join([*bodies, ROOM])
+    text, size = joined.encode(), len(bodies)
+    # As a rule a character is a byte; and to encode each body alone takes as long as a third of the reading.
+    sizes = bodies if joined.isascii() else [body.encode() for body in bodies]
+    ends = np.cumsum(np.fromiter(map(len, sizes), np.int64, size))
     numbers, hists = np.zeros((size, NUMBERS), np.int64), np.zeros((size, HISTOGRAMS), np.int64)
     # A pair takes at least six characters, `[0,1],`, so there is room for all there are.
     buckets, counts = np.empty(len(text) // 5 + 1, np.int16), np.empty(len(text) // 5 + 1, np.int32)
     plain, names, begins = np.zeros(size, np.bool_), np.zeros((size, 2), np.int64), np.zeros(size, np.bool_)
     _scan(np.frombuffer(text, np.uint8), ends, numbers, hists, buckets, counts, plain, names, begins)
     return Batch(numbers, hists, buckets, counts, plain, names, np.flatnonzero(begins), text)
-
-
-_ONE, _NINE = np.uint64(1), np.uint64(9)
-_ROOM: Final = bytes(64)
-"""Behind the last window, for whoever looks for a text or a digit there: longer than any text that is looked for."""
 
 
 @compiled
@@ -132,133 +125,47 @@ def _one(
     text: Array, at: int, end: int, numbers: Array, hists: Array, buckets: Array, counts: Array, used: int, name: Array
 ) -> int:
     """Read the window from `at` to `end`; return how many buckets are used now, -1 when it is not understood."""
-    at = _after_text(text, _after(text, at, _ACTOR), end)
-    at = _after(text, at, _BLIND)
+    at = after_text(text, after(text, at, _ACTOR), end)
+    at = after(text, at, _BLIND)
     if at < 0:
         return -1
     if text[at] == 110:  # the n of null
-        at = _after(text, at, _NULL)
+        at = after(text, at, _NULL)
         numbers[SOURCE] = 0
     else:
-        at, numbers[CANDIDATE_BYTES] = _number(text, _after(text, at, _MEMORY))
-        gpu = _after(text, at, _GPU)
+        at, numbers[CANDIDATE_BYTES] = number_at(text, after(text, at, _MEMORY))
+        gpu = after(text, at, _GPU)
         numbers[SOURCE] = 1 if gpu >= 0 else 2
-        at = gpu if gpu >= 0 else _after(text, at, _PROCESS)
-        at, numbers[STABLE_BYTES] = _number(text, _after(text, at, _OF_STABLE))
-        at = _after_brace(text, at)
-    at = _after_text(text, _after(text, at, _READINGS), end)
-    at = _after(text, at, _ROLLOUT)
+        at = gpu if gpu >= 0 else after(text, at, _PROCESS)
+        at, numbers[STABLE_BYTES] = number_at(text, after(text, at, _OF_STABLE))
+        at = after_brace(text, at)
+    at = after_text(text, after(text, at, _READINGS), end)
+    at = after(text, at, _ROLLOUT)
     name[0] = at
-    at = _after_text(text, at, end)
+    at = after_text(text, at, end)
     name[1] = at
-    at, used = _arm(text, _after(text, at, _WINDOW), numbers[CANDIDATE:STABLE], hists[:3], buckets, counts, used)
-    at, numbers[END_MS] = _number(text, _after(text, at, _OF_END))
-    at = _after(text, at, _OF_SCORES)
+    at, used = _arm(text, after(text, at, _WINDOW), numbers[CANDIDATE:STABLE], hists[:3], buckets, counts, used)
+    at, numbers[END_MS] = number_at(text, after(text, at, _OF_END))
+    at = after(text, at, _OF_SCORES)
     at, used = _arm(text, at, numbers[STABLE:NUMBERS], hists[3:], buckets, counts, used)
-    at, numbers[START_MS] = _number(text, _after(text, at, _OF_START))
-    return used if _after(text, at, _END) == end else -1
+    at, numbers[START_MS] = number_at(text, after(text, at, _OF_START))
+    return used if after(text, at, _END) == end else -1
 
 
 @compiled
 def _arm(
     text: Array, at: int, numbers: Array, hists: Array, buckets: Array, counts: Array, used: int
 ) -> tuple[int, int]:
-    at, numbers[BLOCKS] = _number(text, _after(text, at, _ARM))
-    at, numbers[FAILED_BLOCKS] = _number(text, _after(text, at, _OF_FAILED))
-    at, numbers[FAILURES] = _number(text, _after(text, at, _OF_FAILURES))
-    at, used = _histogram(text, _after(text, at, _OF_LATENCY), buckets, counts, used)
+    at, numbers[BLOCKS] = number_at(text, after(text, at, _ARM))
+    at, numbers[FAILED_BLOCKS] = number_at(text, after(text, at, _OF_FAILED))
+    at, numbers[FAILURES] = number_at(text, after(text, at, _OF_FAILURES))
+    at, used = histogram_at(text, after(text, at, _OF_LATENCY), buckets, counts, used)
     hists[0] = used
-    at, numbers[REQUESTS] = _number(text, _after(text, at, _OF_REQUESTS))
-    at, used = _histogram(text, _after(text, at, _OF_RTF), buckets, counts, used)
+    at, numbers[REQUESTS] = number_at(text, after(text, at, _OF_REQUESTS))
+    at, used = histogram_at(text, after(text, at, _OF_RTF), buckets, counts, used)
     hists[1] = used
-    at, used = _histogram(text, _after(text, at, _OF_TTFA), buckets, counts, used)
+    at, used = histogram_at(text, after(text, at, _OF_TTFA), buckets, counts, used)
     hists[2] = used
-    if numbers[REQUESTS] > _LARGEST or numbers[BLOCKS] > _LARGEST:
+    if numbers[REQUESTS] > LARGEST or numbers[BLOCKS] > LARGEST:
         return -1, used
-    return _after_brace(text, at), used
-
-
-# Whatever follows reads on beyond the end of a window where one is cut off: there is room, and `_one` sees that the
-# end is not where it should be.
-
-
-@compiled
-def _after(text: Array, at: int, wanted: Array) -> int:
-    """Return the place after `wanted`, -1 where something else stands."""
-    if at < 0:
-        return -1
-    differs = 0
-    for place in range(len(wanted)):
-        differs += text[at + place] != wanted[place]
-    return -1 if differs else at + len(wanted)
-
-
-@compiled
-def _after_brace(text: Array, at: int) -> int:
-    return at + 1 if at >= 0 and text[at] == 125 else -1
-
-
-@compiled
-def _after_text(text: Array, at: int, end: int) -> int:
-    """Return the place of the quote that ends a text."""
-    if at < 0:
-        return -1
-    while at < end:
-        if text[at] == 34:
-            return at
-        at += 2 if text[at] == 92 else 1
-    return -1
-
-
-@compiled
-def _number(text: Array, at: int) -> tuple[int, int]:
-    """Read a whole number of up to 18 digits; the place is -1 where there is none."""
-    if at < 0:
-        return -1, 0
-    negative = text[at] == 45
-    at += negative
-    first, value = at, 0
-    while 48 <= text[at] <= 57:
-        value = value * 10 + (text[at] - 48)
-        at += 1
-    if not 0 < at - first <= 18:
-        return -1, 0
-    return at, -value if negative else value
-
-
-@compiled
-def _histogram(text: Array, begin: int, buckets: Array, counts: Array, used: int) -> tuple[int, int]:
-    if begin < 0 or text[begin] != 91:  # [
-        return -1, used
-    if text[begin + 1] == 93:  # ]
-        return begin + 2, used
-    # A place without a sign: of one that has a sign numba asks each time whether it counts from the end.
-    at = np.uint64(begin + 1)
-    while text[at] == 91:
-        at += _ONE
-        negative = text[at] == 45
-        if negative:
-            at += _ONE
-        at, bucket = _digits(text, at)
-        if bucket < 0 or text[at] != 44:  # ,
-            return -1, used
-        at, count = _digits(text, at + _ONE)
-        bucket = -bucket if negative else bucket
-        if text[at] != 93 or not (0 <= bucket - FIRST_BUCKET < BUCKETS and 0 < count <= _LARGEST):
-            return -1, used
-        buckets[used], counts[used] = bucket, count
-        used += 1
-        if text[at + _ONE] != 44:
-            return int(at) + 2 if text[at + _ONE] == 93 else -1, used
-        at += _ONE + _ONE
-    return -1, used
-
-
-@compiled
-def _digits(text: Array, at: Array) -> tuple[Array, int]:
-    """Read a whole number of up to nine digits; it is -1 where there is none."""
-    first, value = at, 0
-    while 48 <= text[at] <= 57:
-        value = value * 10 + (text[at] - 48)
-        at += _ONE
-    return at, value if first < at <= first + _NINE else -1
+    return after_brace(text, at), used
