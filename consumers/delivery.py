@@ -26,6 +26,7 @@ from faststream.kafka import KafkaBroker
 from faststream.kafka.message import KafkaAckableMessage, KafkaMessage
 from faststream.middlewares import AckPolicy
 
+from consumers.departed import client_id
 from consumers.metrics import RETRIES
 from consumers.polling import Records, poll
 from consumers.waiting import delays_s, pause, until_stopped
@@ -47,9 +48,10 @@ BATCH: Final = 100
 _GRACE_S: Final = 0.7
 _LEAVE_S: Final = 1.2
 
-# Kafka forgets a killed member, and hands its partitions on, only after this long; its own lower limit is 6 s.
+# Kafka forgets a silent member, and hands its partitions on, only after this long; its own lower limit is 6 s. Of a
+# dead one `departed` tells it sooner; the others hear of that with their next heartbeat.
 _SESSION_MS: Final = 6_000
-_HEARTBEAT_MS: Final = 2_000
+_HEARTBEAT_MS: Final = 500
 
 # How long a fetch may stand at the broker. A partition whose records were handed over while a fetch for its neighbours
 # stands there has to wait for it: low, but not so low that idle consumers keep the machine busy.
@@ -81,7 +83,7 @@ class _Delivery:
         self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._broker = KafkaBroker(
             worker.settings.kafka.split(","),
-            client_id=worker.group,
+            client_id=client_id(worker.group, worker.life),
             consumer_only=True,
             allow_auto_create_topics=False,
             apply_types=False,

@@ -13,6 +13,7 @@ from importlib import import_module
 from typing import Final
 
 from consumers.answering import answering
+from consumers.departed import see_off
 from consumers.metrics import RESTARTS, RETRIES
 from consumers.quiet import hush
 from consumers.waiting import delays_s, pause
@@ -55,12 +56,18 @@ async def run(names: Sequence[str], settings: Settings) -> None:
         store = await _open(settings, stopping)
         if store is None:
             return
-        workers = [Worker(name, settings, store, stopping, readiness) for name in names]
-        # Not before: with a database and no function that lacks anything this process would call itself ready.
-        readiness.store = store
         try:
-            await _warn_of_rights(store)
-            await host(workers)
+            async with store.life() as life:
+                workers = [Worker(name, settings, store, stopping, readiness, life.name) for name in names]
+                # Not before: with a database and no function that lacks anything this process would call itself ready.
+                readiness.store = store
+                await _warn_of_rights(store)
+                seeing_off = asyncio.create_task(see_off(workers, life))
+                try:
+                    await host(workers)
+                finally:
+                    seeing_off.cancel()
+                    await asyncio.gather(seeing_off, return_exceptions=True)
         finally:
             await store.close()
     _log.info("ended", extra={"functions": list(names)})

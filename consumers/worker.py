@@ -44,7 +44,8 @@ class Worker:
     """
     One function's surroundings.
 
-    stopping: set when the process was asked to end; whatever waits or retries must look at it.
+    stopping: set when the process was asked to end; whatever waits or retries must look at it. life: the name by which
+    others see whether this process lives, "" when it does not show.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Worker:
     store: Store
     stopping: asyncio.Event
     readiness: Readiness
+    life: str = ""
 
     def __post_init__(self) -> None:
         """Be not ready from the first: until it says so itself, nobody knows what it lacks."""

@@ -15,6 +15,7 @@ from controller.core.errors import Broken, Conflict
 from controller.journal import outbox, revision, timers
 from controller.journal.database import Database, database
 from controller.journal.heads import Folded
+from controller.journal.lives import FileLife, Life, SessionLife
 from controller.journal.outbox import OutboxRow
 from controller.journal.session import Session
 from controller.journal.sqlite import SqliteDatabase
@@ -126,6 +127,16 @@ class Store:
         else:
             async with session_turn(self._database, shard) as connection:
                 yield Relay(self._database, shard, connection)
+
+    @asynccontextmanager
+    async def life(self) -> AsyncIterator[Life]:
+        """Be seen to live by all other processes on this database for the length of the block."""
+        database = self._database
+        life = FileLife(database.file) if isinstance(database, SqliteDatabase) else SessionLife(database)
+        try:
+            yield life
+        finally:
+            await life.close()
 
     async def publish_tables(self) -> int:
         """Have every service's routing table published again, as it stands; return how many there are."""

@@ -55,6 +55,14 @@ async def _die_uncommitted(store: Store, argument: str) -> None:
     await store.write(work)
 
 
+async def _live(store: Store, argument: str) -> None:
+    """Live until killed, and say under which name."""
+    async with store.life() as life:
+        await life.living()
+        print(life.name, flush=True)
+        await asyncio.Event().wait()
+
+
 async def _relay(store: Store, argument: str) -> None:
     """Be the relay until killed."""
     async with store.relay():
@@ -66,6 +74,7 @@ _ROLES = {
     "decide": _decide,
     "commit-and-die": _commit_and_die,
     "die-uncommitted": _die_uncommitted,
+    "live": _live,
     "relay": _relay,
 }
 
