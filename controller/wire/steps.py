@@ -87,7 +87,7 @@ class StepBody(Body):
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
-        said = self.model_fields_set
+        said = {name for name in self.model_fields_set if getattr(self, name) is not None}
         if sum(name in said for name in _SHARES) != 1:
             raise ValueError("a step has one share; give weight, weight_bp or internal")
         if ("internal" in said) == bool(said & {"hold", "hold_s"}):
