@@ -56,7 +56,7 @@ def encode(type: str, source: str, id: str, service: str, data: Mapping[str, obj
 def decode(value: bytes, headers: Sequence[tuple[str, bytes]]) -> CloudEvent:
     """Read an event in either mode; raises Malformed."""
     named = _headers(headers)
-    if reason := _header(named, REFUSED_HEADER):
+    if reason := _header(named, REFUSED_HEADER).strip():
         raise Malformed(reason)
     content_type = _header(named, "content-type").split(";")[0].strip().lower()
     if content_type == STRUCTURED or not any(name.startswith("ce_") for name in named):

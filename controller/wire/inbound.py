@@ -17,10 +17,6 @@ from controller.wire.topics import Topic
 
 REJECTED_SOURCE: Final = "segue/rejected"
 
-# A reason may quote a key of the message, or a header of its sender's, as long as these are. What it becomes a part of
-# must fit into a Kafka message, or it would stand before all that comes after it in the outbox.
-_REASON_CHARACTERS: Final = 2000
-
 
 @dataclass(frozen=True, slots=True)
 class Received:
@@ -48,14 +44,15 @@ class Input:
 
 def read(record: Received) -> Input:
     """Return what a record of an inbound topic says; raises Malformed: the place, the value, what is allowed."""
-    if record.value is None:
-        raise refused("message", MISSING, "a CloudEvent; a record without a value says nothing")
-    event = decode(record.value, record.headers)
-    known = MESSAGES.get(record.topic, {})
-    if event.type not in known:
-        raise refused("type", event.type, f"on {record.topic}: {', '.join(known)}")
-    command = read_data(known[MessageType(event.type)], event.data, event.source)
-    return Input(event.source, event.id, command, record.timestamp_ms, record)
+    try:
+        return _read(record)
+    except Malformed:
+        raise
+    except Exception as error:
+        # A mistake of ours. Raised as it is, it would stand before every message that comes after it, for ever.
+        raise Malformed(
+            f"message could not be read: {error!r}; report it, and re-drive it once it is mended"
+        ) from error
 
 
 def rejected(record: Received, why: Malformed) -> Input:
@@ -69,7 +66,7 @@ def rejected(record: Received, why: Malformed) -> Input:
     command = RejectMessage(
         service=_addressee(record),
         actor="segue",
-        reason=str(why)[:_REASON_CHARACTERS],
+        reason=str(why),
         topic=record.topic.value,
         partition=record.partition,
         offset=record.offset,
@@ -81,6 +78,17 @@ def rejected(record: Received, why: Malformed) -> Input:
 def undecidable(record: Received, error: Exception) -> Input:
     """Return a record, over which deciding itself failed, as the command that records just that."""
     return rejected(record, Malformed(f"could not be decided: {error!r}"))
+
+
+def _read(record: Received) -> Input:
+    if record.value is None:
+        raise refused("message", MISSING, "a CloudEvent; a record without a value says nothing")
+    event = decode(record.value, record.headers)
+    known = MESSAGES.get(record.topic, {})
+    if event.type not in known:
+        raise refused("type", event.type, f"on {record.topic}: {', '.join(known)}")
+    command = read_data(known[MessageType(event.type)], event.data, event.source)
+    return Input(event.source, event.id, command, record.timestamp_ms, record)
 
 
 def _addressee(record: Received) -> str:

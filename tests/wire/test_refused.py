@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from controller.core.commands import RejectMessage
 from controller.core.errors import Malformed
 from controller.core.names import UNADDRESSED
+from controller.wire import inbound
 from controller.wire.envelope import HEADERS, STRUCTURED
 from controller.wire.inbound import read, rejected
 from controller.wire.topics import INBOUND, Topic
@@ -180,6 +181,22 @@ def test_a_reason_of_any_length_is_cut() -> None:
     """What a sender wrote into a header never makes a fact that is too long for Kafka."""
     record = replace(structured(REQUESTED), headers=(("segue-refused", b"x" * 1_500_000),))
     assert len(understood(record).command.reason) == 2_000
+
+
+def test_a_reason_can_be_printed() -> None:
+    """What a sender wrote clears no terminal and ends no line: it is shown as what it is."""
+    record = replace(structured(REQUESTED), headers=(("segue-refused", "\x1b[2J\n\u202e ".encode()),))
+    assert understood(record).command.reason == "\\x1b[2J\\n\\u202e"
+
+
+def test_a_fault_of_ours_is_a_rejection(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A message that our own mistake cannot read is told as that: raised, it would hold up its partition for ever."""
+
+    def mistaken(*_: object) -> None:
+        raise KeyError("nothing")
+
+    monkeypatch.setattr(inbound, "read_data", mistaken)
+    assert understood(structured(REQUESTED)).command.reason.startswith("message could not be read: KeyError('nothing')")
 
 
 @pytest.mark.parametrize(
