@@ -78,7 +78,7 @@ def said(body: str) -> Said:
     """Return what the text of any fact says, nothing else of it being looked at; raises Malformed."""
     try:
         return _said(body)
-    except (msgspec.MsgspecError, UnicodeEncodeError) as error:
+    except (msgspec.MsgspecError, UnicodeEncodeError, RecursionError) as error:
         raise Malformed(f"the text of a fact cannot be read: {error}") from None
 
 

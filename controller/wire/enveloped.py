@@ -43,7 +43,7 @@ def _opened_quickly(message: bytes) -> tuple[Place, str] | None:
         at = message.find(body)
         around = message[:at] + b"{}" + message[at + len(body) :]
         return (data, body.decode()) if _is_usual(around) else None
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
 
 

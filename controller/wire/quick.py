@@ -40,7 +40,7 @@ def quick(kind: type[T]) -> Callable[[bytes], T | None]:
     def read(text: bytes) -> T | None:
         try:
             return decode(text) if looks(text) else None
-        except (msgspec.MsgspecError, UnicodeDecodeError):
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             return None
 
     return read
