@@ -167,6 +167,8 @@ _SECONDS = {
 }
 """With the least that each may be."""
 _COUNTS = ("eject_after", "scene_keep_days", "scene_audio_mib")
+_SENT_AS_IT_IS = r"[!-~]{16,}"
+"""A token that every client can send in a header, and that arrives as it was sent."""
 ROLES = ("viewer", "operator", "alertmanager")
 """What tokens may do. Any other role in lower case may look, and approve the gates of plans that ask for it."""
 
@@ -186,7 +188,7 @@ def _number(
     off = value == 0 and name in _MAY_BE_OFF
     if value is None or not (least <= value <= most or off):
         besides = ", or 0 to turn it off" if name in _MAY_BE_OFF else ""
-        raise Malformed(f"SEGUE_{name.upper()} is {text!r}; give a number from {least} to {most}{besides}")
+        raise Malformed(f"SEGUE_{name.upper()} is {text[:80]!r}; give a number from {least} to {most}{besides}")
     return value
 
 
@@ -195,15 +197,16 @@ def _tokens(environment: Mapping[str, str]) -> Mapping[str, str]:
     if file := environment.get("SEGUE_TOKENS_FILE"):
         try:
             pairs += Path(file).read_text().splitlines()
-        except OSError as error:
-            raise Malformed(f"SEGUE_TOKENS_FILE: cannot read it: {error.strerror}; name a readable file") from error
+        except (OSError, ValueError) as error:
+            why = getattr(error, "strerror", None) or "it is no text in UTF-8"
+            raise Malformed(f"SEGUE_TOKENS_FILE: cannot read it: {why}; name a readable file") from error
     tokens: dict[str, str] = {}
     for number, pair in enumerate((pair.strip() for pair in pairs if pair.strip()), start=1):
         role, _, token = pair.partition(":")
-        if not re.fullmatch(ROLE_PATTERN, role) or len(token) < 16:
+        if not re.fullmatch(ROLE_PATTERN, role) or not re.fullmatch(_SENT_AS_IT_IS, token):
             raise Malformed(
                 f"SEGUE_TOKENS, pair {number}: write role:token with a role of {', '.join(ROLES)}, or one that gates "
-                "ask for such as voice-quality, and a token of at least 16 characters"
+                "ask for such as voice-quality, and a token of at least 16 characters of ASCII without spaces"
             )
         tokens[token] = role
     return tokens

@@ -51,14 +51,16 @@ def database(database_url: str) -> SqliteDatabase | PostgresDatabase:
     """Return the database at an address; nothing is connected yet. Raises Malformed for another kind of database."""
     try:
         url = make_url(database_url)
-    except ArgumentError as error:
-        raise Malformed(f"the database's address cannot be read; {_ALLOWED}") from error
+        told = url.render_as_string(hide_password=True)
+    except (ArgumentError, ValueError):
+        # Nothing of it is told, for a password may stand anywhere in it: where a port was expected, for one.
+        raise Malformed(f"the database's address cannot be read; {_ALLOWED}") from None
     kind = url.get_backend_name()
     if kind == "postgresql":
         return PostgresDatabase(url)
     if kind == "sqlite" and url.database not in (None, "", ":memory:"):
         return SqliteDatabase(url, _file(url))
-    raise Malformed(f"no store for the database {url.render_as_string(hide_password=True)}; {_ALLOWED}")
+    raise Malformed(f"no store for the database {told}; {_ALLOWED}")
 
 
 _ALLOWED: Final = "set SEGUE_DATABASE_URL to sqlite:////absolute/file or postgresql+asyncpg://user:password@host/name"
