@@ -8,12 +8,14 @@ Source: Prometheus Alertmanager, documentation of `webhook_config`.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from hashlib import sha256
 from typing import Final
 
+from controller.core.errors import Malformed
 from controller.wire.messages import MessageType
-from controller.wire.outbound import Outgoing, message
-from controller.wire.strict import MISSING, canonical, parse_object, refused
+from controller.wire.outbound import Outgoing, message, refused_message
+from controller.wire.strict import MESSAGE_LIMIT_BYTES, MISSING, canonical, parse_object, refused
 from controller.wire.topics import Topic
 
 SOURCE: Final = "segue/alertmanager"
@@ -21,6 +23,8 @@ WEBHOOK_LIMIT_BYTES: Final = 8 * 1024 * 1024
 """Some ten thousand alerts in one notification. Alertmanager does not send again what was answered 413."""
 
 _ANNOTATION_CHARACTERS: Final = 1000
+_MOST_ANNOTATIONS: Final = 50
+_REASONS: Final = ("summary", "description")
 _UNNAMED: Final = "unnamed"
 
 
@@ -56,7 +60,7 @@ def _message(alert: Mapping[str, object], received_at_ms: int) -> Outgoing:
         "received_at_ms": received_at_ms,
         "release": named.get("release", ""),
     }
-    return message(
+    said = message(
         Topic.ALERTS,
         MessageType.ALERT,
         SOURCE,
@@ -65,6 +69,11 @@ def _message(alert: Mapping[str, object], received_at_ms: int) -> Outgoing:
         data,
         received_at_ms,
     )
+    if len(said.value) <= MESSAGE_LIMIT_BYTES:
+        return said
+    # Kafka would refuse it, and with it all alerts that came with it, again and again. Nobody would read it either.
+    why = Malformed(f"alert is {len(said.value)} bytes long; allowed: up to {MESSAGE_LIMIT_BYTES} bytes")
+    return replace(refused_message(Topic.ALERTS, said.value, why), key=said.key)
 
 
 def _id(alert: Mapping[str, object]) -> str:
@@ -78,6 +87,9 @@ def _cut(annotations: object) -> object:
     # People write pages into annotations; an alert must not become too long a message over that.
     if not isinstance(annotations, dict):
         return {}
+    # The two that are a fact's reason first, then as they come.
+    kept = sorted(annotations.items(), key=lambda pair: pair[0] not in _REASONS)[:_MOST_ANNOTATIONS]
     return {
-        name: value[:_ANNOTATION_CHARACTERS] if isinstance(value, str) else value for name, value in annotations.items()
+        name[:_ANNOTATION_CHARACTERS]: value[:_ANNOTATION_CHARACTERS] if isinstance(value, str) else value
+        for name, value in kept
     }

@@ -134,6 +134,9 @@ def test_pages_of_annotations_do_not_silence_an_alert() -> None:
     command = understood(message).command
     assert isinstance(command, ReportAlert)
     assert len(command.reason) == 1000
+    many = {f"note-{number}": "x" * 999 for number in range(2_000)} | {"summary": "it fails"}
+    (message,) = messages(webhook(alert(annotations=many)), NOW_MS)
+    assert understood(message).command.reason == "it fails"
 
 
 @pytest.mark.parametrize(
@@ -153,6 +156,19 @@ def test_body_that_is_no_webhook_is_malformed(body: bytes, sentence: str) -> Non
     with pytest.raises(Malformed) as error:
         messages(body, NOW_MS)
     assert sentence in str(error.value)
+
+
+def test_alert_that_is_too_long_for_kafka_is_rejected_and_costs_no_neighbour() -> None:
+    """Sent as it is, it would be answered 503 for ever, and with it every alert of the same notification."""
+    long = alert(labels={"service": "hibari", **{f"label-{number}": "x" * 999 for number in range(2_000)}})
+    rejection, neighbour = messages(webhook(long, alert()), NOW_MS)
+    assert len(rejection.value) <= 1024 * 1024
+    assert (rejection.key, rejection.topic) == (neighbour.key, Topic.ALERTS)
+    said = understood(rejection)
+    assert isinstance(said.command, RejectMessage)
+    assert said.command.reason.startswith("alert is 20")
+    assert "allowed: up to 262144 bytes" in said.command.reason
+    assert isinstance(understood(neighbour).command, ReportAlert)
 
 
 def test_refused_body_is_rejected_for_the_reason_it_was_refused_for() -> None:
