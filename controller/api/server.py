@@ -9,12 +9,13 @@ from contextlib import contextmanager, nullcontext
 import uvicorn
 
 from controller.api.app import create_app
+from controller.connections import Bounds, Guard
 from controller.core.errors import Broken, Malformed
 from controller.settings import Settings
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _BACKLOG = 128
-_CONNECTIONS = 512
+_ANSWERING = 512
 _KEEP_ALIVE_S = 75
 _FINISH_S = 5
 
@@ -27,16 +28,16 @@ async def serve(settings: Settings) -> None:
     """
     if not settings.kafka:
         raise Malformed("SEGUE_KAFKA is empty; give Kafka's address, such as 127.0.0.1:9092, or use `segue up`")
+    guard = Guard(Bounds(answering=_ANSWERING))
     server = _Server(
         uvicorn.Config(
             create_app(settings),
-            http="httptools",
+            http=guard,  # type: ignore[arg-type]  # uvicorn only ever calls it
             ws="none",
             lifespan="on",
             log_config=None,
             access_log=False,
             server_header=False,
-            limit_concurrency=_CONNECTIONS,
             # Longer than Alertmanager waits between two notifications of one group: it then finds its connection open.
             timeout_keep_alive=_KEEP_ALIVE_S,
             timeout_graceful_shutdown=_FINISH_S,
@@ -44,12 +45,15 @@ async def serve(settings: Settings) -> None:
     )
     with _listening(settings.host, settings.api_port) as listener, _signals(server):
         running = asyncio.create_task(server.serve(sockets=[listener]))
+        watching = asyncio.create_task(guard.watch())
         try:
             await asyncio.shield(running)
         except asyncio.CancelledError:
             server.should_exit = True
             await running
             raise
+        finally:
+            watching.cancel()
 
 
 class _Server(uvicorn.Server):

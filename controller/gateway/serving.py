@@ -9,6 +9,7 @@ from typing import Final
 
 import uvicorn
 
+from controller.connections import Bounds, Guard
 from controller.core.errors import Broken, Malformed
 from controller.core.routing import RoutingTable
 from controller.gateway.app import Parts, make_app
@@ -77,16 +78,18 @@ async def serve(settings: Settings) -> None:
         tokens=settings.tokens,
     )
     app = make_app(parts)
+    guard = Guard(Bounds())
     following, reporting, keeping = (asyncio.create_task(part.run()) for part in (follower, reporter, keeper))
+    watching = asyncio.create_task(guard.watch())
     try:
-        await _listen(_Server(_config(app, settings)), listener)
+        await _listen(_Server(_config(app, settings, guard)), listener)
     finally:
         # First, for no table may be reported after the last words.
         await _end(following)
         for service in tables.all():
             reporter.ended(service)
         await reporter.told(_LAST_WORDS_S)
-        await _end(reporting, keeping)
+        await _end(reporting, keeping, watching)
         await copies.end()
         encoders.close()
         engine.close()
@@ -98,10 +101,10 @@ async def _end(*tasks: asyncio.Task[None]) -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def _config(app: object, settings: Settings) -> uvicorn.Config:
+def _config(app: object, settings: Settings, guard: Guard) -> uvicorn.Config:
     return uvicorn.Config(
         app,  # type: ignore[arg-type]  # uvicorn spells ASGI's messages as TypedDicts; ours are plain dicts
-        http="httptools",
+        http=guard,  # type: ignore[arg-type]  # uvicorn only ever calls it
         ws="none",
         lifespan="off",
         interface="asgi3",

@@ -46,7 +46,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "controller.observe": {"controller.core", "controller.quality", "controller.outside"},
     "controller.parts": {"controller.core"},
     "controller.tokens": set(),
+    "controller.connections": set(),
     "controller.gateway": {
+        "controller.connections",
         "controller.core",
         "controller.tokens",
         "controller.wire",
@@ -56,6 +58,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "controller.log",
     },
     "controller.api": {
+        "controller.connections",
         "controller.core",
         "controller.tokens",
         "controller.wire",

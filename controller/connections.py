@@ -1,0 +1,166 @@
+"""
+HTTP connections that nobody can hold against us: whoever opens many, or sends slowly, costs others nothing.
+
+uvicorn waits for ever for the rest of a request, keeps a head of any length, and counts connections that send nothing
+among those it can serve. So here every connection that is not being answered has a time by which it must go on, and
+when there are too many the one that has rested longest makes room: it is never one that is being answered.
+"""
+
+import asyncio
+import logging
+import resource
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any, Final
+
+from uvicorn import Config
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
+
+log = logging.getLogger(__name__)
+
+_SWEEP_S: Final = 1.0
+_FILES_FOR_OTHERS: Final = 256
+"""Of the files that a process may have open: Kafka, Triton, the database, the log."""
+
+App = Callable[[Any, Any, Any], Coroutine[Any, Any, None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """
+    connections: open at once, those above make room. answering: requests under way at once, those above are told 503.
+
+    head_s, body_s: within which a request's head, and then its body, must be there. idle_s: between two requests; more
+    than uvicorn gives, which ends it in order.
+    head_bytes: of one request's line and headers.
+    """
+
+    connections: int = 16_000
+    answering: int = 2_000
+    head_s: float = 10.0
+    body_s: float = 30.0
+    idle_s: float = 80.0
+    head_bytes: int = 64 * 1024
+
+
+class Guard:
+    """Watches one server's connections while `watch` runs; give it to uvicorn as its `http`."""
+
+    def __init__(self, bounds: Bounds) -> None:
+        self.bounds = bounds
+        self._most = min(bounds.connections, _files() - _FILES_FOR_OTHERS)
+        # In the order in which they came to rest; each with the time by which it must go on.
+        self._resting: dict[_Guarded, float] = {}
+        self._refused = 0
+
+    def __call__(
+        self, config: Config, server_state: ServerState, app_state: dict[str, Any], _loop: Any = None
+    ) -> HttpToolsProtocol:
+        """Return the protocol of a new connection."""
+        return _Guarded(self, config, server_state, app_state, _loop)
+
+    def entered(self, connection: "_Guarded") -> None:
+        """Make room for a connection, if need be."""
+        if len(connection.connections) > self._most and self._resting:
+            self._refused += 1
+            self._cut(next(iter(self._resting)))
+        self.rests(connection, self.bounds.head_s)
+
+    def rests(self, connection: "_Guarded", for_s: float) -> None:
+        """Let a connection wait for its sender, so long at most."""
+        self._resting.pop(connection, None)
+        self._resting[connection] = connection.loop.time() + for_s
+
+    def works(self, connection: "_Guarded") -> None:
+        """Let a connection be: its request is whole, and we are the one to go on."""
+        self._resting.pop(connection, None)
+
+    async def watch(self) -> None:
+        """End what has rested too long, until cancelled."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(_SWEEP_S)
+            now_s = loop.time()
+            late = [connection for connection, until_s in self._resting.items() if until_s < now_s]
+            for connection in late:
+                self._cut(connection)
+            if late or self._refused:
+                log.info("connections were ended", extra={"late": len(late), "made_room": self._refused})
+                self._refused = 0
+
+    def _cut(self, connection: "_Guarded") -> None:
+        self._resting.pop(connection, None)
+        # Not closed: whoever takes nothing would keep what is still to be sent, and so the connection, for ever.
+        connection.transport.abort()
+
+
+class _Guarded(HttpToolsProtocol):
+    """uvicorn's connection, which tells its guard whose turn it is."""
+
+    def __init__(self, guard: Guard, config: Config, state: ServerState, app_state: dict[str, Any], loop: Any) -> None:
+        super().__init__(config, state, app_state, loop)
+        self._guard = guard
+        self._in_head = True
+        self._head_bytes = 0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn says it
+        super().connection_made(transport)
+        self._guard.entered(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._guard.works(self)
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        # Counted afterwards: what came with the head's end may be a body.
+        if self._in_head:
+            self._head_bytes += len(data)
+        if self._in_head and self._head_bytes > self._guard.bounds.head_bytes and not self.transport.is_closing():
+            self._refuse(431, f"the request's head is longer than {self._guard.bounds.head_bytes} bytes; send less")
+
+    def on_message_begin(self) -> None:
+        self._in_head, self._head_bytes = True, 0
+        self._guard.rests(self, self._guard.bounds.head_s)
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        self._in_head = False
+        self._guard.rests(self, self._guard.bounds.body_s)
+        crowded = len(self.tasks) >= self._guard.bounds.answering
+        self.app = _crowded if crowded else self.config.loaded_app
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        super().on_message_complete()
+        if not self.cycle.response_complete:
+            self._guard.works(self)
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self.cycle.response_complete:
+            self._guard.rests(self, self._guard.bounds.idle_s)
+
+    def _refuse(self, status: int, why: str) -> None:
+        body = b'{"error": "%s"}' % why.encode()
+        head = b"HTTP/1.1 %d \r\ncontent-type: application/json\r\ncontent-length: %d\r\nconnection: close\r\n\r\n"
+        self.transport.write(head % (status, len(body)) + body)
+        self.transport.close()
+
+
+async def _crowded(_: Any, __: Any, send: Any) -> None:
+    body = b'{"error": "more requests are under way than can be answered now; try again shortly"}'
+    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body)), (b"retry-after", b"1")]
+    await send({"type": "http.response.start", "status": 503, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+def _files() -> int:
+    """Return how many files this process may have open, after asking for as many as it may ask for."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = 1 << 20 if hard == resource.RLIM_INFINITY else hard
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+        return most
+    return most if soft == resource.RLIM_INFINITY else soft
