@@ -1,7 +1,7 @@
 """POST /v1/rollouts and /v1/services/{name}/{order}: what people ask for, checked here, decided by the consumers."""
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from hashlib import sha256
 from typing import Final
 from uuid import uuid4
@@ -12,10 +12,9 @@ from starlette.responses import JSONResponse, Response
 
 from controller.api.answers import read_body
 from controller.api.tokens import APPROVER, allow
-from controller.core.errors import Malformed
 from controller.wire.messages import MESSAGES, MessageType, read_data
 from controller.wire.outbound import message
-from controller.wire.strict import MESSAGE_LIMIT_BYTES, parse_object
+from controller.wire.strict import MESSAGE_LIMIT_BYTES, parse_object, refused
 from controller.wire.topics import Topic
 
 SOURCE: Final = "segue/api"
@@ -62,18 +61,23 @@ def give_order(type: MessageType) -> Callable[[Request], Awaitable[Response]]:
 
 
 async def _publish(request: Request, topic: Topic, type: MessageType, named: dict[str, str]) -> Response:
-    body = parse_object(await read_body(request, MESSAGE_LIMIT_BYTES), "body")
-    data = {**named, **body}
-    for name, value in named.items():
-        if data[name] != value:
-            source = "path" if name == "service" else "token"
-            raise Malformed(f"body.{name} is {body[name]!r}; allowed: {value!r}, as in the {source}, or none")
+    data = order_data(await read_body(request, MESSAGE_LIMIT_BYTES), named)
     # Read here only to refuse at once what the consumer would reject; what it means is decided there.
     command = read_data(MESSAGES[topic][type], data, SOURCE)
     id = _id(request, type, command.service)
     now_ms = time.time_ns() // 1_000_000
     await request.app.state.publisher.publish([message(topic, type, SOURCE, id, command.service, data, now_ms)])
     return JSONResponse({"id": id, "source": SOURCE, "service": command.service, "type": type.value}, 202)
+
+
+def order_data(body: bytes, named: Mapping[str, str]) -> dict[str, object]:
+    """Return what a body says, and what path and token say already; raises Malformed when they differ."""
+    said = parse_object(body, "body")
+    for name, value in named.items():
+        if said.get(name, value) != value:
+            source = "path" if name == "service" else "token"
+            raise refused(f"body.{name}", said[name], f"{value!r}, as in the {source}, or none")
+    return {**named, **said}
 
 
 def _id(request: Request, type: MessageType, service: str) -> str:
