@@ -64,6 +64,9 @@ def _inbound() -> TopicSpec:
                 "message.timestamp.type": "LogAppendTime",
                 # More than is ever read (strict.MESSAGE_LIMIT_BYTES): what is too long must reach the dead letters too.
                 "max.message.bytes": str(2 * _MIB),
+                # The broker unpacks what publishers pack: by formats that our readers lack, and by as much as they
+                # like. So every record can be read, and the limit above is one of what comes out.
+                "compression.type": "uncompressed",
             }
         ),
     )
