@@ -36,8 +36,8 @@ async def test_no_request_is_answered_without_a_reason(api: Api) -> None:
 def asked(api: Api, method: str, path: str, random: Random) -> httpx.Request:
     """Return a request for a route, with something wrong about it."""
     where = path
-    for name, good in (("{name}", "hibari"), ("{letter:path}", "alerts.received/0/0")):
-        where = where.replace(name, _quoted(random) if random.random() < 0.4 else good)
+    for place, good in (("{name}", "hibari"), ("{letter:path}", "alerts.received/0/0")):
+        where = where.replace(place, _quoted(random) if random.random() < 0.4 else good)
     if random.random() < 0.7:
         pairs = (f"{random.choice(PARAMETERS)}={_quoted(random)}" for _ in range(random.randint(1, 3)))
         where += "?" + random.choice("&&&;").join(pairs)
