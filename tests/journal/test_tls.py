@@ -1,0 +1,93 @@
+"""A PostgreSQL that is spoken to over TLS alone, by an authority of its own, as its address says it."""
+
+import asyncio
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from controller.core.errors import SegueError
+from controller.journal import views
+from controller.journal.schema import upgrade
+from controller.journal.store import open_store
+from controller.parts.postgres import Postgres, start_postgres
+from tests.parts.certificates import certify
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A database, and who vouches for its server."""
+
+    url: str
+    authority: Path
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Shown]:
+    """A database that refuses whoever comes without TLS."""
+    cluster = start_postgres(tmp_path / "postgres")
+    try:
+        url = cluster.create("segue")
+        certificates = certify(tmp_path)
+        owner = cluster.data.stat()
+        for file in (certificates.server, certificates.key):
+            copy = Path(shutil.copy(file, cluster.data))
+            copy.chmod(0o600)
+            shutil.chown(copy, owner.st_uid, owner.st_gid)
+        asyncio.run(turn_on(cluster))
+        rules = cluster.data / "pg_hba.conf"
+        rules.write_text(rules.read_text().replace("\nhost ", "\nhostssl "))
+        asyncio.run(until_refused(cluster))
+        yield Shown(url, certificates.authority)
+    finally:
+        cluster.erase()
+
+
+async def test_journal_is_kept_over_tls(database: Shown, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`?ssl=verify-full` asks for a server that the authority in PGSSLROOTCERT vouches for; migrations do, too."""
+    monkeypatch.setenv("PGSSLROOTCERT", str(database.authority))
+    url = f"{database.url}?ssl=verify-full"
+    await asyncio.to_thread(upgrade, url)
+    store = await open_store(url)
+    try:
+        assert await views.service(store, "hibari") is None
+    finally:
+        await store.close()
+
+
+async def test_a_server_that_nobody_vouches_for_is_not_spoken_to(
+    database: Shown, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Another authority's certificate is refused, and so is no TLS at all; the sentence tells no password."""
+    (tmp_path / "other").mkdir()
+    monkeypatch.setenv("PGSSLROOTCERT", str(certify(tmp_path / "other").authority))
+    for asked in ("?ssl=verify-full", "?ssl=disable"):
+        with pytest.raises(SegueError) as error:
+            await open_store(database.url + asked)
+        password = database.url.split(":")[2].split("@")[0]
+        assert password not in str(error.value)
+
+
+async def turn_on(cluster: Postgres) -> None:
+    """Let a cluster offer TLS."""
+    connection = await asyncpg.connect(cluster.url().replace("+asyncpg", ""))
+    await connection.execute("ALTER SYSTEM SET ssl = on")
+    await connection.close()
+
+
+async def until_refused(cluster: Postgres) -> None:
+    """Let a cluster read its files anew, and wait until nobody is let in without TLS."""
+    address = cluster.url().replace("+asyncpg", "")
+    connection = await asyncpg.connect(address)
+    await connection.execute("SELECT pg_reload_conf()")
+    await connection.close()
+    async with asyncio.timeout(10):
+        while True:
+            try:
+                await (await asyncpg.connect(address, ssl=False)).close()
+            except asyncpg.InvalidAuthorizationSpecificationError:
+                return
+            await asyncio.sleep(0.05)
