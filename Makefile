@@ -5,7 +5,7 @@ PYTHON := .local/venv/bin/python
 RUFF := .local/venv/bin/ruff
 UV := .local/tools/bin/uv
 
-.PHONY: help setup demo test check bench lock clean
+.PHONY: help setup demo test check bench chaos lock clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -28,6 +28,9 @@ check: setup ## lint, format, types, and which way imports point
 
 bench: setup ## measure the way of an alert against its budget (`segue bench` has what a long history costs, and statistics)
 	@$(PYTHON) -m tests.bench
+
+chaos: setup ## kill, pause and cut off real parts under load for 40 minutes, and prove that nothing was lost
+	@$(PYTHON) -m tests.chaos
 
 lock: setup ## choose the newest versions that pyproject.toml allows
 	@$(UV) pip compile --all-extras --group dev --generate-hashes --no-emit-index-url --no-header --upgrade -q \

@@ -1,7 +1,9 @@
 """A Kafka of one node (KRaft: broker and controller in one), data on disk in its folder."""
 
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from controller.core.errors import Broken
 from controller.parts.installed import folder as installed_folder
@@ -16,10 +18,14 @@ _CLUSTER_ID = "c2VndWUtbG9jYWwta2Fma2"  # any 16 bytes in base64; one folder hol
 class Kafka(Process):
     """A running broker. `bootstrap` is its address, the same after a restart."""
 
-    def __init__(self, folder: Path, port: int, controller_port: int) -> None:
+    def __init__(
+        self, folder: Path, port: int, controller_port: int, settings: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
         self.bootstrap = f"{LOOPBACK}:{port}"
         self._properties = folder / "server.properties"
-        self._text = _properties(folder / "data", self.bootstrap, f"{LOOPBACK}:{controller_port}")
+        given = "".join(f"{name}={value}\n" for name, value in settings.items())
+        # Of two lines about one thing the last one counts.
+        self._text = _properties(folder / "data", self.bootstrap, f"{LOOPBACK}:{controller_port}") + given
         self._read_from = 0
         super().__init__(
             Program("kafka", _java("-Xmx512m", "kafka.Kafka", str(self._properties)), folder),
@@ -45,10 +51,14 @@ class Kafka(Process):
             return _READY_LINE in log.read()
 
 
-def start_kafka(folder: Path, port: int | None = None) -> Kafka:
-    """Start a broker on 127.0.0.1:port (a free one when None) with its data in folder."""
+def start_kafka(folder: Path, port: int | None = None, settings: Mapping[str, str] = MappingProxyType({})) -> Kafka:
+    """
+    Start a broker on 127.0.0.1:port (a free one when None) with its data in folder.
+
+    settings: what goes before our own for a small machine, by Kafka's names, such as listeners.
+    """
     controller_port, free = free_ports(2)
-    return Kafka(folder.resolve(), port or free, controller_port).start()
+    return Kafka(folder.resolve(), port or free, controller_port, settings).start()
 
 
 def _java(*arguments: str) -> list[str]:

@@ -15,16 +15,17 @@ _LOOK_EVERY_S = 0.1
 _FIRST_PAUSE_S = 0.1
 _LONGEST_PAUSE_S = 10.0
 _STEADY_S = 30.0
-"""Whoever ran this long starts again without a pause."""
 
 
 class Child:
     """A process under watch. `restarts` counts how often it was brought back, `changed` is called each time."""
 
-    def __init__(self, process: Process, changed: Callable[[], None]) -> None:
+    def __init__(self, process: Process, changed: Callable[[], None], *, steady_s: float = _STEADY_S) -> None:
+        """steady_s: whoever ran this long starts again without a pause."""
         self.name = process.program.name
         self.restarts = 0
         self._process = process
+        self._steady_s = steady_s
         self._changed = changed
         # Held around whatever starts or ends the process, so that the watch never revives what is being stopped.
         self._lock = threading.RLock()
@@ -102,7 +103,7 @@ class Child:
         while not self._released.wait(_LOOK_EVERY_S):
             if not self._wanted.is_set() or self._process.running:
                 continue
-            if time.monotonic() - since > _STEADY_S:
+            if time.monotonic() - since > self._steady_s:
                 pause_s = _FIRST_PAUSE_S
             _log.warning("%s ended by itself; starting it again in %.1f s", self.name, pause_s)
             if self._released.wait(pause_s):
