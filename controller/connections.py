@@ -9,6 +9,7 @@ when there are too many the one that has rested longest makes room: it is never 
 import asyncio
 import logging
 import resource
+import ssl
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, Final
@@ -16,6 +17,8 @@ from typing import Any, Final
 from uvicorn import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
+
+from controller.core.errors import Broken
 
 log = logging.getLogger(__name__)
 
@@ -154,6 +157,25 @@ async def _crowded(_: Any, __: Any, send: Any) -> None:
     headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body)), (b"retry-after", b"1")]
     await send({"type": "http.response.start", "status": 503, "headers": headers})
     await send({"type": "http.response.body", "body": body})
+
+
+def certified(certificate: str, key: str) -> dict[str, Any]:
+    """
+    Return what makes uvicorn serve TLS by files in PEM, nothing when none are named.
+
+    Raises Broken when they are no certificate and its key.
+    """
+    if not certificate and not key:
+        return {}
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key, password="")
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or str(error)
+        raise Broken(
+            f"SEGUE_TLS_CERT and SEGUE_TLS_KEY name {certificate!r} and {key!r}, which are no certificate and its key "
+            f"({why}); give two files in PEM, the key without a password"
+        ) from error
+    return {"ssl_certfile": certificate, "ssl_keyfile": key}
 
 
 def _files() -> int:

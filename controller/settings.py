@@ -40,6 +40,7 @@ class Settings:
     separated by commas, which gets a token of the role viewer; "prometheus" among them stands for all that Prometheus
     reads, "" asks none. scene_audio_mib: at most so much of what a rollout's
     release said to golden prompts is kept for its scene; 0 keeps none.
+    tls_cert, tls_key: files in PEM with which gateway and API serve HTTPS; "" serves HTTP.
     """
 
     data: Path = Path(".local/segue")
@@ -76,6 +77,8 @@ class Settings:
     scene_gateways: str = ""
     scene_audio_mib: int = 16
     log_level: str = "INFO"
+    tls_cert: str = ""
+    tls_key: str = ""
 
     @property
     def database(self) -> str:
@@ -149,6 +152,8 @@ _TEXT = (
     "scene_logs",
     "scene_gateways",
     "log_level",
+    "tls_cert",
+    "tls_key",
 )
 _PATHS = ("data", "repository")
 _PORTS = ("gateway_port", "api_port", "worker_port")

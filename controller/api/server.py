@@ -9,7 +9,7 @@ from contextlib import contextmanager, nullcontext
 import uvicorn
 
 from controller.api.app import create_app
-from controller.connections import Bounds, Guard
+from controller.connections import Bounds, Guard, certified
 from controller.core.errors import Broken, Malformed
 from controller.settings import Settings
 
@@ -41,6 +41,7 @@ async def serve(settings: Settings) -> None:
             # Longer than Alertmanager waits between two notifications of one group: it then finds its connection open.
             timeout_keep_alive=_KEEP_ALIVE_S,
             timeout_graceful_shutdown=_FINISH_S,
+            **certified(settings.tls_cert, settings.tls_key),
         )
     )
     with _listening(settings.host, settings.api_port) as listener, _signals(server):

@@ -9,7 +9,7 @@ from typing import Final
 
 import uvicorn
 
-from controller.connections import Bounds, Guard
+from controller.connections import Bounds, Guard, certified
 from controller.core.errors import Broken, Malformed
 from controller.core.routing import RoutingTable
 from controller.gateway.app import Parts, make_app
@@ -116,6 +116,7 @@ def _config(app: object, settings: Settings, guard: Guard) -> uvicorn.Config:
         # just on its way is lost.
         timeout_keep_alive=75,
         timeout_graceful_shutdown=min(max(1, round(settings.drain_s)), _MOST_ENDING_S),
+        **certified(settings.tls_cert, settings.tls_key),
     )
 
 

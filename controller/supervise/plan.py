@@ -95,10 +95,12 @@ def lay_out(settings: Settings, parts: Collection[Part], processes: Collection[s
 
     free_ports: take free ports everywhere; otherwise the gateway and the API must get the ports that settings name,
     and outside parts take their usual ones if nobody listens there.
-    Raises Unavailable when a port that settings name is taken, Malformed when a process is unknown.
+    Raises Unavailable when a port that settings name is taken, Malformed when a process is unknown or TLS is asked for.
     """
     if unknown := set(processes) - set(PROCESSES):
         raise Malformed(f"there is no process {', '.join(sorted(unknown))}; choose among {', '.join(PROCESSES)}")
+    if settings.tls_cert or settings.tls_key:
+        raise Malformed("SEGUE_TLS_CERT is for `segue run gateway` and `segue run api` alone; leave it out here")
     missing = frozenset(part for part in parts if not _given(settings, part))
     names = [*_USUAL, *PROCESSES]
     chosen = dict(zip(names, ports.free_ports(len(names)), strict=True))

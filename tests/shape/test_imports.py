@@ -46,7 +46,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "controller.observe": {"controller.core", "controller.quality", "controller.outside"},
     "controller.parts": {"controller.core"},
     "controller.tokens": set(),
-    "controller.connections": set(),
+    "controller.connections": {"controller.core"},
     "controller.gateway": {
         "controller.connections",
         "controller.core",

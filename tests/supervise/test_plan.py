@@ -100,3 +100,9 @@ def test_observing_may_be_turned_off() -> None:
         read_settings({"SEGUE_OBSERVE_EVERY_S": "0.5"})
     with pytest.raises(Malformed, match=r"give a number from 1 to 1000$"):
         read_settings({"SEGUE_EJECT_AFTER": "0"})
+
+
+def test_a_tree_serves_no_https(settings: Settings) -> None:
+    """Its parts ask one another over HTTP: who wants TLS there is told where it is to be had."""
+    with pytest.raises(Malformed, match="SEGUE_TLS_CERT is for `segue run gateway` and `segue run api` alone"):
+        lay_out(replace(settings, tls_cert="a.pem", tls_key="a.key"), PARTS, PROCESSES, free_ports=True)
