@@ -29,8 +29,9 @@ check: setup ## lint, format, types, and which way imports point
 bench: setup ## measure the way of an alert against its budget (`segue bench` has what a long history costs, and statistics)
 	@$(PYTHON) -m tests.bench
 
-chaos: setup ## kill, pause and cut off real parts under load for 40 minutes, and prove that nothing was lost
+chaos: setup ## kill, pause and cut off real parts under load for 40 minutes, then send what means ill to every reader
 	@$(PYTHON) -m tests.chaos
+	@$(PYTHON) -m tests.hostile
 
 lock: setup ## choose the newest versions that pyproject.toml allows
 	@$(UV) pip compile --all-extras --group dev --generate-hashes --no-emit-index-url --no-header --upgrade -q \

@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from random import Random
+from typing import Final
 
 import httpx
 import numpy as np
@@ -13,11 +15,40 @@ from controller.observe.footprint import STAGE
 from controller.outside.triton import Triton
 from controller.parts.triton import Triton as Server
 from controller.quality.audio import fault
+from tests.hostile.values import TEXTS
 from tests.triton.speech import speak
 from triton_models.build import build
 
 SENTENCE = "The quick brown fox jumps over the lazy dog."
 PAGE = ("The lighthouse keeper counted the ships that passed, and wrote their names in a small blue book. " * 60)[:4096]
+
+ILL_TEXTS: Final = 12
+PIECES: Final = (
+    *(text for text in TEXTS if isinstance(text, str) and len(text) < 3_000),
+    *(
+        "<speak><break time='9999s'/>",
+        "</prosody>",
+        "<!-- ",
+        "&#0;",
+        "]]>",
+        "<phoneme ph='",
+        "\u202b\u0634\u0643\u0631\u0627",
+        "\u0e01\u0e33",
+    ),
+    *(
+        "1e9",
+        "12:34:56",
+        "$1,000,000.00",
+        "XVIII",
+        "3/4",
+        "a.b.c.d.e",
+        "--",
+        "don't",
+        "hello",
+        "Dr. No",
+        "\U0001f600" * 9,
+    ),
+)
 
 
 def hibari(server: Server, version: str, params: Mapping[str, str] | None = None) -> str:
@@ -135,6 +166,21 @@ async def test_odd_text_is_spoken(server: Server, voice: str, text: str) -> None
     answer = await speak(server, voice, text)
     assert answer.status == 200, answer.reason
     assert fault(answer.sound) == ""
+
+
+async def test_no_text_takes_a_stage_down(server: Server, voice: str) -> None:
+    """Long words, right to left, emoji, controls, tags: 200 or 400, and afterwards a sentence sounds as before."""
+    before = await speak(server, voice, SENTENCE)
+    random = Random(0)  # noqa: S311  # the same texts each time
+    statuses = set()
+    for _ in range(ILL_TEXTS):
+        pieces = random.choices(PIECES, k=random.randint(1, 4))
+        text = random.choice(("", " ", ". ", "-")).join(pieces).encode(errors="surrogatepass")[:4096]
+        answer = await speak(server, voice, text)
+        statuses.add(answer.status)
+        assert answer.status == 200 or (answer.status in (400, 500) and answer.reason), text
+    assert 200 in statuses
+    assert (await speak(server, voice, SENTENCE)).pcm == before.pcm
 
 
 async def test_vocoder_with_a_short_buffer_fails_long_utterances_only(
