@@ -18,7 +18,7 @@ from consumers.metrics import RESTARTS, RETRIES
 from consumers.quiet import hush
 from consumers.waiting import delays_s, pause
 from consumers.worker import Readiness, Worker
-from controller.core.errors import Broken, Unavailable
+from controller.core.errors import Broken, Conflict, Unavailable
 from controller.journal import Store, open_store
 from controller.journal.rights import may_rewrite
 from controller.settings import Settings
@@ -122,7 +122,7 @@ async def _keep(function: Function, worker: Worker) -> None:
         began = loop.time()
         try:
             await function(worker)
-        except Unavailable as error:
+        except (Unavailable, Conflict) as error:
             RETRIES.labels(worker.name).inc()
             why = str(error)
         except Exception as error:

@@ -9,9 +9,10 @@ import httpx
 import pytest
 
 from consumers import timers
+from consumers.metrics import RESTARTS
 from consumers.run import run
 from consumers.worker import Worker
-from controller.core.errors import Broken
+from controller.core.errors import Broken, Conflict
 from controller.journal import Store
 from controller.parts.ports import free_port
 from controller.parts.postgres import Postgres
@@ -128,3 +129,28 @@ async def test_unknown_function_and_taken_port_are_told(settings: Settings) -> N
     with pytest.raises(Broken, match=f"{port} cannot be listened on"):
         await run(["timers"], replace(settings, worker_port=port))
     listener.close()
+
+
+async def test_who_was_not_the_first_writer_tries_again_without_complaint(
+    world: World, store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A function that another writer came before is started again, like one whose database was away."""
+    attempts = []
+
+    async def rivalled(worker: Worker) -> None:
+        attempts.append(worker.name)
+        if len(attempts) == 1:
+            raise Conflict("sqlite:///segue.db: database is locked")
+        await worker.stopping.wait()
+
+    monkeypatch.setattr(timers, "run", rivalled)
+    restarts = RESTARTS.labels("timers")
+    before = restarts._value.get()
+    async with world.hosting(store, "timers"):
+
+        async def second() -> bool:
+            return len(attempts) == 2
+
+        await world.until("a second attempt", second)
+    assert restarts._value.get() == before
+    assert [record.message for record in caplog.records if record.levelname == "ERROR"] == []
