@@ -29,7 +29,10 @@ check: setup ## lint, format, types, and which way imports point
 bench: setup ## measure the way of an alert against its budget (`segue bench` has what a long history costs, and statistics)
 	@$(PYTHON) -m tests.bench
 
-chaos: setup ## kill, pause and cut off real parts under load for 40 minutes, then send what means ill to every reader
+chaos: setup ## simulate crashes by the thousand, break real parts under load for 40 minutes, send what means ill to every reader
+	@$(PYTHON) -m tests.simulation --schedules 10000
+	@$(PYTHON) -m tests.simulation --every-step
+	@$(PYTHON) -m tests.simulation --mutations
 	@$(PYTHON) -m tests.chaos
 	@$(PYTHON) -m tests.hostile
 
