@@ -51,16 +51,19 @@ def database(database_url: str) -> SqliteDatabase | PostgresDatabase:
     """Return the database at an address; nothing is connected yet. Raises Malformed for another kind of database."""
     try:
         url = make_url(database_url)
-        told = url.render_as_string(hide_password=True)
+        url.render_as_string(hide_password=True)
     except (ArgumentError, ValueError):
         # Nothing of it is told, for a password may stand anywhere in it: where a port was expected, for one.
         raise Malformed(f"the database's address cannot be read; {_ALLOWED}") from None
     kind = url.get_backend_name()
     if kind == "postgresql":
+        if "@" in f"{url.host}{url.database}":
+            # A slip before it has moved user and password to where they would be told in every error.
+            raise Malformed(f"the database's address has an @ that is not behind its password; {_ALLOWED}")
         return PostgresDatabase(url)
     if kind == "sqlite" and url.database not in (None, "", ":memory:"):
         return SqliteDatabase(url, _file(url))
-    raise Malformed(f"no store for the database {told}; {_ALLOWED}")
+    raise Malformed(f"no store for a database of kind {kind}; {_ALLOWED}")
 
 
 _ALLOWED: Final = "set SEGUE_DATABASE_URL to sqlite:////absolute/file or postgresql+asyncpg://user:password@host/name"

@@ -29,7 +29,14 @@ def test_tokens_file_that_is_no_text_is_told(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["postgresql+asyncpg://segue:a@b:hush/x", "postgresql://u:hush/x", "mysql://u:hush@h/x", "mysql://u:hush@h/\udcff"],
+    [
+        "postgresql+asyncpg://segue:a@b:hush/x",
+        "postgresql://u:hush/x",
+        "mysql://u:hush@h/x",
+        "mysql://u:hush@h/\udcff",
+        "mysql://h/u:hush@h/x",
+        "postgresql:///u:hush@h/x",
+    ],
 )
 def test_an_address_that_cannot_be_read_tells_no_password(url: str) -> None:
     """Whatever is wrong with the database's address, nothing that may be a password is told."""
