@@ -51,7 +51,7 @@ def processes(number: int, done: "Synchronized[int] | None" = None) -> Iterator[
     except BaseException:
         pool.shutdown(wait=False, cancel_futures=True)
         for child in set(multiprocessing.active_children()) - before:
-            child.terminate()
+            child.kill()
         raise
     pool.shutdown()
 
@@ -67,10 +67,13 @@ async def spread(jobs: int, work: Callable[[A], T], items: Sequence[A], told: To
     done: Synchronized[int] = _CONTEXT.Value("q", 0)
     with processes(max(1, min(jobs, len(items))), done) as pool:
         all_ = asyncio.gather(*(loop.run_in_executor(pool, work, item) for item in items))
-        while not all_.done():
-            await asyncio.wait([all_], timeout=_LOOK_EVERY_S)
-            told(done.get_obj().value)  # without its lock, which a process that was killed may hold for ever
-        return await all_
+        try:
+            while not all_.done():
+                await asyncio.wait([all_], timeout=_LOOK_EVERY_S)
+                told(done.get_obj().value)  # without its lock, which a process that was killed may hold for ever
+            return await all_
+        finally:
+            all_.cancel()
 
 
 def counted() -> Told:

@@ -1,5 +1,6 @@
 """`segue restore` and `segue rebuild`, as they are typed on a bad day."""
 
+import shutil
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import AbstractContextManager
@@ -36,6 +37,7 @@ def test_what_segue_up_kept_in_its_folder_goes_on(tmp_path: Path) -> None:
     with control():
         assert requested("1.0.0") == ["RolloutStarted"]
         before = segue.json("history", "phoenix")
+    shutil.rmtree(settings.data / "segue.db.lives")
     for file in settings.data.glob("segue.db*"):
         file.unlink()
     assert segue.json("restore", "--from", "kafka")["undecided"] == 0
