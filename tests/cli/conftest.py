@@ -1,11 +1,14 @@
 """A tree that decides: Kafka and the deciding functions, without Triton, so that candidates stay in preparation."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
 from controller.core.names import Release
+from controller.journal import Store, open_store
+from controller.journal.schema import upgrade
 from controller.settings import Settings
 from controller.supervise.plan import Part
 from controller.supervise.tree import Tree, start_tree
@@ -36,3 +39,13 @@ def deciding(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deciding]:
     settings = Settings(data=folder / "data", repository=folder / "models")
     with start_tree(settings, parts=[Part.KAFKA], processes=["control"], free_ports=True) as tree:
         yield Deciding(tree, segue, first, second)
+
+
+@pytest.fixture
+async def lost(tmp_path: Path) -> AsyncIterator[Store]:
+    """A store that nobody will find again."""
+    url = f"sqlite:///{tmp_path}/lost.db"
+    upgrade(url)
+    made = await open_store(url)
+    yield made
+    await made.close()

@@ -2,14 +2,10 @@
 
 import shutil
 import sqlite3
-from collections.abc import AsyncIterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-import pytest
-
-from controller.journal import Store, open_store
-from controller.journal.schema import upgrade
+from controller.journal import Store
 from controller.settings import Settings
 from controller.supervise.plan import Part
 from controller.supervise.tree import Tree, start_tree
@@ -45,16 +41,6 @@ def test_what_segue_up_kept_in_its_folder_goes_on(tmp_path: Path) -> None:
         assert segue.json("history", "phoenix") == before
         assert requested("1.1.0") == ["RolloutSuperseded", "RolloutStarted"]
         assert "every fact in SQL and in Kafka is what was written" in segue("verify").out
-
-
-@pytest.fixture
-async def lost(tmp_path: Path) -> AsyncIterator[Store]:
-    """A store that nobody will find again."""
-    url = f"sqlite:///{tmp_path}/lost.db"
-    upgrade(url)
-    made = await open_store(url)
-    yield made
-    await made.close()
 
 
 async def test_an_empty_database_is_filled_and_proven(deciding: Deciding, lost: Store, tmp_path: Path) -> None:

@@ -1,6 +1,5 @@
 """What `segue restore` says when it is done; whatever somebody has to look at ends with 1."""
 
-from collections.abc import AsyncIterator
 from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
@@ -8,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from controller.handle import handle
-from controller.journal import Store, open_store
-from controller.journal.schema import upgrade
+from controller.journal import Store
 from controller.outside.kafka import publish
 from controller.outside.published import received
 from controller.outside.signing import make_key, read_signer
@@ -26,16 +24,6 @@ from tests.journal.messages import SERVICE, alert, installed, rolling
 from tests.journal.sight import outgoing
 
 HASH = "0" * 64
-
-
-@pytest.fixture
-async def lost(tmp_path: Path) -> AsyncIterator[Store]:
-    """A store that nobody will find again."""
-    url = f"sqlite:///{tmp_path}/lost.db"
-    upgrade(url)
-    made = await open_store(url)
-    yield made
-    await made.close()
 
 
 def emptied(folder: Path, deciding: Deciding, prefix: str, **more: str) -> Segue:
