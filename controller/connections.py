@@ -159,14 +159,14 @@ async def _crowded(_: Any, __: Any, send: Any) -> None:
     await send({"type": "http.response.body", "body": body})
 
 
-def certified(certificate: str, key: str) -> dict[str, Any]:
+def guarded(guard: Guard, certificate: str = "", key: str = "") -> dict[str, Any]:
     """
-    Return what makes uvicorn serve TLS by files in PEM, nothing when none are named.
+    Return what has uvicorn's connections guarded, and served over TLS by files in PEM when they are named.
 
     Raises Broken when they are no certificate and its key.
     """
     if not certificate and not key:
-        return {}
+        return {"http": guard}
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key, password="")
     except (OSError, ValueError) as error:
@@ -175,7 +175,7 @@ def certified(certificate: str, key: str) -> dict[str, Any]:
             f"SEGUE_TLS_CERT and SEGUE_TLS_KEY name {certificate!r} and {key!r}, which are no certificate and its key "
             f"({why}); give two files in PEM, the key without a password"
         ) from error
-    return {"ssl_certfile": certificate, "ssl_keyfile": key}
+    return {"http": guard, "ssl_certfile": certificate, "ssl_keyfile": key}
 
 
 def _files() -> int:

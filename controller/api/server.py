@@ -9,7 +9,7 @@ from contextlib import contextmanager, nullcontext
 import uvicorn
 
 from controller.api.app import create_app
-from controller.connections import Bounds, Guard, certified
+from controller.connections import Bounds, Guard, guarded
 from controller.core.errors import Broken, Malformed
 from controller.settings import Settings
 
@@ -32,7 +32,6 @@ async def serve(settings: Settings) -> None:
     server = _Server(
         uvicorn.Config(
             create_app(settings),
-            http=guard,  # type: ignore[arg-type]  # uvicorn only ever calls it
             ws="none",
             lifespan="on",
             log_config=None,
@@ -41,7 +40,7 @@ async def serve(settings: Settings) -> None:
             # Longer than Alertmanager waits between two notifications of one group: it then finds its connection open.
             timeout_keep_alive=_KEEP_ALIVE_S,
             timeout_graceful_shutdown=_FINISH_S,
-            **certified(settings.tls_cert, settings.tls_key),
+            **guarded(guard, settings.tls_cert, settings.tls_key),
         )
     )
     with _listening(settings.host, settings.api_port) as listener, _signals(server):

@@ -9,7 +9,7 @@ from typing import Final
 
 import uvicorn
 
-from controller.connections import Bounds, Guard, certified
+from controller.connections import Bounds, Guard, guarded
 from controller.core.errors import Broken, Malformed
 from controller.core.routing import RoutingTable
 from controller.gateway.app import Parts, make_app
@@ -104,7 +104,6 @@ async def _end(*tasks: asyncio.Task[None]) -> None:
 def _config(app: object, settings: Settings, guard: Guard) -> uvicorn.Config:
     return uvicorn.Config(
         app,  # type: ignore[arg-type]  # uvicorn spells ASGI's messages as TypedDicts; ours are plain dicts
-        http=guard,  # type: ignore[arg-type]  # uvicorn only ever calls it
         ws="none",
         lifespan="off",
         interface="asgi3",
@@ -116,7 +115,7 @@ def _config(app: object, settings: Settings, guard: Guard) -> uvicorn.Config:
         # just on its way is lost.
         timeout_keep_alive=75,
         timeout_graceful_shutdown=min(max(1, round(settings.drain_s)), _MOST_ENDING_S),
-        **certified(settings.tls_cert, settings.tls_key),
+        **guarded(guard, settings.tls_cert, settings.tls_key),
     )
 
 

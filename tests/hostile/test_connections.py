@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import uvicorn
 
-from controller.connections import Bounds, Guard
+from controller.connections import Bounds, Guard, guarded
 from controller.parts.ports import LOOPBACK, free_port
 
 GET = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n"
@@ -92,10 +92,10 @@ async def serving(bounds: Bounds, *, at_once: bool = True) -> AsyncIterator[Serv
         app,
         LOOPBACK,
         server.port,
-        http=guard,  # type: ignore[arg-type]  # uvicorn only ever calls it
         ws="none",
         lifespan="off",
         log_config=None,
+        **guarded(guard),
     )
     running = uvicorn.Server(config)
     tasks = [asyncio.create_task(running.serve()), asyncio.create_task(guard.watch())]
