@@ -84,6 +84,7 @@ def _sticky(states: list[State]) -> Iterator[str]:
     for before, after in pairwise(states):
         was, now = table(before), table(after)
         one, other = was.arm(Role.CANDIDATE), now.arm(Role.CANDIDATE)
-        same = one is not None and other is not None and one.release == other.release
-        if same and was.salt != now.salt and one.weight_bp:  # type: ignore[union-attr]
+        if one is None or other is None or one.release != other.release:
+            continue
+        if was.salt != now.salt and one.weight_bp:
             yield f"{after.service}: listeners of the candidate are drawn anew at epoch {after.epoch}"

@@ -68,7 +68,7 @@ def _set_for_gateways() -> None:
     from controller.gateway.tables import Tables
 
     setattr(Tables, "offer", _before("before-apply", Tables.offer))  # noqa: B010  # a fault on purpose
-    setattr(TableFile, "save", _before("after-apply", TableFile.save))  # noqa: B010
+    setattr(TableFile, "save", _before("after-apply", TableFile.save))  # noqa: B010  # likewise
 
 
 def main() -> None:
