@@ -176,14 +176,19 @@ async def test_who_starts_at_the_beginning_decides_nothing_twice(world: World, l
     assert await positions(world) == [*facts, len(facts) + 1]
 
 
+async def known_by_name(world: World, living: Store, empty: NewStore) -> Store:
+    """Let a candidate get traffic, and the broker lose the messages that led to it; return an empty store."""
+    async with world.hosting(living, *DECIDERS):
+        await decided(world, living, *of(*installed(), *rolling()))
+    forget_messages(world)
+    return await empty()
+
+
 async def test_a_message_that_the_broker_has_no_more_is_known_by_its_name(
     world: World, living: Store, empty: NewStore
 ) -> None:
     """What was sent long ago and comes again stays quiet; so does the message after it, and a new one is decided."""
-    async with world.hosting(living, *DECIDERS):
-        await decided(world, living, *of(*installed(), *rolling()))
-    forget_messages(world)
-    other = await empty()
+    other = await known_by_name(world, living, empty)
     told = await restored(world, other)
     assert (told.messages, told.causes, told.undecided, told.untold) == (0, 4, 0, (SERVICE,))
     facts = await world.told(SERVICE)
@@ -200,10 +205,7 @@ async def test_a_worker_that_was_there_before_the_restore_knows_what_it_brought(
     world: World, living: Store, empty: NewStore
 ) -> None:
     """It looked into the inbox when that was empty; what was restored by name alone is quiet all the same."""
-    async with world.hosting(living, *DECIDERS):
-        await decided(world, living, *of(*installed(), *rolling()))
-    forget_messages(world)
-    other = await empty()
+    other = await known_by_name(world, living, empty)
     assert await other.write(lambda connection: seen(connection, installed())) == set()
     assert (await restored(world, other)).causes == 4
     assert (await handle(other, [*installed(), *rolling()])).outcomes == (Outcome.DUPLICATE,) * 4
