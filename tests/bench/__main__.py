@@ -1,99 +1,118 @@
-"""`make bench`: run the timed claims and print them with their floors; the rollbacks' also go to .local/bench/."""
+"""`make bench`: time what Segue claims, each figure with its floor of the same run, against its goal."""
 
 import argparse
 import json
-import os
-import platform
 import shutil
 import sys
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
 
 from rich.console import Console
 from rich.table import Table
 
+from controller.bench.figures import Figure, Report, shown
 from controller.parts.installed import local_folder
-from controller.parts.postgres import start_postgres
-from tests.bench import pick
-from tests.bench.rollback import Figures, run
+from controller.parts.postgres import Postgres, start_postgres
+from tests.bench import deciding, pick, rollback
+from tests.bench.page import write_docs
+
+_MET: Final = {True: "yes", False: "NO", None: ""}
 
 
 def main() -> int:
-    """Run the benchmark on the chosen stores; exit status 1 when a goal is missed."""
+    """Run the benches that are asked for; exit status 1 when a goal is missed."""
     parser = argparse.ArgumentParser(
-        prog="python -m tests.bench", description=__doc__, epilog="example: python -m tests.bench --rounds 60"
+        prog="python -m tests.bench",
+        description=f"{__doc__} Figures also go to .local/bench/, one file a bench.",
+        epilog="example: python -m tests.bench --only rollback --rounds 200",
     )
-    parser.add_argument("--rounds", type=int, default=60, help="rollbacks measured on each store (default: 60)")
+    parser.add_argument("--rounds", type=int, default=60, help="rollbacks on each store (default: 60)")
+    parser.add_argument("--batches", type=int, default=60, help="batches decided on each store (default: 60)")
     parser.add_argument("--store", choices=("sqlite", "postgresql"), action="append", help="default: both")
-    parser.add_argument("--only", choices=("pick", "rollback"), help="default: both")
+    parser.add_argument("--only", choices=tuple(_BENCHES), action="append", help="may be given again; default: all")
+    parser.add_argument("--docs", type=Path, help="write the figures into this folder's performance.md as well")
     chosen = parser.parse_args()
-    met = True
-    if chosen.only != "rollback":
-        picks = pick.measure()
-        Console(width=120).print(_picks(picks))
-        met = all(figure.met for figure in picks)
-    if chosen.only != "pick":
-        met = _rollbacks(chosen.store or ("sqlite", "postgresql"), chosen.rounds) and met
-    return 0 if met else 1
+    reports = {}
+    for name in chosen.only or _BENCHES:
+        report = Report({}, _BENCHES[name](chosen))
+        (_folder() / f"{name}.json").write_text(json.dumps(report.told(), indent=2) + "\n")
+        Console(width=150).print(_table(name, report))
+        reports[name] = report
+    if chosen.docs is not None:
+        write_docs(reports, chosen.docs)
+    return 0 if all(report.met for report in reports.values()) else 1
 
 
-def _rollbacks(stores: Sequence[str], rounds: int) -> bool:
-    folder = local_folder() / "bench"
-    figures = []
-    for store in stores:
-        work = folder / store
-        shutil.rmtree(work, ignore_errors=True)
-        work.mkdir(parents=True)
-        if store == "sqlite":
-            figures.append(run(work, store, "", f"sqlite+aiosqlite:///{work}/bare.db", rounds))
-        else:
-            with start_postgres(work / "postgres") as postgres:
-                figures.append(run(work, store, postgres.create("segue"), postgres.create("bare"), rounds))
-    report = {
-        "machine": f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}",
-        "rollback": [{**asdict(figure), "met": figure.met} for figure in figures],
-    }
-    (folder / "rollback.json").write_text(json.dumps(report, indent=2) + "\n")
-    Console(width=120).print(_table(figures, report["machine"]))
-    return all(figure.met for figure in figures)
+_Bench = Callable[[argparse.Namespace], Sequence[Figure]]
 
 
-def _picks(figures: list[pick.Figures]) -> Table:
-    table = Table(title="one pick of a release")
-    for heading in ("where", "p50 us", "p99 us", "empty call p50 us", "goal", "met"):
-        table.add_column(heading, justify="right")
-    for figure in figures:
-        numbers = (figure.p50_us, figure.p99_us, figure.floor_p50_us)
-        told = "yes" if figure.met else "NO"
-        table.add_row(figure.name, *(f"{number:.2f}" for number in numbers), f"p50 < {pick.MOST_US:g}", told)
-    return table
+def _pick(_chosen: argparse.Namespace) -> Sequence[Figure]:
+    return pick.measure()
 
 
-def _table(figures: list[Figures], machine: object) -> Table:
-    table = Table(title=f"webhook received to gateway applied ({machine})")
-    for heading in (
-        "store",
-        "rollbacks",
-        "p50 ms",
-        "p99 ms",
-        "bare p50 ms",
-        "bare p99 ms",
-        "hops p50 ms",
-        "goal",
-        "met",
-    ):
-        table.add_column(heading, justify="right")
-    for figure in figures:
-        goal = f"p50 <= 15, p99 <= {max(50, 2 * figure.bare_p99_ms):.0f}"
-        numbers = (figure.p50_ms, figure.p99_ms, figure.bare_p50_ms, figure.bare_p99_ms)
-        table.add_row(
-            figure.store,
-            str(figure.rounds),
-            *(f"{number:.1f}" for number in numbers),
-            " + ".join(f"{hop:.0f}" for hop in figure.hops_p50_ms),
-            goal,
-            "yes" if figure.met else "NO",
+def _rollback(chosen: argparse.Namespace) -> Sequence[Figure]:
+    return [
+        figure
+        for work, server in _stores("rollback", chosen.store)
+        for figure in rollback.measure(
+            work,
+            "PostgreSQL" if server else "SQLite",
+            server.create("segue") if server else "",
+            server.create("bare") if server else f"sqlite+aiosqlite:///{work}/bare.db",
+            chosen.rounds,
         )
+    ]
+
+
+def _deciding(chosen: argparse.Namespace) -> Sequence[Figure]:
+    return [
+        figure
+        for work, server in _stores("deciding", chosen.store)
+        for figure in deciding.measure(
+            "PostgreSQL" if server else "SQLite",
+            server.create("segue") if server else f"sqlite:///{work}/segue.db",
+            server.create("bare") if server else f"sqlite:///{work}/bare.db",
+            chosen.batches,
+        )
+    ]
+
+
+_BENCHES: Final[Mapping[str, _Bench]] = {"pick": _pick, "rollback": _rollback, "deciding": _deciding}
+
+
+def _folder() -> Path:
+    return local_folder() / "bench"
+
+
+def _stores(name: str, asked: Sequence[str] | None) -> Iterator[tuple[Path, Postgres | None]]:
+    """Yield each store's empty folder, and its server where it has one, which ends before the next begins."""
+    for store in asked or ("sqlite", "postgresql"):
+        with _place(_folder() / f"{name}-{store}") as work:
+            if store == "sqlite":
+                yield work, None
+            else:
+                with start_postgres(work / "postgres") as server:
+                    yield work, server
+
+
+@contextmanager
+def _place(work: Path) -> Iterator[Path]:
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir(parents=True)
+    try:
+        yield work
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _table(name: str, report: Report) -> Table:
+    table = Table(title=f"{name} ({report.machine})", title_justify="left")
+    for heading in ("where", "what", "measured", "goal", "met", ""):
+        table.add_column(heading)
+    for one in report.figures:
+        table.add_row(one.part, one.name, f"{shown(one.value)} {one.unit}", one.goal, _MET[one.met], one.told)
     return table
 
 

@@ -1,10 +1,11 @@
-"""The floor of a rollback: produce, consume, one committed INSERT, produce, consume, and swap a value in memory."""
+"""The floor of a rollback: a POST, produce, consume, one committed INSERT, produce, consume, swap a value in memory."""
 
 import asyncio
 import time
 from types import TracebackType
 from typing import Self
 
+from aiohttp import ClientSession, web
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from kafka.admin import KafkaAdminClient, NewTopic
 from sqlalchemy import text
@@ -14,7 +15,11 @@ _IN, _OUT = "bare.in", "bare.out"
 
 
 class BarePipeline:
-    """Two hops through Kafka and one commit, with nothing decided between them; as a context it runs its own loops."""
+    """
+    A server, two hops through Kafka and one commit, with nothing decided between them; as a context it runs its loops.
+
+    All of it in one process and thread, and the record that comes out is not read.
+    """
 
     def __init__(self, bootstrap: str, database_url: str) -> None:
         self._bootstrap = bootstrap
@@ -36,11 +41,20 @@ class BarePipeline:
         await self._producer.start()
         await self._relay.start()
         self._tasks = [asyncio.create_task(self._decide()), asyncio.create_task(self._apply())]
+        app = web.Application()
+        app.router.add_post("/{id}", self._take)
+        self._runner = web.AppRunner(app)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, "127.0.0.1", 0)
+        await site.start()
+        self._client = ClientSession(f"http://127.0.0.1:{self._runner.addresses[0][1]}")
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
     ) -> None:
+        await self._client.close()
+        await self._runner.cleanup()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -51,13 +65,17 @@ class BarePipeline:
         await self._engine.dispose()
 
     async def once_ms(self, id: str) -> float:
-        """Send one message through and return how long that took, milliseconds."""
-        key = id.encode()
-        self._applied[key] = asyncio.Event()
+        """Post one message and return how long it took until it was through, milliseconds."""
+        self._applied[id.encode()] = asyncio.Event()
         begun = time.perf_counter()
-        await self._producer.send_and_wait(_IN, b"x" * 400, key=key)
-        await asyncio.wait_for(self._applied[key].wait(), 10)
+        async with self._client.post(f"/{id}", data=b"x" * 400) as response:
+            assert response.status == web.HTTPAccepted.status_code
+        await asyncio.wait_for(self._applied[id.encode()].wait(), 10)
         return (time.perf_counter() - begun) * 1000
+
+    async def _take(self, request: web.Request) -> web.Response:
+        await self._producer.send_and_wait(_IN, await request.read(), key=request.match_info["id"].encode())
+        return web.Response(status=web.HTTPAccepted.status_code)
 
     async def _reader(self, topic: str) -> AIOKafkaConsumer:
         reader = AIOKafkaConsumer(bootstrap_servers=self._bootstrap, fetch_max_wait_ms=100, enable_auto_commit=False)

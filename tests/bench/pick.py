@@ -2,10 +2,10 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from statistics import median, quantiles
 from typing import Final
 
+from controller.bench.figures import Figure
 from controller.core.names import Release
 from controller.core.routing import Arm, Asked, Role, RoutingTable, Segment, pick
 from controller.gateway.metrics import Metrics
@@ -19,22 +19,7 @@ _STABLE, _CANDIDATE = (
 )
 
 
-@dataclass(frozen=True)
-class Figures:
-    """p50_us, p99_us: of one call. floor_p50_us: of an empty function's, measured in turn with it."""
-
-    name: str
-    p50_us: float
-    p99_us: float
-    floor_p50_us: float
-
-    @property
-    def met(self) -> bool:
-        """Say whether the median call is quick enough."""
-        return self.p50_us < MOST_US
-
-
-def measure() -> list[Figures]:
+def measure() -> list[Figure]:
     """Return the figures of each way to pick; the quickest of a few rounds, for others use this machine too."""
     plain, many = _table("tone", 0), _table("tone", 100)
     tables = Tables(Metrics(), (_table(f"tone-{number}", 3) for number in range(_SERVICES)))
@@ -52,10 +37,10 @@ def measure() -> list[Figures]:
         pick(table, nowhere[number])
 
     return [
-        _figures("by weight", lambda number: pick(plain, unplaced[number])),
-        _figures("100 segments, none matches", lambda number: pick(many, nowhere[number])),
-        _figures("100 segments, the last matches", lambda number: pick(many, matching[number])),
-        _figures(f"{_SERVICES} services, 3 segments each", among_thousands),
+        _figure("by weight", lambda number: pick(plain, unplaced[number])),
+        _figure("100 segments, none matches", lambda number: pick(many, nowhere[number])),
+        _figure("100 segments, the last matches", lambda number: pick(many, matching[number])),
+        _figure(f"{_SERVICES} services, 3 segments each", among_thousands),
     ]
 
 
@@ -68,10 +53,11 @@ def _table(service: str, segments: int) -> RoutingTable:
     return RoutingTable(service, 1, service, arms, rules)
 
 
-def _figures(name: str, call: Callable[[int], object]) -> Figures:
+def _figure(name: str, call: Callable[[int], object]) -> Figure:
     rounds = [(_took_us(call), median(_took_us(_empty))) for _ in range(_ROUNDS)]
     took_us, floor_us = min(rounds, key=lambda one: median(one[0]))
-    return Figures(name, median(took_us), quantiles(took_us, n=100)[98], floor_us)
+    told = f"p99 {quantiles(took_us, n=100)[98]:.1f} us; an empty call {floor_us:.2f} us"
+    return Figure("gateway", f"one pick of a release, {name}, p50", median(took_us), "us", most=MOST_US, told=told)
 
 
 def _empty(number: int) -> None:

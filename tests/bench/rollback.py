@@ -1,7 +1,7 @@
 """
-Webhook received to gateway applied, many times over, with the bare pipeline interleaved in the same run.
+From an alert's POST to the gateway that serves by the new table, many times over, the bare pipeline in turn with it.
 
-Goal: p50 <= 15 ms; p99 <= 50 ms or twice the bare pipeline's p99, whichever is larger.
+Both clocks start as the client sends. The gateway says to the millisecond since when it serves by a table.
 """
 
 import asyncio
@@ -10,13 +10,14 @@ import statistics
 import time
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
 import httpx
 from kafka import KafkaProducer
 
+from controller.bench.figures import Figure
 from controller.core.events import RouteApplied, RouteSet
 from controller.core.names import Release
 from controller.demo.hops import read_topic
@@ -34,26 +35,11 @@ TONE = Path(__file__).parents[1] / "models" / "tone"
 SLOW_PLAN = {"name": "bench", "steps": [{"weight_bp": 1000, "hold_s": 3600}], "guard_s": 3600, "gates": []}
 
 
-@dataclass(frozen=True, slots=True)
-class Figures:
-    """Milliseconds over all rounds, ours and the floor's."""
-
-    store: str
-    rounds: int
-    p50_ms: float
-    p99_ms: float
-    bare_p50_ms: float
-    bare_p99_ms: float
-    hops_p50_ms: tuple[float, ...]
-    """Medians: webhook to Kafka; Kafka to published table (decided, committed, relayed); table to gateway."""
-
-    @property
-    def met(self) -> bool:
-        """Say whether both goals are met."""
-        return self.p50_ms <= 15 and self.p99_ms <= max(50, 2 * self.bare_p99_ms)
+MOST_MS: Final = 12.0
+MOST_OF_BARE: Final = 2.0
 
 
-def run(folder: Path, store: str, database_url: str, bare_url: str, rounds: int) -> Figures:
+def measure(folder: Path, store: str, database_url: str, bare_url: str, rounds: int) -> list[Figure]:
     """Start Segue on the store, roll `rounds` services back one after another, and return the figures."""
     repository = folder / "models"
     releases = [
@@ -68,12 +54,29 @@ def run(folder: Path, store: str, database_url: str, bare_url: str, rounds: int)
         for release in releases:
             _request(tree, services, release)
             _wait_for_weight(tree, services, release)
-        bare_ms = asyncio.run(_roll_back(tree, services, releases[1], bare_url))
+        posted_ms, bare_ms = asyncio.run(_roll_back(tree, services, releases[1], bare_url))
         _wait_for_weight(tree, services, releases[0])
-        ways = _ways(tree, services)
+        ways = [(posted_ms[service], *way) for service, way in zip(services, _ways(tree, services), strict=True)]
     ours_ms = [way[-1] - way[0] for way in ways]
-    hops_ms = tuple(statistics.median(way[hop + 1] - way[hop] for way in ways) for hop in range(3))
-    return Figures(store, rounds, *_quantiles(ours_ms), *_quantiles(bare_ms), hops_ms)
+    return _figures(store, _quantiles(ours_ms), _quantiles(bare_ms), _hops(ways))
+
+
+def _figures(store: str, ours: Sequence[float], bare: Sequence[float], hops: str) -> list[Figure]:
+    figures = []
+    for place, name in enumerate(("p50", "p99")):
+        floor = f"bare pipeline {bare[place]:.1f} ms"
+        most = MOST_MS if name == "p50" else None
+        told = f"{floor}; {hops}" if name == "p50" else floor
+        figures.append(Figure(store, f"alert posted to gateway applied, {name}", ours[place], "ms", most, told=told))
+        times = ours[place] / bare[place]
+        figures.append(Figure(store, f"the same, of the bare pipeline's {name}", times, "times", most=MOST_OF_BARE))
+    return figures
+
+
+def _hops(ways: Sequence[Sequence[float]]) -> str:
+    names = ("received", "in Kafka", "table published", "applied")
+    medians = [statistics.median(way[hop + 1] - way[hop] for way in ways) for hop in range(len(names))]
+    return "medians to " + ", ".join(f"{name} {ms:.0f}" for name, ms in zip(names, medians, strict=True))
 
 
 def _request(tree: Tree, services: Sequence[str], release: Release) -> None:
@@ -127,9 +130,11 @@ def _routes(tree: Tree) -> tuple[dict[str, RouteSet], dict[tuple[str, int], int]
     return routes, applied
 
 
-async def _roll_back(tree: Tree, services: Sequence[str], release: Release, bare_url: str) -> list[float]:
+async def _roll_back(
+    tree: Tree, services: Sequence[str], release: Release, bare_url: str
+) -> tuple[dict[str, float], list[float]]:
     headers = {"authorization": f"Bearer {tree.tokens.of('alertmanager')}"}
-    bare_ms = []
+    posted_ms, bare_ms = dict[str, float](), list[float]()
     async with (
         BarePipeline(tree.kafka, bare_url) as bare,
         httpx.AsyncClient(base_url=tree.api_url, headers=headers) as alertmanager,
@@ -139,10 +144,11 @@ async def _roll_back(tree: Tree, services: Sequence[str], release: Release, bare
         for service in services:
             bare_ms.append(await bare.once_ms(service))
             await asyncio.sleep(0.05)
+            posted_ms[service] = time.time_ns() // 1_000_000
             response = await alertmanager.post("/alertmanager", json=_webhook(service, release))
             assert response.status_code == 202, response.text
             await asyncio.sleep(0.1)
-    return bare_ms
+    return posted_ms, bare_ms
 
 
 def _webhook(service: str, release: Release) -> dict[str, object]:

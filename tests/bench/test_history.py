@@ -15,7 +15,7 @@ from controller.bench.history.options import QUICK, Options, parts_of
 from controller.bench.history.page import write_docs
 from controller.bench.history.questions import Incident, about, questions
 from controller.bench.history.template import NAME, Template, written
-from controller.bench.page import BEGIN, END
+from controller.bench.page import markers
 from controller.core.errors import Broken, Malformed
 from controller.journal import views
 from controller.journal.search import Search, found
@@ -86,7 +86,7 @@ def test_the_page_tells_what_was_measured(tmp_path: Path) -> None:
     report = Report({}, [Figure("SQL", "asked", 7.0, "ms p95", most=5.0, told="p50 3.0 ms")], "two cores")
     with pytest.raises(Broken, match="restore the page"):
         write_docs(report, Options(), tmp_path)
-    (tmp_path / "performance.md").write_text(f"before\n{BEGIN}\nof last year\n{END}\nafter\n")
+    (tmp_path / "performance.md").write_text(f"before\n{markers()[0]}\nof last year\n{markers()[1]}\nafter\n")
     write_docs(report, Options(), tmp_path)
     page = (tmp_path / "performance.md").read_text()
     assert "| SQL | asked | 7.0 ms p95 | <= 5.0 ms p95 | **no** | p50 3.0 ms |" in page

@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from controller.bench.page import BEGIN, END
+from controller.bench.page import markers
 from controller.bench.statistics.goals import CASES, PLAIN, Figures, Outcome, judges
 from controller.bench.statistics.judges import RULES, Evidence
 from controller.bench.statistics.ladder import Walk, ratios_of_rare
@@ -105,7 +105,7 @@ def test_page_keeps_its_words(tmp_path: Path) -> None:
     """Figures go between the markers of a page, and what people wrote around them stays; no markers, no page."""
     with pytest.raises(Broken, match="restore the page"):
         write_docs(made_up(), tmp_path)
-    (tmp_path / "statistics.md").write_text(f"before\n{BEGIN}\nof last year\n{END}\nafter\n")
+    (tmp_path / "statistics.md").write_text(f"before\n{markers()[0]}\nof last year\n{markers()[1]}\nafter\n")
     write_docs(made_up(), tmp_path)
     page = (tmp_path / "statistics.md").read_text()
     assert page.startswith("before\n")

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from controller.bench.figures import Figure, Report, shown
+from controller.bench.figures import Report
 from controller.bench.history.options import Options
-from controller.bench.page import MET, put
+from controller.bench.page import put, rows
 
 
 def write_docs(report: Report, options: Options, folder: Path) -> None:
@@ -22,9 +22,4 @@ def table(report: Report, options: Options) -> str:
         f"{report.machine}; PostgreSQL: {options.facts:,} facts of {options.services:,} services, "
         f"SQLite: {options.sqlite_facts:,}; replayed and verified: {options.replayed_facts:,}."
     )
-    head = "| where | what | measured | goal | met | |\n|---|---|---|---|---|---|"
-    return "\n".join([made, "", head, *(_line(one) for one in report.figures)])
-
-
-def _line(one: Figure) -> str:
-    return f"| {one.part} | {one.name} | {shown(one.value)} {one.unit} | {one.goal} | {MET[one.met]} | {one.told} |"
+    return f"{made}\n\n{rows(report.figures)}"
