@@ -199,7 +199,8 @@ def state_json(state: State) -> bytes:
 
 def state_from(text: bytes) -> State:
     """Read a service's state; raises Malformed."""
-    return shaped(State, parse_object(text, "state", FACT_LIMIT_BYTES), "state")
+    state = _quick_state()(text)
+    return shaped(State, parse_object(text, "state", FACT_LIMIT_BYTES), "state") if state is None else state
 
 
 EVENTS: Final[Mapping[str, type[AnyEvent]]] = {kind.__name__: kind for kind in get_args(AnyEvent)}
@@ -228,6 +229,11 @@ def _event(type: str, schema: int, body: bytes) -> AnyEvent:
 def _quick_event(type: str, schema: int, body: bytes) -> AnyEvent | None:
     """Return the event when its text is as it is written today, None when it is one for `_READERS`."""
     return _quick_reader(type)(body) if schema == SCHEMA and type in EVENTS else None
+
+
+@cache
+def _quick_state() -> Callable[[bytes], State | None]:
+    return quick(State)
 
 
 @cache
