@@ -15,7 +15,7 @@ from rich.table import Table
 from controller.bench.figures import Figure, Report, shown
 from controller.parts.installed import local_folder
 from controller.parts.postgres import Postgres, start_postgres
-from tests.bench import deciding, pick, rollback
+from tests.bench import deciding, growth, pick, rollback
 from tests.bench.page import write_docs
 
 _MET: Final = {True: "yes", False: "NO", None: ""}
@@ -79,7 +79,15 @@ def _deciding(chosen: argparse.Namespace) -> Sequence[Figure]:
     ]
 
 
-_BENCHES: Final[Mapping[str, _Bench]] = {"pick": _pick, "rollback": _rollback, "deciding": _deciding}
+def _growth(chosen: argparse.Namespace) -> Sequence[Figure]:
+    return [
+        figure
+        for work, server in _stores("growth", chosen.store)
+        for figure in growth.measure("PostgreSQL" if server else "SQLite", work, server, chosen.batches)
+    ]
+
+
+_BENCHES: Final[Mapping[str, _Bench]] = {"pick": _pick, "rollback": _rollback, "deciding": _deciding, "growth": _growth}
 
 
 def _folder() -> Path:
