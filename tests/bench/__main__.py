@@ -15,7 +15,7 @@ from rich.table import Table
 from controller.bench.figures import Figure, Report, shown
 from controller.parts.installed import local_folder
 from controller.parts.postgres import Postgres, start_postgres
-from tests.bench import deciding, growth, pick, rollback
+from tests.bench import deciding, growth, pick, rollback, scaling
 from tests.bench.page import write_docs
 
 _MET: Final = {True: "yes", False: "NO", None: ""}
@@ -79,6 +79,19 @@ def _deciding(chosen: argparse.Namespace) -> Sequence[Figure]:
     ]
 
 
+def _scaling(chosen: argparse.Namespace) -> Sequence[Figure]:
+    return [
+        figure
+        for work, server in _stores("scaling", chosen.store)
+        for figure in scaling.measure(
+            "PostgreSQL" if server else "SQLite",
+            server.create("segue") if server else f"sqlite:///{work}/segue.db",
+            chosen.batches,
+            store_is_shared=server is not None,
+        )
+    ]
+
+
 def _growth(chosen: argparse.Namespace) -> Sequence[Figure]:
     return [
         figure
@@ -87,7 +100,13 @@ def _growth(chosen: argparse.Namespace) -> Sequence[Figure]:
     ]
 
 
-_BENCHES: Final[Mapping[str, _Bench]] = {"pick": _pick, "rollback": _rollback, "deciding": _deciding, "growth": _growth}
+_BENCHES: Final[Mapping[str, _Bench]] = {
+    "pick": _pick,
+    "rollback": _rollback,
+    "deciding": _deciding,
+    "scaling": _scaling,
+    "growth": _growth,
+}
 
 
 def _folder() -> Path:
