@@ -5,7 +5,7 @@ PYTHON := .local/venv/bin/python
 RUFF := .local/venv/bin/ruff
 UV := .local/tools/bin/uv
 
-.PHONY: help setup demo test check bench chaos lock clean
+.PHONY: help setup demo test check bench soak chaos lock clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -28,6 +28,9 @@ check: setup ## lint, format, types, and which way imports point
 
 bench: setup ## measure the way of an alert against its budget (`segue bench` has what a long history costs, and statistics)
 	@$(PYTHON) -m tests.bench
+
+soak: setup ## work for half an hour on each store, and see that memory and open files stay; MINUTES=5 for another length
+	@$(PYTHON) -m tests.bench --only soak --minutes $(or $(MINUTES),30)
 
 chaos: setup ## simulate crashes by the thousand, break real parts under load for 40 minutes, send what means ill to every reader
 	@$(PYTHON) -m tests.simulation --schedules 10000

@@ -15,7 +15,7 @@ from rich.table import Table
 from controller.bench.figures import Figure, Report, shown
 from controller.parts.installed import local_folder
 from controller.parts.postgres import Postgres, start_postgres
-from tests.bench import deciding, growth, pick, rollback, scaling
+from tests.bench import deciding, growth, load, pick, rollback, scaling, soak, start
 from tests.bench.page import write_docs
 
 _MET: Final = {True: "yes", False: "NO", None: ""}
@@ -26,16 +26,24 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         prog="python -m tests.bench",
         description=f"{__doc__} Figures also go to .local/bench/, one file a bench.",
-        epilog="example: python -m tests.bench --only rollback --rounds 200",
+        epilog="examples: python -m tests.bench --only rollback --rounds 200; "
+        "python -m tests.bench --only soak --store postgresql --minutes 30",
     )
     parser.add_argument("--rounds", type=int, default=60, help="rollbacks on each store (default: 60)")
     parser.add_argument("--batches", type=int, default=60, help="batches decided on each store (default: 60)")
+    parser.add_argument("--starts", type=int, default=5, help="starts of all of Segue on each store (default: 5)")
+    parser.add_argument("--minutes", type=float, default=30, help="of the soak on each store (default: 30)")
     parser.add_argument("--store", choices=("sqlite", "postgresql"), action="append", help="default: both")
-    parser.add_argument("--only", choices=tuple(_BENCHES), action="append", help="may be given again; default: all")
+    parser.add_argument(
+        "--only",
+        choices=tuple(_BENCHES),
+        action="append",
+        help=f"may be given again; default: all but {', '.join(_LONG)}",
+    )
     parser.add_argument("--docs", type=Path, help="write the figures into this folder's performance.md as well")
     chosen = parser.parse_args()
     reports = {}
-    for name in chosen.only or _BENCHES:
+    for name in chosen.only or [name for name in _BENCHES if name not in _LONG]:
         report = Report({}, _BENCHES[name](chosen))
         (_folder() / f"{name}.json").write_text(json.dumps(report.told(), indent=2) + "\n")
         Console(width=150).print(_table(name, report))
@@ -53,10 +61,20 @@ def _pick(_chosen: argparse.Namespace) -> Sequence[Figure]:
 
 
 def _rollback(chosen: argparse.Namespace) -> Sequence[Figure]:
+    return _rolled_back("rollback", rollback.measure, chosen)
+
+
+def _load(chosen: argparse.Namespace) -> Sequence[Figure]:
+    return _rolled_back("load", load.measure, chosen)
+
+
+def _rolled_back(
+    name: str, measure: Callable[[Path, str, str, str, int], Sequence[Figure]], chosen: argparse.Namespace
+) -> Sequence[Figure]:
     return [
         figure
-        for work, server in _stores("rollback", chosen.store)
-        for figure in rollback.measure(
+        for work, server in _stores(name, chosen.store)
+        for figure in measure(
             work,
             "PostgreSQL" if server else "SQLite",
             server.create("segue") if server else "",
@@ -100,13 +118,36 @@ def _growth(chosen: argparse.Namespace) -> Sequence[Figure]:
     ]
 
 
+def _start(chosen: argparse.Namespace) -> Sequence[Figure]:
+    return [
+        figure
+        for work, server in _stores("start", chosen.store)
+        for figure in start.measure("PostgreSQL" if server else "SQLite", work, server, chosen.starts)
+    ]
+
+
+def _soak(chosen: argparse.Namespace) -> Sequence[Figure]:
+    return [
+        figure
+        for work, server in _stores("soak", chosen.store)
+        for figure in soak.measure(
+            work, "PostgreSQL" if server else "SQLite", server.create("segue") if server else "", chosen.minutes
+        )
+    ]
+
+
 _BENCHES: Final[Mapping[str, _Bench]] = {
     "pick": _pick,
     "rollback": _rollback,
+    "load": _load,
     "deciding": _deciding,
     "scaling": _scaling,
     "growth": _growth,
+    "start": _start,
+    "soak": _soak,
 }
+_LONG: Final = ("soak",)
+"""Only measured when it is asked for by name."""
 
 
 def _folder() -> Path:
