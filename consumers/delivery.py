@@ -33,6 +33,7 @@ from consumers.waiting import delays_s, pause, until_stopped
 from consumers.worker import Worker
 from controller.core.errors import Conflict, Unavailable
 from controller.outside.published import received_from
+from controller.outside.stopping import stop
 from controller.wire.inbound import Received
 from controller.wire.topics import Topic
 
@@ -128,9 +129,10 @@ class _Delivery:
             await self._leave()
 
     async def _leave(self) -> None:
+        consumer = self._subscriber.consumer
         try:
             async with asyncio.timeout(_LEAVE_S):
-                await self._broker.stop()
+                await (stop(consumer, self._broker.stop()) if consumer else self._broker.stop())
         except (KafkaError, TimeoutError) as error:
             # Kafka is away, and will find out by itself that this member is gone.
             _log.warning("%s did not leave its group in order: %r", self._worker.name, error)

@@ -16,6 +16,7 @@ from aiokafka.errors import KafkaError
 from controller.core.errors import Malformed
 from controller.core.routing import RoutingTable
 from controller.gateway.tables import Tables
+from controller.outside.stopping import stop
 from controller.wire.codec import table_from
 from controller.wire.topics import Topic, topic_name
 
@@ -117,7 +118,7 @@ class Follower:
                         self._applied(table, time.time_ns() // 1_000_000)
         finally:
             self._consumer = None
-            await consumer.stop()
+            await stop(consumer)
 
     async def _catch_up(self, consumer: AIOKafkaConsumer) -> None:
         ends = await consumer.end_offsets(consumer.assignment())

@@ -9,6 +9,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
 from controller.core.errors import Broken, Unavailable
+from controller.outside.stopping import stop
 from controller.wire.inbound import Received
 from controller.wire.topics import Topic, topic_name
 
@@ -114,7 +115,7 @@ async def _consumer(bootstrap: str, *topics: str) -> AsyncIterator[AIOKafkaConsu
         await consumer.start()
         yield consumer
     finally:
-        await consumer.stop()
+        await stop(consumer)
 
 
 async def _to_the_end(consumer: AIOKafkaConsumer, partitions: list[TopicPartition]) -> AsyncGenerator[Record, None]:

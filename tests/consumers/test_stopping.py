@@ -1,0 +1,28 @@
+"""A consumer that ends while Kafka is away."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from aiokafka import AIOKafkaConsumer
+
+from controller.outside.kafka import ensure_topics
+from controller.outside.stopping import stop
+from controller.parts.kafka import start_kafka
+from controller.wire.topics import Topic
+
+
+async def test_consumer_ends_in_order_while_kafka_is_away(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Whoever stops it hears of no cancellation that nobody asked for, and no connection of it lives on."""
+    with await asyncio.to_thread(start_kafka, tmp_path / "kafka") as broker:
+        await asyncio.to_thread(ensure_topics, broker.bootstrap)
+        # Long enough that it is sure to wait before it asks again when it is stopped.
+        consumer = AIOKafkaConsumer(Topic.TABLE, bootstrap_servers=broker.bootstrap, retry_backoff_ms=30_000)
+        await consumer.start()
+        await consumer.seek_to_end()
+        await asyncio.to_thread(broker.kill)
+        async with asyncio.timeout(20):
+            while "Failed fetch messages" not in caplog.text:  # noqa: ASYNC110  # aiokafka tells the log alone
+                await asyncio.sleep(0.01)
+        await stop(consumer)
+        assert asyncio.all_tasks() == {asyncio.current_task()}
