@@ -13,12 +13,14 @@ from starlette.routing import Route
 from controller.api.alertmanager import receive_alerts
 from controller.api.answers import HANDLERS
 from controller.api.metrics import Counted, Metrics
+from controller.api.openapi import openapi
 from controller.api.orders import ORDERS, give_order, request_rollout
 from controller.api.past import at, history, history_of, report
 from controller.api.publisher import Publisher
 from controller.api.queries import dead_letter, dead_letters, plans, service, services
 from controller.api.reading import Reading
 from controller.settings import Settings
+from controller.wire.openapi import PATH as OPENAPI_PATH
 
 
 def create_app(settings: Settings) -> Starlette:
@@ -44,6 +46,7 @@ def create_app(settings: Settings) -> Starlette:
             Route("/health", _health),
             Route("/ready", _ready),
             Route("/metrics", _metrics),
+            Route(OPENAPI_PATH, openapi),
         ],
         middleware=[Middleware(Counted, metrics)],
         exception_handlers=HANDLERS,

@@ -34,7 +34,7 @@ ORDERS: Final = {
     "plans": MessageType.PLAN,
 }
 
-_IN_A_ROLE: Final = (MessageType.APPROVE, MessageType.REJECT)
+IN_A_ROLE: Final = (MessageType.APPROVE, MessageType.REJECT)
 
 _KEY_CHARACTERS: Final = 200
 
@@ -53,8 +53,8 @@ def give_order(type: MessageType) -> Callable[[Request], Awaitable[Response]]:
     """
 
     async def order(request: Request) -> Response:
-        role = allow(request, APPROVER if type in _IN_A_ROLE else "operator")
-        named = {"service": request.path_params["name"], **({"role": role} if type in _IN_A_ROLE else {})}
+        role = allow(request, APPROVER if type in IN_A_ROLE else "operator")
+        named = {"service": request.path_params["name"], **({"role": role} if type in IN_A_ROLE else {})}
         return await _publish(request, Topic.ORDERED, type, named)
 
     return order

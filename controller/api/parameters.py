@@ -16,7 +16,7 @@ def only(request: Request, *names: str, many: str = "") -> None:
     given = [name for name, _ in request.query_params.multi_items()]
     for name, value in request.query_params.multi_items():
         if name not in (*names, many):
-            allowed = ", ".join(sorted({*names, many} - {""}))
+            allowed = ", ".join(sorted({*names, many} - {""})) or "none"
             raise HTTPException(400, f"?{name[:40]}= means nothing here; allowed: {allowed}")
         if not value:
             raise HTTPException(400, f"?{name}= is empty; give it a value, or leave it out")

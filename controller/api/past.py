@@ -31,6 +31,7 @@ REPORT_FILTERS: Final = ("service", "since", "until")
 async def history_of(request: Request) -> Response:
     """Tell a service's facts after a position (?after=), oldest first, at most ?limit= of them."""
     allow(request, "viewer")
+    only(request, "after", "limit")
     after, most = number(request, "after", 0, 0, LARGEST_NUMBER), limit(request)
     service = await found(request)
     store = await request.app.state.reading.store()

@@ -7,7 +7,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from controller.api.parameters import LARGEST_NUMBER, limit, number
+from controller.api.parameters import LARGEST_NUMBER, limit, number, only
 from controller.api.tokens import allow
 from controller.core.named import NamedPlan
 from controller.core.state import table, timers
@@ -22,6 +22,7 @@ _PREVIEW_BYTES = 500
 async def services(request: Request) -> Response:
     """List every service with its state and table."""
     allow(request, "viewer")
+    only(request)
     store = await request.app.state.reading.store()
     return json_response({"services": [_service(one) for one in await views.services(store)]})
 
@@ -29,6 +30,7 @@ async def services(request: Request) -> Response:
 async def service(request: Request) -> Response:
     """Tell one service's state, table, timers, and its running rollout with the steps it entered."""
     allow(request, "viewer")
+    only(request)
     store = await request.app.state.reading.store()
     known = await found(request)
     running = await views.rollout(store, known.state.rollout.id) if known.state.rollout else None
@@ -38,6 +40,7 @@ async def service(request: Request) -> Response:
 async def plans(request: Request) -> Response:
     """Tell the plans that a service calls by name, each with its version, who set it, why and when."""
     allow(request, "viewer")
+    only(request)
     known = await found(request)
     return json_response({"service": known.service, "plans": [_plan(one) for one in known.state.plans]})
 
@@ -45,6 +48,7 @@ async def plans(request: Request) -> Response:
 async def dead_letters(request: Request) -> Response:
     """List dead letters whose number is above ?after=, oldest first, each with the beginning of what it holds."""
     allow(request, "viewer")
+    only(request, "after", "limit")
     after, most = number(request, "after", 0, 0, LARGEST_NUMBER), limit(request)
     store = await request.app.state.reading.store()
     return json_response({"dead_letters": [_letter(one) for one in await views.dead_letters(store, after, most)]})
@@ -53,6 +57,7 @@ async def dead_letters(request: Request) -> Response:
 async def dead_letter(request: Request) -> Response:
     """Tell one dead letter with all its bytes, in base64."""
     allow(request, "viewer")
+    only(request)
     place = request.path_params["letter"]
     check_text(place, "letter")
     letter = await views.dead_letter(await request.app.state.reading.store(), place)

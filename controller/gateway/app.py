@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from controller.gateway import about
+from controller.gateway import about, openapi
 from controller.gateway.admission import Limits
 from controller.gateway.asgi import JSON, App, Headers, Receive, Scope, Send, answer, answer_problem
 from controller.gateway.encode import Encoders
@@ -13,12 +13,14 @@ from controller.gateway.failures import FAILURES_PATH, Failures
 from controller.gateway.follow import Follows
 from controller.gateway.metrics import Metrics
 from controller.gateway.mirror import Copies, Mirror
+from controller.gateway.openapi import SPEECH_PATH
 from controller.gateway.page import page
 from controller.gateway.problem import Problem
 from controller.gateway.speak import PATIENCE_S, Speaker
 from controller.gateway.speech import Speech
 from controller.gateway.tables import Tables
 from controller.gateway.underway import UnderWay
+from controller.wire.openapi import PATH as OPENAPI_PATH
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +80,6 @@ def make_app(parts: Parts) -> App:
     return app
 
 
-SPEECH_PATH = "/v1/audio/speech"
-
-
 async def _tell_failures(parts: Parts, scope: Scope, send: Send) -> None:
     try:
         told = parts.failures.asked(scope["query_string"], dict(scope["headers"]), parts.tokens)
@@ -103,6 +102,7 @@ def _pages(parts: Parts) -> dict[str, Callable[[], _Page]]:
         "/metrics": lambda: (200, _METRICS, parts.metrics.text()),
         "/v1/models": lambda: _json(about.models(tables)),
         "/v1/audio/voices": lambda: _json(about.all_voices(tables)),
+        OPENAPI_PATH: lambda: (200, JSON, openapi.text().encode()),
     }
 
 

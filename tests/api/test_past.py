@@ -119,6 +119,12 @@ async def test_what_was_live_is_told(told: Api) -> None:
 @pytest.mark.parametrize(
     ("path", "status", "sentence"),
     [
+        ("/v1/services?limit=1", 400, "?limit= means nothing here; allowed: none"),
+        ("/v1/services/hibari?at=now", 400, "?at= means nothing here; allowed: none"),
+        ("/v1/services/hibari/plans?name=quick", 400, "?name= means nothing here; allowed: none"),
+        ("/v1/services/hibari/history?limti=1", 400, "?limti= means nothing here; allowed: after, limit"),
+        ("/v1/dead-letters?topic=x", 400, "?topic= means nothing here; allowed: after, limit"),
+        ("/v1/dead-letters/alerts.received/0/0?pretty=1", 400, "?pretty= means nothing here; allowed: none"),
         ("/v1/history?sevice=hibari", 400, "?sevice= means nothing here; allowed: actor, after, limit, measurements"),
         ("/v1/history?actor=", 400, "?actor= is empty; give it a value, or leave it out"),
         ("/v1/history?actor=a&actor=b", 400, "?actor= is given twice; allowed: once"),

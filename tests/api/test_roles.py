@@ -10,10 +10,11 @@ from starlette.routing import Route
 
 from controller.api.app import create_app
 from controller.api.orders import ORDERS
-from controller.gateway.app import SPEECH_PATH, Parts, _pages
+from controller.gateway.app import Parts, _pages
 from controller.gateway.encode import Encoders
 from controller.gateway.failures import FAILURES_PATH
 from controller.gateway.metrics import Metrics
+from controller.gateway.openapi import SPEECH_PATH
 from controller.gateway.tables import Tables
 from controller.gateway.triton import TritonEngine
 from controller.settings import Settings
@@ -50,11 +51,13 @@ ROUTES: Final[dict[tuple[str, str], frozenset[str]]] = {
             "/v1/dead-letters/{letter:path}",
         )
     },
-    **{("GET", path): ANYBODY for path in ("/health", "/ready", "/metrics")},
+    **{("GET", path): ANYBODY for path in ("/health", "/ready", "/metrics", "/openapi.json")},
 }
 """Which tokens each route of the API lets in."""
 
-OPEN: Final = {"/", "/health", "/ready", "/version", "/metrics", "/v1/models", "/v1/audio/voices"}
+OPEN: Final = {
+    *("/", "/health", "/ready", "/version", "/metrics", "/openapi.json", "/v1/models", "/v1/audio/voices"),
+}
 """What the gateway shows to everybody. It speaks for everybody, too, and shows failures to viewers: test_failures."""
 
 WRITTEN: Final = {Topic.REQUESTED, Topic.ORDERED, Topic.ALERTS}
