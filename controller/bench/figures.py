@@ -68,7 +68,9 @@ class Report:
 
 def shown(value: float) -> str:
     """Return a number as people read it: three digits that count, thousands apart."""
-    if value and abs(value) < 1:
+    if not value:
+        return "0"
+    if abs(value) < 1:
         return f"{value:.2g}"
     return f"{value:.1f}" if abs(value) < 100 else f"{value:,.0f}"
 

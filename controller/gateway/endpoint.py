@@ -8,6 +8,7 @@ Source: Triton's "Binary Tensor Data Extension".
 import asyncio
 import json
 import struct
+from collections.abc import Mapping
 from typing import Final
 from urllib.parse import quote
 
@@ -51,11 +52,10 @@ class Endpoint:
         does not have the release, EngineAway when nobody answers. Triton's own words may quote the text, so none of
         them is repeated.
         """
-        body, header_bytes = _question(text, speed)
-        headers = {_HEADER_LENGTH: str(header_bytes), "Content-Type": "application/octet-stream"}
+        path, body, headers = question(ensemble, text, speed)
         try:
             async with asyncio.timeout(timeout_s):
-                answer = await self._pool.post(f"/v2/models/{quote(ensemble, safe='')}/infer", headers, body)
+                answer = await self._pool.post(path, headers, body)
         except TimeoutError:
             raise ModelTimedOut(f"{ensemble} did not answer within {timeout_s:g} s") from None
         except OSError as error:
@@ -67,11 +67,14 @@ class Endpoint:
         return _audio(ensemble, answer)
 
 
-def _question(text: str, speed: float) -> tuple[bytes, int]:
+def question(ensemble: str, text: str, speed: float) -> tuple[str, bytes, Mapping[str, str]]:
+    """Return what a release is asked for: the path, the body and the headers of a POST."""
     encoded = text.encode()
     tensor = struct.pack("<I", len(encoded)) + encoded
     header = _HEADER % len(tensor)
-    return b"".join((header, tensor, struct.pack("<f", speed))), len(header)
+    headers = {_HEADER_LENGTH: str(len(header)), "Content-Type": "application/octet-stream"}
+    path = f"/v2/models/{quote(ensemble, safe='')}/infer"
+    return path, b"".join((header, tensor, struct.pack("<f", speed))), headers
 
 
 _HEADER: Final = (

@@ -17,6 +17,7 @@ from controller.parts.installed import local_folder
 from controller.parts.postgres import Postgres, start_postgres
 from tests.bench import deciding, growth, load, pick, rollback, scaling, soak, start
 from tests.bench.page import write_docs
+from tests.bench.speech import added, changes, faults
 
 _MET: Final = {True: "yes", False: "NO", None: ""}
 
@@ -33,6 +34,9 @@ def main() -> int:
     parser.add_argument("--batches", type=int, default=60, help="batches decided on each store (default: 60)")
     parser.add_argument("--starts", type=int, default=5, help="starts of all of Segue on each store (default: 5)")
     parser.add_argument("--minutes", type=float, default=30, help="of the soak on each store (default: 30)")
+    parser.add_argument("--asked", type=int, default=100, help="rounds in which the gateway is asked (default: 100)")
+    parser.add_argument("--changes", type=int, default=1_000, help="of a weight, under load (default: 1000)")
+    parser.add_argument("--times", type=int, default=4, help="that a candidate breaks in each way (default: 4)")
     parser.add_argument("--store", choices=("sqlite", "postgresql"), action="append", help="default: both")
     parser.add_argument(
         "--only",
@@ -136,8 +140,26 @@ def _soak(chosen: argparse.Namespace) -> Sequence[Figure]:
     ]
 
 
+def _gateway(chosen: argparse.Namespace) -> Sequence[Figure]:
+    with _place(_folder() / "gateway") as work:
+        return added.measure(work, chosen.asked)
+
+
+def _changes(chosen: argparse.Namespace) -> Sequence[Figure]:
+    with _place(_folder() / "changes") as work:
+        return changes.measure(work, chosen.changes)
+
+
+def _faults(chosen: argparse.Namespace) -> Sequence[Figure]:
+    with _place(_folder() / "faults") as work:
+        return faults.measure(work, chosen.times, each_s=5, rate_per_s=150)
+
+
 _BENCHES: Final[Mapping[str, _Bench]] = {
     "pick": _pick,
+    "gateway": _gateway,
+    "changes": _changes,
+    "faults": _faults,
     "rollback": _rollback,
     "load": _load,
     "deciding": _deciding,

@@ -48,6 +48,16 @@ class Toxiproxy(Process):
                 self._ask("POST", f"/proxies/{name}", {"enabled": True})
 
     @contextmanager
+    def instead(self, name: str, upstream: str) -> Iterator[None]:
+        """Close all connections of a link and lead new ones to another address until the block ends."""
+        usual = self._api.get(f"/proxies/{name}").raise_for_status().json()["upstream"]
+        self._ask("POST", f"/proxies/{name}", {"upstream": upstream})
+        try:
+            yield
+        finally:
+            self._ask("POST", f"/proxies/{name}", {"upstream": usual})
+
+    @contextmanager
     def toxic(self, kind: str, *names: str, **attributes: int) -> Iterator[None]:
         """Poison both directions of these links by a toxic of Toxiproxy's until the block ends."""
         for name in names:
