@@ -102,7 +102,7 @@ class Walk:
 
     def decide(self, message: Input | Measured) -> None:
         """Decide the next message, and before it what comes due until then."""
-        self._until(message.sent_ms)
+        self.wait(message.sent_ms)
         command = self._reported(measured(message)) if isinstance(message, Measured) else message.command
         if self._policy.changes and isinstance(command, ElapseTimer) and self._is_early(command, message.sent_ms):
             return
@@ -110,6 +110,18 @@ class Walk:
         if isinstance(command, RequestRollout):
             command = self._planned(command, message.id)
         self._fold(react(self.history, command, message.id, message.sent_ms))
+
+    def wait(self, now_ms: int) -> None:
+        """Let each timer that is due by now_ms, and whose coming due is not on record, come due at its own time."""
+        while due := [one for one in timers(self.history.state) if one.due_ms <= now_ms and not self._is_kept(one)]:
+            first = min(due, key=lambda one: (one.due_ms, one.kind, one.epoch))
+            service, kind = self.history.state.service, first.kind
+            why = f"the {kind} timer came due"
+            command = ElapseTimer(service=service, actor=_ACTOR, reason=why, kind=kind, epoch=first.epoch)
+            new = react(self.history, command, f"timer/{service}/{kind}/{first.epoch}", first.due_ms)
+            if not new:
+                raise AssertionError(f"{service}: the {kind} timer of epoch {first.epoch} came due, changing nothing")
+            self._fold(new)
 
     def _reported(self, event: WindowMeasured) -> ReportWindow:
         return ReportWindow(
@@ -134,18 +146,6 @@ class Walk:
         found = find_plan(self.history.state.plans, began.plan if began else command.plan)
         had = found.plan if found else self._policy.plan
         return command if had is None else replace(command, plan=self._policy.instead_of(had))
-
-    def _until(self, now_ms: int) -> None:
-        """Let each timer that is due before now_ms, and whose coming due is not on record, come due at its own time."""
-        while due := [one for one in timers(self.history.state) if one.due_ms <= now_ms and not self._is_kept(one)]:
-            first = min(due, key=lambda one: (one.due_ms, one.kind, one.epoch))
-            service, kind = self.history.state.service, first.kind
-            why = f"the {kind} timer came due"
-            command = ElapseTimer(service=service, actor=_ACTOR, reason=why, kind=kind, epoch=first.epoch)
-            new = react(self.history, command, f"timer/{service}/{kind}/{first.epoch}", first.due_ms)
-            if not new:
-                raise AssertionError(f"{service}: the {kind} timer of epoch {first.epoch} came due, changing nothing")
-            self._fold(new)
 
     def _is_kept(self, timer: Timer) -> bool:
         """Say whether the record has this timer come due, a little late as timers do; later it was another's."""

@@ -67,7 +67,9 @@ class Pages:
         while begin < end:
             running = self._walk.history.state.rollout
             if running is None or running.id != rollout:
-                # Windows of one that does not run are quiet, and what comes due meanwhile does so at its own time.
+                # Windows of one that does not run are quiet, but time goes on with them.
+                self.settle()
+                self._walk.wait(int(sent[begin:end].max()))
                 return
             if self._by_core == 0:
                 self._quick = self._quick or quick(self._walk.history)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from controller.backtest.again import Known, Walk, known
 from controller.backtest.pages import Pages
 from controller.backtest.policy import Policy
-from controller.core.events import GateJudged, RolloutAborted, RolloutPromoted, StepStarted
+from controller.core.events import GateJudged, GuardWindowEnded, RolloutAborted, RolloutPromoted, StepStarted
 from controller.core.evidence.memory import MemoryRules
 from controller.core.evidence.rules import Metric
 from controller.core.gates import Gate, GateKind
@@ -120,6 +120,15 @@ def test_quick_is_what_the_core_would_have_come_to(name: str, world: World, page
     """Whatever was measured, and by whatever plan: facts, times, figures and state are the same, bit for bit."""
     messages = measured(world)
     assert_alike(quickly(messages, PLANS[name], page), by_core(messages, PLANS[name]))
+
+
+def test_what_comes_due_while_nothing_is_tried_any_more_comes_due() -> None:
+    """Where another plan was done sooner and the record ends among windows, the guard still ends when it ends."""
+    *messages, _alert = measured(World(1, 200, 60, 0.004, 1.0, 0, 0.0))
+    soon = Plan("soon", (Step(500, 300),), gates=(), guard_s=600)
+    walk = quickly(messages, soon, 1000)
+    assert_alike(walk, by_core(messages, soon))
+    assert any(isinstance(fact.event, GuardWindowEnded) for fact in walk.facts)
 
 
 def test_verdicts_are_met() -> None:
