@@ -9,10 +9,9 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
-from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, Row, and_, bindparam, or_, select
+from sqlalchemy import Connection, Select, and_, bindparam, or_, select
 
 from controller.core.events import WindowMeasured
 from controller.journal.bound import padded
@@ -24,7 +23,7 @@ from controller.wire.inbound import Input
 
 _MANY: Final = 1000
 
-Rows = Sequence[Row[*tuple[Any, ...]]]
+Rows = Sequence[tuple[Any, ...]]
 
 
 class Measured(NamedTuple):
@@ -76,17 +75,17 @@ async def messages(store: Store, service: str, position: int) -> AsyncIterator[l
             yield page
         if len(places) < _MANY:
             return
-        after = places[-1].number
+        after = places[-1][0]
 
 
 def _page(connection: Connection, values: Mapping[str, object]) -> tuple[Rows, list[Input | Stretch]]:
     """Return places in the inbox, and the messages there. Three statements take half as long as one that joins."""
-    places = connection.execute(_PLACES, values).all()
+    places = _rows(connection, PLACES, values)
     if not places:
         return places, []
     follow = [position + 1 for _, _, position, _ in places]
     between = {"stream": values["service"], "first": min(follow), "last": max(follow)}
-    windows = connection.execute(_WINDOWS, between).all()
+    windows = _rows(connection, _WINDOWS, between)
     runs = _runs(places, windows)
     others = [number for run in runs for number in run.others]
     said = {row.number: row for row in connection.execute(_THESE, {"numbers": padded(others)})} if others else {}
@@ -95,6 +94,13 @@ def _page(connection: Connection, values: Mapping[str, object]) -> tuple[Rows, l
         page += _stretches(run.sent_ms, windows[run.first : run.first + len(run.sent_ms)])
         page += [input_of(said[one].source, record_of(said[one])) for one in run.others if one in said]
     return places, page
+
+
+def _rows(connection: Connection, statement: Select[Any], values: Mapping[str, object]) -> Rows:
+    """Return rows of whole numbers and texts as the driver reads them: a `Row` of each would take as long again."""
+    with connection.execute(statement, values) as result:
+        assert result.cursor is not None, "a SELECT has rows"
+        return result.cursor.fetchall()
 
 
 class _Run(NamedTuple):
@@ -122,17 +128,18 @@ def _runs(places: Rows, windows: Rows) -> list[_Run]:
 
 
 def _stretches(sent_ms: Sequence[int], windows: Rows) -> Iterator[Stretch]:
-    begin = 0
-    for schema, rows in groupby(windows, itemgetter(2)):
-        _, ids, _, bodies = zip(*rows, strict=True)
-        end = begin + len(ids)
-        yield Stretch(ids, sent_ms[begin:end], schema, bodies)
+    if not windows:
+        return
+    begin, (_, ids, schemas, bodies) = 0, zip(*windows, strict=True)
+    for schema, alike in groupby(schemas):
+        end = begin + sum(1 for _ in alike)
+        yield Stretch(ids[begin:end], sent_ms[begin:end], schema, bodies[begin:end])
         begin = end
 
 
 _I: Final = inbox.c
 _J: Final = journal.c
-_PLACES: Final = (
+PLACES: Final = (
     select(_I.number, _I.sent_ms, _I.position, _I.facts)
     .where(
         _I.service == bindparam("service"),
@@ -145,6 +152,7 @@ _PLACES: Final = (
     .order_by(_I.number)
     .limit(bindparam("limit"))
 )
+"""Where a service's messages stand, and what is asked of those that measured: nothing that the index does not hold."""
 _WINDOWS: Final = (
     select(_J.position, _J.cause, _J.schema, _J.body)
     .where(

@@ -124,7 +124,7 @@ inbox = Table(
     Column("value", LargeBinary),
     Column("headers", Text, nullable=False),
     UniqueConstraint("source", "id", name="inbox_source_id"),
-    Index("inbox_service", "service", "number"),
+    Index("inbox_places", "service", "number", "position", "facts", "sent_ms"),
     Index("inbox_ordered", "service", "number", **_where("topic = 'rollout.ordered'")),
     Index("inbox_ordered_position", "service", "position", **_where("topic = 'rollout.ordered'")),
     Index("inbox_alert", "id", **_where("topic = 'alerts.received'")),
