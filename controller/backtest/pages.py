@@ -16,7 +16,7 @@ from controller.wire.codec import SCHEMA
 from controller.wire.inbound import Input
 
 _FEW: Final = 16
-"""Windows in a row that are not worth being read together; and after one that the core decides, so many are its own."""
+"""Windows in a row that are not worth being read together; and at most so many are the core's before the next try."""
 
 Array = Any
 
@@ -28,6 +28,7 @@ class Pages:
         self._walk = walk
         self._quick: Quick | None = None
         self._by_core = 0
+        self._in_vain = 0
 
     def take(self, page: Sequence[Input | Stretch]) -> None:
         """Take the next messages."""
@@ -75,8 +76,10 @@ class Pages:
                 self._quick = self._quick or quick(self._walk.history)
                 now = self._quick.fold(batch, sent, begin, end) if self._quick else begin
                 if now < end:
-                    # Where this gets nowhere, something waits that no window brings: trying costs more than deciding.
-                    self._by_core = _FEW if now == begin else 1
+                    # Where this gets nowhere again and again, something waits that no window brings, and trying costs
+                    # as much as deciding.
+                    self._in_vain = self._in_vain + 1 if now == begin else 0
+                    self._by_core = min(_FEW, 2**self._in_vain)
                 begin = now
             else:
                 self._by_core -= 1

@@ -142,7 +142,7 @@ def test_verdicts_are_met() -> None:
 
 
 def test_windows_go_by_quickly(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of a day that is quiet, the core decides a few windows in a thousand."""
+    """Of a day that is quiet, the core decides a few windows."""
     messages = measured(World(1, 3000, 100, 0.004, 1.0, 0, 0.0))
     decided: list[object] = []
     walk = Walk(beforehand(messages), Policy(Plan("day", (Step(500, 86_400),), gates=WATCHED)), begin(SERVICE))
@@ -156,4 +156,4 @@ def test_windows_go_by_quickly(monkeypatch: pytest.MonkeyPatch) -> None:
     pages = Pages(walk)
     pages.take(together(messages))
     pages.settle()
-    assert len(decided) < 60
+    assert len(decided) < 20
