@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from controller.backtest.again import Walk
 from controller.backtest.courses import TAKEN_BACK, Course, courses
 from controller.backtest.exposure import Exposure, exposure
-from controller.backtest.pages import Pages
 from controller.backtest.policy import Policy
 from controller.backtest.recorded import NEVER, Record, read_record
 from controller.backtest.unknown import unknown
@@ -43,6 +42,9 @@ async def backtest(store: Store, service: str, policy: Policy, since_ms: int = N
 
     since_ms: rollouts that began before are left as they were; milliseconds since 1970.
     """
+    # Here, for it brings numba, which whoever only compares or reads answers need not wait for.
+    from controller.backtest.pages import Pages
+
     record = await read_record(store, service, since_ms)
     walk, until_ms = Walk(record.known, policy, record.before), record.before.at_ms
     pages = Pages(walk)

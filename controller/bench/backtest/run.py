@@ -108,9 +108,11 @@ class _Run:
 def _decided_again(url: str, plan: Path, size: Size, services: Sequence[str]) -> _Run:
     command = [sys.executable, "-m", "controller.cli", "backtest", "--plan", str(plan), "--json"]
     named = [word for service in services for word in ("--service", service)]
+    # What Python has compiled it keeps, as it does where Segue is installed; only the first run goes without.
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     began, before_s = time.perf_counter(), _children_s()
     done = subprocess.run(  # our own command
-        [*command, *named], env={**os.environ, "SEGUE_DATABASE_URL": url}, stdout=subprocess.PIPE, check=True
+        [*command, *named], env={**env, "SEGUE_DATABASE_URL": url}, stdout=subprocess.PIPE, check=True
     )
     run_s, computed_s = time.perf_counter() - began, _children_s() - before_s
     rollouts = len(services) * size.rollouts_each
