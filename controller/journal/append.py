@@ -8,6 +8,7 @@ from sqlalchemy import Connection, insert
 
 from controller.core.state import State
 from controller.core.stream import Fact, fold
+from controller.journal.bulk import Bulk
 from controller.journal.heads import Head
 from controller.journal.tables import journal
 from controller.wire.codec import SCHEMA, content_hash, event_body, event_type
@@ -41,10 +42,10 @@ def chain(head: Head, facts: Iterable[Fact]) -> tuple[tuple[Link, ...], Head]:
 def append(connection: Connection, links: Sequence[Link], recorded_ms: int) -> None:
     """Write facts down for ever; a taken position fails as Conflict when the transaction ends or before."""
     if links:
-        connection.execute(_APPEND, [_row(link, recorded_ms) for link in links])
+        _APPEND.run(connection, [_row(link, recorded_ms) for link in links])
 
 
-_APPEND: Final = insert(journal)
+_APPEND: Final = Bulk(insert(journal))
 
 
 def _row(link: Link, recorded_ms: int) -> dict[str, object]:

@@ -19,7 +19,7 @@ from controller.core.errors import Broken, Malformed
 from controller.core.routing import Role
 from controller.core.state import State, table
 from controller.core.stream import History, begin
-from controller.journal.bound import padded
+from controller.journal.bulk import Bulk, Listed
 from controller.journal.tables import services
 from controller.wire.codec import GENESIS_HASH, state_from, state_json
 
@@ -32,9 +32,18 @@ class Head:
     hash: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """text: the JSON of the state. ours: it was written here, so writing the state again would give just that."""
+
+    text: str
+    state: State
+    ours: bool
+
+
 class Folded:
     """
-    States this process has folded already, so that it need not read their JSON again.
+    States this process has folded already, so that it need neither read nor write their JSON again.
 
     Each is known by its text, not by the hash of its last fact: that would go on for ever with what stood in the row
     while it was wrong, when the row is long made anew.
@@ -43,19 +52,28 @@ class Folded:
     _MOST: Final = 1024
 
     def __init__(self) -> None:
-        self._states: OrderedDict[str, tuple[str, State]] = OrderedDict()
+        self._states: OrderedDict[str, _Known] = OrderedDict()
 
-    def remember(self, state: State, text: str) -> None:
-        """Keep a service's state, whose JSON this is; the one unused longest goes when there are too many."""
-        self._states[state.service] = text, state
+    def remember(self, state: State, text: str, *, ours: bool) -> None:
+        """Keep a service's state and its JSON; the one unused longest goes when there are too many."""
+        self._states[state.service] = _Known(text, state, ours)
         self._states.move_to_end(state.service)
         if len(self._states) > self._MOST:
             self._states.popitem(last=False)
 
     def state(self, service: str, text: str) -> State | None:
         """Return a service's state with this JSON, if it is still known."""
-        known, state = self._states.get(service, ("", None))
-        return state if known == text else None
+        known = self._states.get(service)
+        if known is None or known.text != text:
+            return None
+        self._states.move_to_end(service)
+        return known.state
+
+    def text(self, state: State) -> str:
+        """Return a state as JSON, as this version writes it: what an older one wrote may lack fields."""
+        known = self._states.get(state.service)
+        # Many facts, such as a note of an alert about another release, leave the state as it is.
+        return known.text if known and known.ours and known.state is state else state_json(state).decode()
 
 
 def lock(connection: Connection, names: AbstractSet[str], folded: Folded) -> dict[str, Head]:
@@ -68,7 +86,9 @@ def lock(connection: Connection, names: AbstractSet[str], folded: Folded) -> dic
     missing = [name for name in wanted if name not in heads]
     if missing:
         # A row to lock. Two first deciders: the second waits here for the first, conflicts, and decides anew.
-        connection.execute(insert(services), [_row(_none_yet(name)) for name in missing])
+        connection.execute(
+            insert(services), [_row(head, folded.text(head.history.state)) for head in map(_none_yet, missing)]
+        )
         heads |= {name: _none_yet(name) for name in missing}
     return heads
 
@@ -76,10 +96,10 @@ def lock(connection: Connection, names: AbstractSet[str], folded: Folded) -> dic
 def save(connection: Connection, before: Mapping[str, Head], after: Mapping[str, Head], folded: Folded) -> None:
     """Write the heads that moved; a service that still has no fact leaves no row."""
     moved = [head for name, head in after.items() if head.hash != before[name].hash]
-    if rows := [_row(head) for head in moved]:
-        connection.execute(_MOVE, [{"name": row["service"], **row} for row in rows])
+    if rows := [_row(head, folded.text(head.history.state)) for head in moved]:
+        _MOVE.run(connection, [{"name": row["service"], **row} for row in rows])
     for head, row in zip(moved, rows, strict=True):
-        folded.remember(head.history.state, str(row["state"]))
+        folded.remember(head.history.state, str(row["state"]), ours=True)
     empty = [{"name": name} for name, head in after.items() if head.history.position == 0]
     if empty:
         connection.execute(_FORGET, empty)
@@ -87,7 +107,7 @@ def save(connection: Connection, before: Mapping[str, Head], after: Mapping[str,
 
 def restore(connection: Connection, heads: Iterable[Head]) -> None:
     """Write heads of services that have no row."""
-    if rows := [_row(head) for head in heads]:
+    if rows := [_row(head, state_json(head.history.state).decode()) for head in heads]:
         connection.execute(insert(services), rows)
 
 
@@ -99,7 +119,7 @@ def _head(row: Row[*tuple[Any, ...]], folded: Folded) -> Head:
         except Malformed as error:
             why = f"the table services cannot be read for {row.service}: {error}"
             raise Broken(f"{why}; run `segue rebuild` to make it anew from the journal") from error
-    folded.remember(state, row.state)
+        folded.remember(state, row.state, ours=False)
     return Head(History(state, row.position, row.at_ms), row.head_hash)
 
 
@@ -107,13 +127,15 @@ _HEADS: Final = select(
     services.c.service, services.c.position, services.c.at_ms, services.c.head_hash, services.c.state
 ).order_by(services.c.service)
 
-_LOCK: Final = _HEADS.where(services.c.service.in_(bindparam("names", expanding=True))).with_for_update()
-_MOVE: Final = update(services).where(services.c.service == bindparam("name"))
+_LOCK: Final = Listed(
+    _HEADS.where(services.c.service.in_(bindparam("names", expanding=True))).with_for_update(), "names"
+)
+_MOVE: Final = Bulk(update(services).where(services.c.service == bindparam("name")))
 _FORGET: Final = delete(services).where(services.c.service == bindparam("name"))
 
 
 def _locked(connection: Connection, names: Sequence[str], folded: Folded) -> dict[str, Head]:
-    rows = connection.execute(_LOCK, {"names": padded(names)})
+    rows = _LOCK.run(connection, [(name,) for name in names])
     # Position 0 cannot be seen here: who made such a row has filled it or taken it back before its commit.
     return {row.service: _head(row, folded) for row in rows}
 
@@ -122,7 +144,7 @@ def _none_yet(name: str) -> Head:
     return Head(begin(name), GENESIS_HASH)
 
 
-def _row(head: Head) -> dict[str, object]:
+def _row(head: Head, text: str) -> dict[str, object]:
     state = head.history.state
     routes = table(state)
     stable, candidate = routes.arm(Role.STABLE), routes.arm(Role.CANDIDATE)
@@ -136,5 +158,5 @@ def _row(head: Head) -> dict[str, object]:
         "candidate": candidate.release.version if candidate else None,
         "candidate_bp": candidate.weight_bp if candidate else 0,
         "rollout": state.rollout.id if state.rollout else None,
-        "state": state_json(state).decode(),
+        "state": text,
     }

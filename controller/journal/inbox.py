@@ -10,11 +10,12 @@ from base64 import b64encode
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from sqlalchemy import Connection, bindparam, insert, select, tuple_
 
-from controller.journal.bound import padded
+from controller.journal.bulk import Bulk, Listed
 from controller.journal.tables import inbox
 from controller.wire.inbound import Input
 
@@ -52,14 +53,20 @@ def seen(connection: Connection, inputs: Iterable[Input]) -> set[Key]:
             wanted[RESTORED_SOURCE, f"{one.command.service}/{one.id}"].add(key(one))
     if not wanted:
         return set()
-    rows = connection.execute(_SEEN, {"keys": padded(list(wanted))})
+    rows = _SEEN.run(connection, list(wanted))
     return {found for row in rows for found in wanted[row.source, row.id]}
 
 
 def keep(connection: Connection, decided: Sequence[Decided], decided_ms: int) -> None:
     """Write down messages in the order in which they were decided."""
     if decided:
-        connection.execute(_KEEP, [_row(message, decided_ms) for message in decided])
+        _KEEP.run(connection, [_row(message, decided_ms) for message in decided])
+
+
+@lru_cache(maxsize=64)
+def _headers(headers: tuple[tuple[str, bytes], ...]) -> str:
+    # Those of nearly every message are the same few.
+    return headers_json(headers)
 
 
 def headers_json(headers: Collection[tuple[str, bytes]]) -> str:
@@ -87,11 +94,12 @@ _RESTORED: Final = "segue_restored"
 _WAS_RESTORED: Final = select(
     select(inbox.c.number).exists(), select(inbox.c.number).where(inbox.c.source == RESTORED_SOURCE).exists()
 )
-_SEEN: Final = select(inbox.c.source, inbox.c.id).where(
-    tuple_(inbox.c.source, inbox.c.id).in_(bindparam("keys", expanding=True))
+_SEEN: Final = Listed(
+    select(inbox.c.source, inbox.c.id).where(tuple_(inbox.c.source, inbox.c.id).in_(bindparam("keys", expanding=True))),
+    "keys",
 )
 # Inline: the store numbers the rows, and nobody here needs to be told the numbers.
-_KEEP: Final = insert(inbox).inline()
+_KEEP: Final = Bulk(insert(inbox).inline())
 
 
 def _row(message: Decided, decided_ms: int) -> dict[str, object]:
@@ -109,5 +117,5 @@ def _row(message: Decided, decided_ms: int) -> dict[str, object]:
         "facts": message.facts,
         "key": record.key,
         "value": record.value,
-        "headers": headers_json(record.headers),
+        "headers": _headers(record.headers),
     }

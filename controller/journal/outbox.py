@@ -9,6 +9,7 @@ import json
 from base64 import b64encode
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from sqlalchemy import Connection, bindparam, delete, insert, select
@@ -17,8 +18,9 @@ from controller.core.commands import RejectMessage
 from controller.core.events import RouteSet
 from controller.core.state import State, table
 from controller.journal.append import Link
+from controller.journal.bulk import Bulk
 from controller.journal.tables import outbox, services
-from controller.wire.codec import fact_message, state_from, table_json
+from controller.wire.codec import state_from, table_json, told_message
 from controller.wire.envelope import HEADERS, encode
 from controller.wire.inbound import REJECTED_SOURCE, Input
 from controller.wire.topics import Topic
@@ -58,7 +60,8 @@ def published(links: Sequence[Link]) -> list[Outgoing]:
     """Return what the world is told of new facts: first where traffic goes now, then the facts themselves."""
     routes = {link.fact.stream: _route(link.state) for link in links if isinstance(link.fact.event, RouteSet)}
     facts = [
-        Outgoing(Topic.JOURNAL, link.fact.stream, fact_message(link.fact, link.hash, link.prev_hash)) for link in links
+        Outgoing(Topic.JOURNAL, link.fact.stream, told_message(link.fact, link.body, link.hash, link.prev_hash))
+        for link in links
     ]
     return [*routes.values(), *facts]
 
@@ -89,7 +92,7 @@ def letter(input: Input) -> Outgoing:
 def put(connection: Connection, messages: Sequence[Outgoing]) -> bool:
     """Leave messages for the relay, in this order; say whether there were any."""
     if messages:
-        connection.execute(_PUT, [_row(message) for message in messages])
+        _PUT.run(connection, [_row(message) for message in messages])
     return bool(messages)
 
 
@@ -124,7 +127,7 @@ def remove(connection: Connection, ids: Iterable[int]) -> None:
         connection.execute(_REMOVE, rows)
 
 
-_PUT: Final = insert(outbox).inline()
+_PUT: Final = Bulk(insert(outbox).inline())
 _NEXT: Final = (
     select(outbox.c.id, outbox.c.topic, outbox.c.key, outbox.c.body, outbox.c.headers)
     .where(outbox.c.shard == bindparam("shard"))
@@ -147,8 +150,13 @@ def _row(message: Outgoing) -> dict[str, object]:
         "topic": message.topic.value,
         "key": message.service.encode(),
         "body": message.body,
-        "headers": json.dumps([[name, value.decode()] for name, value in message.headers]),
+        "headers": _headers_json(message.headers),
     }
+
+
+@lru_cache(maxsize=64)
+def _headers_json(headers: Headers) -> str:
+    return json.dumps([[name, value.decode()] for name, value in headers])
 
 
 def _headers(text: str) -> Headers:

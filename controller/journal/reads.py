@@ -12,8 +12,10 @@ from typing import Final
 from sqlalchemy import (
     ColumnElement,
     Connection,
-    Executable,
+    Delete,
+    Insert,
     Table,
+    Update,
     bindparam,
     delete,
     exists,
@@ -54,6 +56,7 @@ from controller.core.rollout import Phase
 from controller.core.routing import Role
 from controller.core.state import State, table
 from controller.journal.append import Link
+from controller.journal.bulk import Bulk
 from controller.journal.tables import applied, releases, rollouts, routers, routes, steps, verdicts
 from controller.wire.codec import table_json
 from controller.wire.shape import plain
@@ -81,7 +84,7 @@ def _write(connection: Connection, links: Iterable[Link]) -> None:
             grouped[statement].append(values)
     for name, prepared in _STATEMENTS.items():
         if name in grouped:
-            connection.execute(prepared, grouped[name])
+            prepared.run(connection, grouped[name])
 
 
 def _rows(link: Link) -> Iterator[tuple[str, Values]]:
@@ -305,7 +308,7 @@ def _became(release: Release, service: str, at: int) -> Values:
     return {"of_service": service, "of_digest": release.digest, "at": at}
 
 
-def _unless_there(table: Table, columns: Sequence[str], *key: str, **found: ColumnElement[bool]) -> Executable:
+def _unless_there(table: Table, columns: Sequence[str], *key: str, **found: ColumnElement[bool]) -> Insert:
     """Return an insert that leaves a row alone that is there already. found: columns that the store works out."""
     # Not ON CONFLICT: the two dialects write it through classes of their own, and here it comes to the same.
     values = {name: bindparam(name, type_=table.c[name].type) for name in columns}
@@ -358,7 +361,7 @@ _FIRST_APPLIED = _unless_there(
         _SERVED.c.epoch < bindparam("epoch"),
     ),
 )
-_STATEMENTS: Final[dict[str, Executable]] = {
+_WRITTEN: Final[dict[str, Insert | Update | Delete]] = {
     "rollout started": insert(rollouts),
     "rollout moved": _ROLLOUT.values(
         status=bindparam("status"), step=bindparam("step"), weight_bp=bindparam("weight_bp")
@@ -408,3 +411,4 @@ _STATEMENTS: Final[dict[str, Executable]] = {
     "release unloaded": _BY_ENSEMBLE.values(unloaded_at=bindparam("at")),
 }
 """In the order in which they are written: a rollout starts, moves, ends, also within one batch."""
+_STATEMENTS: Final = {name: Bulk(statement) for name, statement in _WRITTEN.items()}

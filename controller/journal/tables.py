@@ -6,6 +6,7 @@ timestamp that auditors can ask for in SQL. Bodies are canonical JSON as text, s
 """
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import (
@@ -33,6 +34,17 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 
 
+# A batch is recorded at one time, and each of its times is written several times.
+@lru_cache(maxsize=1024)
+def _moment(value: int) -> datetime:
+    return _EPOCH + value * _MILLISECOND
+
+
+@lru_cache(maxsize=1024)
+def _moment_text(value: int) -> str:
+    return _moment(value).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
 class Instant(TypeDecorator[int]):
     """Milliseconds in Python; `timestamptz` on PostgreSQL, ISO 8601 text on SQLite, which has no type for time."""
 
@@ -49,10 +61,7 @@ class Instant(TypeDecorator[int]):
         """Turn milliseconds into what the store takes."""
         if value is None:
             return None
-        moment = _EPOCH + value * _MILLISECOND
-        if dialect.name == "postgresql":
-            return moment
-        return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{value % 1000:03d}Z"
+        return _moment(value) if dialect.name == "postgresql" else _moment_text(value)
 
     def process_result_value(self, value: object, dialect: Dialect) -> int | None:  # noqa: ARG002  # SQLAlchemy's name
         """Turn what the store gives into milliseconds."""

@@ -27,6 +27,8 @@ def save(connection: Connection, before: Mapping[str, Head], after: Mapping[str,
     gone, new = [], []
     # In the order in which `fire` takes the same rows, so that the two do not wait for one another in a circle.
     for name, head in sorted(after.items()):
+        if head.history.state is before[name].history.state:
+            continue
         waited, waits = set(timers_of(before[name].history.state)), set(timers_of(head.history.state))
         gone += [_key(name, timer) for timer in sorted(waited - waits, key=_order)]
         new += [row(name, timer) for timer in sorted(waits - waited, key=_order)]

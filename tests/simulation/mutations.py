@@ -170,7 +170,8 @@ def _decided_by_the_own_clock(_world: World) -> Iterator[tuple[object, str, obje
 @_planted
 def _stale_state_believed(_world: World) -> Iterator[tuple[object, str, object]]:
     def state(self: Folded, service: str, _text: str) -> State | None:
-        return self._states.get(service, ("", None))[1]
+        known = self._states.get(service)
+        return known.state if known else None
 
     yield Folded, "state", state
 
