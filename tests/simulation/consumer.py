@@ -17,6 +17,13 @@ from tests.simulation.schedule import Fault
 _LONGER = 20.0
 
 
+class _Client:
+    """The real one's connections; here there is none to be closed."""
+
+    async def close(self) -> None:
+        """Let go of them."""
+
+
 class Consumer:
     """One reader; without a group it reads all partitions of its topics from their beginning."""
 
@@ -32,6 +39,7 @@ class Consumer:
         self._generation = -1
         self._news = asyncio.Event()
         self._closed = False
+        self._client = _Client()
 
     def subscribe(self, topics: Sequence[str], pattern: object = None, listener: object = None) -> None:
         """Name the topics to read."""
