@@ -5,6 +5,9 @@ aiokafka raises over such a record (its checksum is wrong, or the name of a head
 same poll had taken from other partitions, although their positions have moved on: the next acknowledgement would pass
 over it. So after a failed poll every partition goes back to what is acknowledged, and each is asked by itself. The one
 that fails is left alone for a while; its neighbours go on.
+
+aiokafka also hands out all that it fetched of one partition, more than a thousand records, before it comes to the next.
+A flood of alerts about one service would hold up the rollbacks of those beside it, so they are asked for by name.
 """
 
 import asyncio
@@ -30,10 +33,20 @@ _log = logging.getLogger(__name__)
 
 
 async def poll(consumer: "AIOKafkaConsumer[Any, Any]", most: int) -> Records:
-    """Wait up to a second for records of any partition; return at most `most`, or none. Errors stay in here."""
+    """
+    Wait up to a second for records of any partition; return at most `most`, or none. Errors stay in here.
+
+    When some partitions have more than that, a fair share of the others comes besides.
+    """
     try:
         batches = await consumer.getmany(timeout_ms=_POLL_MS, max_records=most)
-        return tuple(chain(*batches.values()))
+        found = list(chain(*batches.values()))
+        if len(found) >= most:
+            others = consumer.assignment() - consumer.paused() - batches.keys()
+            for partition in others:
+                batches = await consumer.getmany(partition, timeout_ms=0, max_records=max(1, most // len(others)))
+                found += batches.get(partition, ())
+        return tuple(found)
     except _FAULTS as error:
         _log.warning("a poll failed: %s", error)
     await _go_back(consumer)
