@@ -32,12 +32,13 @@ bench: setup ## measure the way of an alert against its budget (`segue bench` ha
 soak: setup ## work for half an hour on each store, and see that memory and open files stay; MINUTES=5 for another length
 	@$(PYTHON) -m tests.bench --only soak --minutes $(or $(MINUTES),30)
 
-chaos: setup ## simulate crashes by the thousand, break real parts under load for 40 minutes, send what means ill to every reader
+chaos: setup ## simulate crashes by the thousand, break real parts under load for 40 minutes, send what means ill to every reader, flood it with alerts
 	@$(PYTHON) -m tests.simulation --schedules 10000
 	@$(PYTHON) -m tests.simulation --every-step
 	@$(PYTHON) -m tests.simulation --mutations
 	@$(PYTHON) -m tests.chaos
 	@$(PYTHON) -m tests.hostile
+	@$(PYTHON) -m tests.flood
 
 lock: setup ## choose the newest versions that pyproject.toml allows
 	@$(UV) pip compile --all-extras --group dev --generate-hashes --no-emit-index-url --no-header --upgrade -q \
