@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 import httpx
+import pytest
 
 from controller.core.events import EndpointEjected
 from controller.core.names import Release
@@ -99,3 +100,30 @@ def test_shared_triton_that_dies_condemns_nobody(tale: Tale) -> None:
 def spoken(tale: Tale, users: list[str]) -> list[tuple[str, httpx.Response]]:
     """Let users speak, whatever comes of it."""
     return [(user, tale.say(user=user)) for user in users]
+
+
+@pytest.mark.parametrize("world", ["sqlite"], indirect=True)
+def test_candidate_dies_and_is_healed(tale: Tale) -> None:
+    """Given a candidate whose stage dies, its listener hears stable until the probe has had it loaded anew."""
+    old = tale.world.release("8.4.0", frequency_hz="442")
+    new = tale.world.release("8.5.0", frequency_hz="886")
+    told = walk(tale, old, new)
+    listener = next(user for user in map("user-{}".format, range(40)) if tale.served_by([user])[user] == "8.5.0")
+    kill_stage(tale.world.tree.settings.repository, new)
+    heard = [*tale.served_by([listener]).values()]
+    deadline = time.monotonic() + 60
+    while heard[-1] != "8.5.0":
+        assert time.monotonic() < deadline, f"{listener} never heard the candidate again"
+        # So seldom that its third silent probe comes before the fifth failure at the gateway, which would end it.
+        time.sleep(2.5)
+        heard += tale.served_by([listener]).values()
+    assert set(heard[:-1]) == {"8.4.0"}
+    assert healed(tale, new) == 1
+    assert moves(tale) == told
+
+
+def healed(tale: Tale, release: Release) -> float:
+    """Return how often the release worker has had a release loaded anew."""
+    metrics = httpx.get(tale.world.tree.layout.ready_url("releases").replace("/ready", "/metrics")).text
+    told = (line for line in metrics.splitlines() if line.startswith("segue_release_heals_total{"))
+    return sum(float(line.rsplit(" ", 1)[1]) for line in told if release.ensemble in line)
