@@ -10,7 +10,7 @@ from itertools import chain
 from operator import itemgetter
 from typing import Any, Final
 
-from sqlalchemy import Connection, CursorResult, Delete, Dialect, Insert, Select, Update
+from sqlalchemy import CompoundSelect, Connection, CursorResult, Delete, Dialect, Insert, Select, Update
 from sqlalchemy.sql.compiler import SQLCompiler
 
 from controller.journal.bound import padded
@@ -38,7 +38,7 @@ class Bulk:
 class Listed:
     """A SELECT of what is in a list of texts, or of tuples of texts."""
 
-    def __init__(self, statement: Select[Any], name: str) -> None:
+    def __init__(self, statement: Select[Any] | CompoundSelect[Any], name: str) -> None:
         """name: of its one bind parameter, which is expanding."""
         self._statement: Final = statement
         self._name: Final = name

@@ -8,12 +8,12 @@ catches two deciders who looked at the same moment.
 import json
 from base64 import b64encode
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-from sqlalchemy import Connection, bindparam, insert, select, tuple_
+from sqlalchemy import Connection, bindparam, insert, literal_column, select, tuple_, union_all
 
 from controller.journal.bulk import Bulk, Listed
 from controller.journal.tables import inbox
@@ -43,18 +43,27 @@ def key(input: Input) -> Key:
     return input.source, input.id
 
 
-def seen(connection: Connection, inputs: Iterable[Input]) -> set[Key]:
-    """Return what names those of the messages that were decided before; whoever asks holds the services' turns."""
+def seen(connection: Connection, inputs: Collection[Input]) -> set[Key]:
+    """
+    Return what names those of the messages that were decided before; whoever asks holds the services' turns.
+
+    A store that was restored is asked for their restored names as well. The same statement says whether it is one, for
+    a store can be emptied and restored under a connection; that it was one is remembered, for then two names are asked
+    for at once.
+    """
+    if not inputs:
+        return set()
+    restored = _RESTORED in connection.info
     wanted: defaultdict[Key, set[Key]] = defaultdict(set)
-    restored = _restored(connection)
     for one in inputs:
         wanted[key(one)].add(key(one))
         if restored:
             wanted[RESTORED_SOURCE, f"{one.command.service}/{one.id}"].add(key(one))
-    if not wanted:
-        return set()
-    rows = _SEEN.run(connection, list(wanted))
-    return {found for row in rows for found in wanted[row.source, row.id]}
+    found = {(row.source, row.id) for row in _SEEN.run(connection, list(wanted))}
+    if not restored and _SOME_RESTORED in found:
+        connection.info[_RESTORED] = True
+        return seen(connection, inputs)
+    return {name for each in found - {_SOME_RESTORED} for name in wanted[each]}
 
 
 def keep(connection: Connection, decided: Sequence[Decided], decided_ms: int) -> None:
@@ -74,28 +83,20 @@ def headers_json(headers: Collection[tuple[str, bytes]]) -> str:
     return json.dumps([[name, b64encode(value).decode()] for name, value in headers])
 
 
-def _restored(connection: Connection) -> bool:
-    """
-    Say whether messages are known by their restored names alone.
-
-    Only an empty store is restored, and as a whole. So once a connection has met a message here it knows for as long as
-    it lasts; before that it asks each time, for a restore may come in between.
-    """
-    known: bool | None = connection.info.get(_RESTORED)
-    if known is None:
-        used, found = connection.execute(_WAS_RESTORED).one()
-        known = bool(found)
-        if used:
-            connection.info[_RESTORED] = known
-    return known
-
-
 _RESTORED: Final = "segue_restored"
-_WAS_RESTORED: Final = select(
-    select(inbox.c.number).exists(), select(inbox.c.number).where(inbox.c.source == RESTORED_SOURCE).exists()
-)
+_SOME_RESTORED: Final = (RESTORED_SOURCE, "")
+"""Stands for any restored name; none is like it, for a service has a name."""
+
 _SEEN: Final = Listed(
-    select(inbox.c.source, inbox.c.id).where(tuple_(inbox.c.source, inbox.c.id).in_(bindparam("keys", expanding=True))),
+    union_all(
+        select(inbox.c.source, inbox.c.id).where(
+            tuple_(inbox.c.source, inbox.c.id).in_(bindparam("keys", expanding=True))
+        ),
+        # Written into the text: the list is all that travels.
+        select(*(literal_column(f"'{text}'") for text in _SOME_RESTORED)).where(
+            select(inbox.c.number).where(inbox.c.source == literal_column(f"'{RESTORED_SOURCE}'")).exists()
+        ),
+    ),
     "keys",
 )
 # Inline: the store numbers the rows, and nobody here needs to be told the numbers.

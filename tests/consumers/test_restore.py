@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from aiokafka.partitioner import DefaultPartitioner
 from kafka import KafkaAdminClient, TopicPartition
-from sqlalchemy import Table, func, select
+from sqlalchemy import Table, delete, func, select
 
 from controller.backtest.compare import backtest
 from controller.backtest.policy import Policy
@@ -36,7 +36,7 @@ from controller.wire.messages import MessageType
 from controller.wire.topics import DECIDED_BY, INBOUND, PARTITIONS, Topic, group_name, topic_name
 from tests.consumers.test_deciding import ROLLED_BACK
 from tests.consumers.world import DECIDERS, World
-from tests.journal.messages import SERVICE, alert, installed, ordered, requested, rolling, unreadable
+from tests.journal.messages import SERVICE, alert, installed, ordered, ready, requested, rolling, unreadable
 from tests.journal.sight import READ_TABLES, rows, sight
 
 FACTS = (tables.journal, *READ_TABLES, tables.timers)
@@ -207,6 +207,19 @@ async def test_a_worker_that_was_there_before_the_restore_knows_what_it_brought(
     """It looked into the inbox when that was empty; what was restored by name alone is quiet all the same."""
     other = await known_by_name(world, living, empty)
     assert await other.write(lambda connection: seen(connection, installed())) == set()
+    assert (await restored(world, other)).causes == 4
+    assert (await handle(other, [*installed(), *rolling()])).outcomes == (Outcome.DUPLICATE,) * 4
+
+
+async def test_a_worker_whose_store_was_emptied_and_restored_under_it_knows_what_was_brought(
+    world: World, living: Store, empty: NewStore
+) -> None:
+    """What a connection saw of the store before tells it nothing of the store now."""
+    other = await known_by_name(world, living, empty)
+    for at_ms in (9_000, 9_500):
+        assert (await handle(other, [ready("1.4.0", at_ms)])).outcomes == (Outcome.QUIET,)
+    for table in (tables.inbox, tables.services):
+        await other.write(lambda connection, table=table: connection.execute(delete(table)))  # type: ignore[misc]  # bound for the loop
     assert (await restored(world, other)).causes == 4
     assert (await handle(other, [*installed(), *rolling()])).outcomes == (Outcome.DUPLICATE,) * 4
 
