@@ -9,7 +9,7 @@ deciding functions are set to the first message of each partition that was not d
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Final, TypeVar
 
@@ -32,6 +32,9 @@ from controller.wire.codec import Written, recorded_from_message, table_from
 from controller.wire.inbound import Received
 from controller.wire.topics import DECIDED_BY, INBOUND, Topic, group_name, topic_name
 
+MOST_NAMED: Final = 100
+"""Records that are named one by one; a topic may be full of what somebody else put there, and names take memory."""
+
 _PAGE: Final = 500
 T = TypeVar("T")
 
@@ -51,8 +54,8 @@ class Restored:
     not what their message leads to, so that more may be missing. untold: services of which nobody can tell, for Kafka
     has no more the last message that led to facts.
     contradicting: checkpoints that say otherwise than earlier ones of their key. distrusted: those that no trusted key
-    signed. unreadable: records among the checkpoints that are none, each by its place in Kafka and why. None of these
-    are restored.
+    signed. unreadable: the first MOST_NAMED records among the checkpoints that are none, each by its place in Kafka and
+    why; passed_over: how many there are in all. None of these are restored.
     ahead: services whose table in Kafka, which gateways have, is of a later epoch than what was restored.
     """
 
@@ -70,6 +73,7 @@ class Restored:
     distrusted: int = 0
     ahead: tuple[str, ...] = ()
     unreadable: tuple[str, ...] = ()
+    passed_over: int = 0
 
 
 async def restore(
@@ -125,7 +129,8 @@ async def restore(
         signed.contradicting,
         left_out,
         ahead,
-        unreadable,
+        tuple(unreadable.named),
+        unreadable.records,
     )
 
 
@@ -193,8 +198,8 @@ async def _copy_checkpoints(
     records: AsyncGenerator[Published, None],
     progress: Progress,
     trusted: Trusted | None,
-) -> tuple[int, tuple[str, ...]]:
-    read, left_out, unreadable = 0, 0, list[str]()
+) -> tuple[int, "_Unreadable"]:
+    read, left_out, unreadable = 0, 0, _Unreadable()
     async with aclosing(records):
         async for page in _pages(records):
             all_ = list(_checkpoints(page, unreadable))
@@ -202,17 +207,28 @@ async def _copy_checkpoints(
             read, left_out = read + len(page), left_out + len(all_) - len(taken)
             await session.do(partial(signed.take, signed=taken, believed=trusted is not None))
             progress("checkpoints", read)
-    return left_out, tuple(unreadable)
+    return left_out, unreadable
 
 
-def _checkpoints(records: Sequence[Published], unreadable: list[str]) -> Iterator[Checkpoint]:
+@dataclass(slots=True)
+class _Unreadable:
+    named: list[str] = field(default_factory=list)
+    records: int = 0
+
+    def add(self, record: Published, error: Malformed) -> None:
+        self.records += 1
+        if len(self.named) < MOST_NAMED:
+            place = f"{Topic.CHECKPOINTS}, partition {record.partition}, offset {record.offset}"
+            self.named.append(f"{place}: {error}")
+
+
+def _checkpoints(records: Sequence[Published], unreadable: _Unreadable) -> Iterator[Checkpoint]:
     for record in records:
         try:
             yield checkpoint_from_message(record.value)
         except Malformed as error:
             # No fact depends on it. What it vouched for is proven by the others, or `segue verify` names the gap.
-            place = f"{Topic.CHECKPOINTS}, partition {record.partition}, offset {record.offset}"
-            unreadable.append(f"{place}: {error}")
+            unreadable.add(record, error)
 
 
 async def _copy_messages(

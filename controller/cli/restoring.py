@@ -75,7 +75,9 @@ def _tell(restored: "Restored") -> None:
     if restored.distrusted:
         typer.echo(f"checkpoints left out, as no trusted key signed them: {restored.distrusted}")
     if restored.unreadable:
-        named = _list(restored.unreadable, "; ")
+        named = "; ".join(restored.unreadable[:_MOST_TOLD])
+        more = restored.passed_over - min(_MOST_TOLD, len(restored.unreadable))
+        named += f" and {more} more (--json names the first {len(restored.unreadable)})" if more else ""
         typer.echo(f"records left out, as they are no checkpoints, see `segue verify`: {named}")
     if restored.untold:
         named = _list(restored.untold)
@@ -98,9 +100,9 @@ def _tell(restored: "Restored") -> None:
         )
 
 
-def _list(names: Sequence[str], between: str = ", ") -> str:
+def _list(names: Sequence[str]) -> str:
     more = len(names) - _MOST_TOLD
-    return between.join(names[:_MOST_TOLD]) + (f" and {more} more (--json has all)" if more > 0 else "")
+    return ", ".join(names[:_MOST_TOLD]) + (f" and {more} more (--json has all)" if more > 0 else "")
 
 
 async def _database(settings: "Settings") -> "Restored":

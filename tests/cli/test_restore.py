@@ -65,6 +65,7 @@ async def test_an_empty_database_is_filled_and_proven(deciding: Deciding, lost: 
         "distrusted": 0,
         "ahead": [],
         "unreadable": [],
+        "passed_over": 0,
     }
     assert "is not empty: journal, inbox, outbox, services, timers hold rows" in segue("restore", "--from", "kafka").err
     assert (

@@ -1,5 +1,6 @@
 """A database is lost and filled anew from Kafka alone: whoever decided goes on, and nothing is decided twice."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import replace
@@ -28,7 +29,7 @@ from controller.outside.signing import Trusted, make_key, read_signer, read_trus
 from controller.parts.postgres import Postgres, start_postgres
 from controller.proof.rows import verify_rows
 from controller.redecide import Otherwise, redecide
-from controller.restore import Restored, restore
+from controller.restore import MOST_NAMED, Restored, restore
 from controller.wire.checkpoint import checkpoint_message
 from controller.wire.codec import fact_from_message, fact_hash, fact_message, table_from
 from controller.wire.inbound import Input, Received
@@ -303,6 +304,20 @@ async def test_a_record_that_is_no_checkpoint_is_named_and_passed_over(
     garbage, timeless = sorted(told.unreadable, key=lambda one: "signed_ms" in one)
     assert re.match(r"journal.checkpoints, partition \d, offset \d: checkpoint, character 0 is 'not signed by", garbage)
     assert timeless.startswith(f"journal.checkpoints, partition 2, offset 1: checkpoint.data.signed_ms is {2**62};")
+    assert told.passed_over == 2
+
+
+async def test_of_many_records_that_are_no_checkpoints_the_first_are_named_and_all_counted(
+    world: World, empty: NewStore
+) -> None:
+    """A topic that somebody else filled ends no restore, and costs it no more memory than the names of a few."""
+    topic = topic_name(Topic.CHECKPOINTS, world.settings.topic_prefix)
+    sent = [await world.producer.send(topic, b"nobody's word", partition=0) for _ in range(MOST_NAMED + 7)]
+    await asyncio.gather(*sent)
+    told = await restored(world, await empty())
+    assert told.passed_over == MOST_NAMED + 7
+    assert len(told.unreadable) == MOST_NAMED
+    assert told.unreadable[-1].startswith(f"journal.checkpoints, partition 0, offset {MOST_NAMED - 1}: ")
 
 
 @pytest.mark.parametrize(("at", "what"), [(1, "another fact stands there"), (99, "Kafka has no such fact")])
