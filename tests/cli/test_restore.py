@@ -1,11 +1,13 @@
 """`segue restore` and `segue rebuild`, as they are typed on a bad day."""
 
-import shutil
+import re
 import sqlite3
+import subprocess
 from contextlib import AbstractContextManager
 from pathlib import Path
 
 from controller.journal import Store
+from controller.parts.installed import ROOT
 from controller.settings import Settings
 from controller.supervise.plan import Part
 from controller.supervise.tree import Tree, start_tree
@@ -15,9 +17,11 @@ from tests.cli.segue import TONE, segue_in
 from tests.cli.test_verify import decided
 from tests.journal.messages import SERVICE
 
+DISASTER = ROOT / "docs" / "disaster.md"
+
 
 def test_what_segue_up_kept_in_its_folder_goes_on(tmp_path: Path) -> None:
-    """A rollout begins, the database is deleted, restored from the folder's own Kafka, and another follows it."""
+    """A rollout begins, the database is moved away as the page says and restored from Kafka, and another follows it."""
     segue = segue_in(tmp_path)
     for version, hz in (("1.0.0", 220), ("1.1.0", 330)):
         segue.json("release", "build", str(TONE), "--version", version, "--param", f"voice.frequency_hz={hz}")
@@ -33,9 +37,10 @@ def test_what_segue_up_kept_in_its_folder_goes_on(tmp_path: Path) -> None:
     with control():
         assert requested("1.0.0") == ["RolloutStarted"]
         before = segue.json("history", "phoenix")
-    shutil.rmtree(settings.data / "segue.db.lives")
-    for file in settings.data.glob("segue.db*"):
-        file.unlink()
+    (shown,) = re.findall(r"^```sh\n(mkdir .*?)^```$", DISASTER.read_text(), re.MULTILINE | re.DOTALL)
+    subprocess.run(["sh", "-ec", shown.replace(".local/segue", str(settings.data))], check=True)
+    assert not list(settings.data.glob("segue.db*"))
+    assert (settings.data / "damaged" / "segue.db.lives").is_dir()
     assert segue.json("restore", "--from", "kafka")["undecided"] == 0
     with control():
         assert segue.json("history", "phoenix") == before
