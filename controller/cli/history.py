@@ -12,7 +12,10 @@ from controller.cli.here import settings_here
 from controller.core.errors import Broken, Malformed
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from controller.journal import Store
+    from controller.journal.facts import Recorded
     from controller.journal.search import Place, Search
 
 _ROWS: Final = 1000
@@ -110,7 +113,10 @@ async def _tell_facts(
         if search.service is not None:
             await _known(store, search.service)
         place = await _place(store, search.service, after)
-        facts = found(store, search, place, limit if limit or as_jsonl or as_csv or parquet else _ROWS)
+        everything = as_jsonl or as_csv or parquet is not None
+        facts = found(store, search, place, limit if limit or everything else _ROWS + 1)
+        if not (limit or everything):
+            facts = _first(facts, all_services=search.service is None)
         if as_json:
             await listed.tell_document(facts)
         elif as_jsonl:
@@ -122,6 +128,19 @@ async def _tell_facts(
         else:
             none = f"no facts after {after}" if after else "no such facts"
             await listed.tell_rows(facts, all_services=search.service is None, none=none)
+
+
+async def _first(facts: "AsyncIterator[Recorded]", *, all_services: bool) -> "AsyncIterator[Recorded]":
+    """Yield as many as are told where nothing is said, and tell people where the others begin."""
+    number, last = 0, ""
+    async for one in facts:
+        if number == _ROWS:
+            # Not among the answers: what reads them must not take it for one.
+            on = f"`--after {last}` goes on, `--limit` asks for more"
+            typer.echo(f"these are the first {_ROWS} facts; {on}", err=True)
+            return
+        number, last = number + 1, one.id if all_services else str(one.position)
+        yield one
 
 
 async def _tell_live(service: str, at_ms: int, *, as_json: bool) -> None:

@@ -64,6 +64,28 @@ def test_one_service_is_told_by_position_as_ever(segue: Segue) -> None:
     assert "no facts after 999" in segue("history", "hibari", "--after", "999").out
 
 
+def test_who_is_told_the_first_thousand_is_told_where_the_others_begin(tmp_path: Path) -> None:
+    """A table or a document that was cut off says so beside the answer; one that was cut on request does not."""
+
+    async def live(url: str) -> None:
+        store = await open_store(url)
+        await handle(store, [*installed(), *(alert("9.9.9", 20_000 + at, str(at)) for at in range(998))])
+        await store.close()
+
+    (tmp_path / "data").mkdir()
+    url = f"sqlite:///{tmp_path / 'data' / 'segue.db'}"
+    upgrade(url)
+    asyncio.run(live(url))
+    segue = segue_in(tmp_path)
+    for service, last in (("hibari", "1000"), ("", "hibari/1000")):
+        done = segue("history", *filter(None, [service]))
+        assert len(done.out.splitlines()) == 1 + 1000
+        assert done.err == f"these are the first 1000 facts; `--after {last}` goes on, `--limit` asks for more\n"
+    further = segue("history", "hibari", "--after", "1000")
+    assert (len(further.out.splitlines()), further.err) == (1 + 2, "")
+    assert segue("history", "hibari", "--limit", "2").err == ""
+
+
 def test_filters_narrow_it_down(segue: Segue) -> None:
     """Rollout, actor, kinds of facts, release and time: what is found meets all of them."""
     asked = ("--rollout", "hibari-2", "--release", "1.5.0", "--since", AT_12_S, "--until", AT_16_S)
