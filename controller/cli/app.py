@@ -1,7 +1,5 @@
 """The verbs, put together."""
 
-import typer
-
 from controller.cli import (
     backtesting,
     bench,
@@ -24,8 +22,9 @@ from controller.cli import (
     tree,
     verifying,
 )
+from controller.cli.shown import Verbs
 
-app = typer.Typer(
+app = Verbs(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,

@@ -6,11 +6,12 @@ from typing import Annotated, Final
 import typer
 
 from controller.cli.answers import FAILED, AsJson, tell_json, tell_table
+from controller.cli.shown import Verbs
 
 _MET: Final = {True: "yes", False: "NO", None: ""}
 """Whether a goal is met, for a terminal."""
 
-app = typer.Typer(no_args_is_help=True, help="Check what Segue claims: by simulation, and by the clock.")
+app = Verbs(no_args_is_help=True, help="Check what Segue claims: by simulation, and by the clock.")
 
 
 @app.command()

@@ -6,8 +6,9 @@ from controller.cli import months
 from controller.cli.answers import AsJson, tell_json, tell_table
 from controller.cli.here import kafka_here, settings_here
 from controller.cli.rebuilding import rebuild
+from controller.cli.shown import Verbs
 
-app = typer.Typer(no_args_is_help=True, help="The state store.")
+app = Verbs(no_args_is_help=True, help="The state store.")
 
 
 @app.command()

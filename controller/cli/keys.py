@@ -6,8 +6,9 @@ from typing import Annotated
 import typer
 
 from controller.cli.answers import AsJson, tell_json
+from controller.cli.shown import Verbs
 
-app = typer.Typer(no_args_is_help=True, help="Keys that sign how far the journal has got.")
+app = Verbs(no_args_is_help=True, help="Keys that sign how far the journal has got.")
 
 
 @app.command()

@@ -7,12 +7,13 @@ import typer
 
 from controller.cli.answers import AsJson, tell_json, tell_table
 from controller.cli.here import kafka_here, settings_here
+from controller.cli.shown import Verbs
 from controller.core.errors import Broken
 
 if TYPE_CHECKING:
     from controller.journal.letters import DeadLetter
 
-app = typer.Typer(no_args_is_help=True, help="Messages that could not be read.")
+app = Verbs(no_args_is_help=True, help="Messages that could not be read.")
 
 Letter = Annotated[str, typer.Argument(help="The letter's id, topic/partition/offset, as `list` shows it.")]
 

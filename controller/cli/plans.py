@@ -9,13 +9,14 @@ import typer
 from controller.cli.answers import NOT_UNDERSTOOD, AsJson, tell_json
 from controller.cli.here import actor_here, kafka_here, settings_here
 from controller.cli.ordering import Actor, Reason, Service, Wait
+from controller.cli.shown import Verbs
 from controller.core.errors import Broken, Malformed
 
 if TYPE_CHECKING:
     from controller.core.named import NamedPlan
     from controller.core.plan import Plan
 
-app = typer.Typer(no_args_is_help=True, help="Plans: check one, be told what it will do, name it.")
+app = Verbs(no_args_is_help=True, help="Plans: check one, be told what it will do, name it.")
 
 File = Annotated[
     str, typer.Argument(help="A file with a plan as YAML or JSON, or the name of a plan that is built in.")

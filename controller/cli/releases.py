@@ -7,10 +7,11 @@ from typing import Annotated
 import typer
 
 from controller.cli.answers import AsJson, tell_json, tell_table
+from controller.cli.shown import Verbs
 from controller.core.errors import Malformed
 from controller.settings import read_settings
 
-app = typer.Typer(no_args_is_help=True, help="Releases in the model repository.")
+app = Verbs(no_args_is_help=True, help="Releases in the model repository.")
 
 
 @app.command()

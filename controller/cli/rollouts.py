@@ -10,8 +10,9 @@ from controller.cli.answers import AsJson
 from controller.cli.here import actor_here, kafka_here
 from controller.cli.ordering import Actor, Reason, Service, Wait
 from controller.cli.plans import read_plan
+from controller.cli.shown import Verbs
 
-app = typer.Typer(no_args_is_help=True, help="Rollouts: ask for one, steer it, watch it.")
+app = Verbs(no_args_is_help=True, help="Rollouts: ask for one, steer it, watch it.")
 
 
 @app.command()

@@ -21,7 +21,7 @@ _log = logging.getLogger(__name__)
 
 
 def run(
-    names: Annotated[list[str], typer.Argument(metavar="NAME...", help=f"What to run: {', '.join(FUNCTIONS)}.")],
+    names: Annotated[list[str], typer.Argument(metavar="NAME", help=f"What to run: {', '.join(FUNCTIONS)}.")],
 ) -> None:
     """
     Run one function of Segue, or several in one process, until SIGTERM.

@@ -1,11 +1,10 @@
 """`segue service`: what concerns a service as a whole."""
 
-import typer
-
 from controller.cli.answers import AsJson
 from controller.cli.ordering import Actor, Reason, Rollout, Service, Wait, give
+from controller.cli.shown import Verbs
 
-app = typer.Typer(no_args_is_help=True, help="Services: end one.")
+app = Verbs(no_args_is_help=True, help="Services: end one.")
 
 
 @app.callback()

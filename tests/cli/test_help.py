@@ -1,5 +1,6 @@
 """Every verb explains itself, with an example, and asking for help costs next to nothing."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -38,11 +39,12 @@ def verbs(group: typer.Typer, *before: str) -> list[tuple[str, ...]]:
 
 @pytest.mark.parametrize("verb", verbs(app), ids=" ".join)
 def test_a_verb_explains_itself_with_an_example(verb: tuple[str, ...], tmp_path: Path) -> None:
-    """`segue VERB --help` ends well, says what the verb does, and shows a call of it."""
+    """`segue VERB --help` ends well, says what the verb does, shows a call of it, and names values by no type."""
     done = segue_in(tmp_path)(*verb, "--help")
     assert done.code == 0, done.err
     assert f"segue {' '.join(verb)}" in done.out
     assert "Example:" in done.out
+    assert not re.search(r"<(str|int|float|bool|list|path|file)\b", done.out)
 
 
 def test_all_promised_verbs_are_there() -> None:
