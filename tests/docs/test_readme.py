@@ -1,5 +1,6 @@
 """What README tells people to type is tried: its commands, its event, its plan, its routes, its SQL."""
 
+import asyncio
 import json
 import re
 import shlex
@@ -22,6 +23,7 @@ from controller.parts.installed import ROOT
 from controller.parts.kafka import start_kafka
 from controller.wire.inbound import Received, read
 from controller.wire.topics import Topic
+from tests.journal.messages import alert, installed, rolling
 from tests.spec import release
 
 README = (ROOT / "README.md").read_text()
@@ -45,13 +47,14 @@ def shell_lines() -> list[str]:
     return [line for line in lines if line] + re.findall(r"`(segue [^`]+)`", README)
 
 
-SEGUE_LINES = sorted({line for line in shell_lines() if re.match(r"(\.local/venv/bin/)?segue ", line)})
+CALL = re.compile(r"(?P<setting>SEGUE_\w+=\S+ )?(\.local/venv/bin/)?segue ")
+SEGUE_LINES = sorted({line for line in shell_lines() if CALL.match(line)})
 
 
 @pytest.mark.parametrize("line", SEGUE_LINES)
 def test_segue_knows_every_verb_and_option(line: str) -> None:
     """Each verb that README names exists, with each option that it gives it."""
-    words = shlex.split(line)[1:]
+    words = shlex.split(CALL.sub("", line, count=1))
     verbs = [word for word in words[:2] if re.fullmatch(r"[a-z-]+", word)]
     if verbs[0] not in {"rollout", "plan", "service", "release", "dead-letters", "db"}:
         verbs = verbs[:1]
@@ -65,6 +68,28 @@ def test_segue_knows_every_verb_and_option(line: str) -> None:
     assert shown.returncode == 0, shown.stderr
     for option in (word for word in words if word.startswith("--")):
         assert option in shown.stdout, f"{' '.join(verbs)} knows no {option}"
+
+
+async def lived(url: str) -> None:
+    """Let one candidate be taken back by an alert, and another begin."""
+    store = await open_store(url)
+    await handle(store, [*installed(), *rolling("1.5.0", 10_000), alert("1.5.0", 15_000), *rolling("1.6.0", 20_000)])
+    await store.close()
+
+
+def test_what_a_demo_left_behind_can_be_asked(tmp_path: Path) -> None:
+    """The commands shown for the demo's data answer from a folder alone, when nothing runs any more."""
+    demo = ".local/demo/segue"
+    lines = [line for line in SEGUE_LINES if demo in line]
+    assert {line.split()[2] for line in lines} == {"explain", "history"}
+    url = f"sqlite:///{tmp_path}/segue.db"
+    upgrade(url)
+    asyncio.run(lived(url))
+    for line in lines:
+        call = line.replace(demo, str(tmp_path)).replace(".local/venv/bin/segue", f"{sys.executable} -m controller.cli")
+        done = subprocess.run(["sh", "-c", call], capture_output=True, text=True, cwd=ROOT, check=False)
+        assert done.returncode == 0, done.stderr
+        assert "1.6.0" in done.stdout
 
 
 def test_make_knows_every_target() -> None:
@@ -84,12 +109,15 @@ def test_alertmanager_takes_the_routes(tmp_path: Path) -> None:
     assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
-async def test_event_is_published_decided_and_found_by_sql(tmp_path: Path) -> None:
+async def test_event_is_published_decided_and_found_by_sql(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The event shown, published as shown, starts a rollout with the plan shown, and the SQL shown finds it."""
     with start_kafka(tmp_path / "kafka") as kafka:
         ensure_topics(kafka.bootstrap, "")
-        names = {"release": asdict(release("1.4.0")) | {"digest": f"sha256:{'4' * 64}"}, "bootstrap": kafka.bootstrap}
-        exec(block("python"), names)  # noqa: S102  # README's own code, run as its reader would
+        monkeypatch.chdir(tmp_path)
+        (tmp_path / "release.json").write_text(json.dumps(asdict(release("1.4.0")) | {"digest": f"sha256:{'4' * 64}"}))
+        names: dict[str, object] = {}
+        code = block("python").replace("localhost:9092", kafka.bootstrap)
+        exec(code, names)  # noqa: S102  # README's own code, run as its reader would
         names["producer"].close()  # type: ignore[attr-defined]  # the code just run has made it
         (message,) = read_topic(kafka.bootstrap, "", Topic.REQUESTED)
     record = Received(Topic.REQUESTED, 0, 0, b"hibari", message.value, message.headers, message.at_ms)
