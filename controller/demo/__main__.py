@@ -3,6 +3,9 @@
 import signal
 import sys
 
+from httpx import HTTPError
+from kafka.errors import KafkaError
+
 from controller.core.errors import SegueError
 from controller.demo.show import Show, short
 from controller.demo.story import tell
@@ -19,7 +22,7 @@ def main() -> int:
     try:
         kept = tell(folder, show)
         show.save_picture(folder / "demo.svg")
-    except (SegueError, TimeoutError) as error:
+    except (SegueError, TimeoutError, HTTPError, KafkaError) as error:
         show.failed(f"{error} (logs are below {short(folder / 'segue')})")
         return 1
     except KeyboardInterrupt:

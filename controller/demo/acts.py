@@ -6,18 +6,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from controller.core.names import Release
 from controller.core.plan import NAMED_PLANS
 from controller.demo.load import Load, Utterance
 from controller.demo.outsider import SERVICE, Outsider
+from controller.demo.promise import Told
 from controller.demo.show import Show
 from controller.demo.texts import SAMPLE
 from controller.demo.voices import BAD_SHARE_BP, BY_ALERT, PACED, Voices
-
-Told = Mapping[str, Any]
-"""A fact as the API tells it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +57,14 @@ async def walk_in(outsider: Outsider, load: Load, voices: Voices, folder: Path, 
     rollout, version = f"{SERVICE}-2", voices.good.version
     show.title(f"b. a good release: {version} is mirrored first, then climbs as fast as evidence comes in")
     outsider.request(voices.good, PACED, "warmer voice")
-    first = await wait(outsider, "StepStarted", 60, rollout=rollout, step=0)
+    first = await wait(outsider, f"{version} is mirrored", "StepStarted", 60, rollout=rollout, step=0)
     show.happened(f"{version} speaks what users ask of {voices.first.version}, and nobody hears it")
-    second = await wait(outsider, "StepStarted", 100, rollout=rollout, step=1)
+    second = await wait(
+        outsider, f"{version} is proven good enough for 50 %", "StepStarted", 100, rollout=rollout, step=1
+    )
     show.happened(f"{version} has 50 % of the traffic: {second['reason']}")
     await asyncio.to_thread(outsider.speak, SAMPLE, voices.first.version, folder / f"{voices.first.version}.wav")
-    promoted = await wait(outsider, "RolloutPromoted", 100, rollout=rollout)
+    promoted = await wait(outsider, f"{version} is promoted", "RolloutPromoted", 100, rollout=rollout)
     show.happened(f"{version} is promoted; {voices.first.version} stands by in the guard window", "green")
     await asyncio.to_thread(outsider.speak, SAMPLE, version, folder / f"{version}.wav")
     windows = [fact["event"]["window"] for fact in between(outsider.facts(), "WindowMeasured", first, second)]
@@ -89,9 +88,9 @@ async def take_back(outsider: Outsider, voices: Voices, folder: Path, show: Show
     outsider.request(voices.failing, BY_ALERT, "higher voice")
     epoch, shared_from_ms = await _share(outsider, rollout, version, show)
     await asyncio.to_thread(outsider.speak, SAMPLE, version, folder / f"{version}.wav")
-    aborted = await wait(outsider, "RolloutAborted", 60, rollout=rollout)
+    aborted = await wait(outsider, f"an alert takes {version} back", "RolloutAborted", 60, rollout=rollout)
     show.happened(f"taken back: {aborted['reason']}", "green")
-    await wait(outsider, "RouteApplied", 10, epoch=epoch + 1)
+    await _applied(outsider, epoch + 1)
     recorded_ms = await asyncio.to_thread(outsider.recorded_ms, int(aborted["position"]))
     await asyncio.sleep(1)  # a second of users after it, so that the last one on the candidate is known to be the last
     return Taken(rollout, recorded_ms, shared_from_ms)
@@ -103,8 +102,8 @@ async def detect(
     """Let evidence take a release back of which no alert knows."""
     outsider.request(release, plan, reason)
     epoch, shared_from_ms = await _share(outsider, rollout, release.version, show)
-    aborted = await wait(outsider, "RolloutAborted", 90, rollout=rollout)
-    await wait(outsider, "RouteApplied", 10, epoch=epoch + 1)
+    aborted = await wait(outsider, f"evidence takes {release.version} back", "RolloutAborted", 90, rollout=rollout)
+    await _applied(outsider, epoch + 1)
     alerts = [f for f in outsider.facts() if f["rollout"] == rollout and f["type"] == "AlertMatched"]
     detected = Detected((_ms(aborted) - shared_from_ms) / 1000, " and ".join(aborted["event"]["guilty"]), len(alerts))
     show.happened(f"taken back after {detected.detection_s:.0f} s: {aborted['reason']}", "green")
@@ -115,14 +114,14 @@ async def refuse(outsider: Outsider, voices: Voices, show: Show) -> bool:
     """Ask once more for what was taken back."""
     show.title(f"f. {voices.failing.version} is requested again")
     outsider.request(voices.failing, BY_ALERT, "maybe it was bad luck")
-    refused = await wait(outsider, "RequestRefused", 10)
+    refused = await wait(outsider, f"{voices.failing.version} is refused", "RequestRefused", 10)
     show.happened(f"refused: {refused['reason']}", "green")
     return True
 
 
-async def wait(outsider: Outsider, type: str, patience_s: float, **fields: object) -> Told:
-    """Wait for a fact, on a thread, so that the users go on speaking meanwhile."""
-    return await asyncio.to_thread(partial(outsider.wait_for, type, patience_s, **fields))
+async def wait(outsider: Outsider, promised: str, type: str, patience_s: float, **fields: object) -> Told:
+    """Wait for a fact, on a thread, so that the users go on speaking meanwhile. Raises Otherwise."""
+    return await asyncio.to_thread(partial(outsider.wait_for, promised, type, patience_s, **fields))
 
 
 def between(facts: Sequence[Told], type: str, first: Told, last: Told) -> list[Told]:
@@ -132,11 +131,16 @@ def between(facts: Sequence[Told], type: str, first: Told, last: Told) -> list[T
 
 async def _share(outsider: Outsider, rollout: str, version: str, show: Show) -> tuple[int, float]:
     """Wait until the gateway gives a candidate its share; return the epoch, and since when, milliseconds since 1970."""
-    await wait(outsider, "StepStarted", 60, rollout=rollout, step=0)
-    epoch = (await wait(outsider, "RouteSet", 5, rollout=rollout))["event"]["epoch"]
-    applied = await wait(outsider, "RouteApplied", 10, epoch=epoch)
+    shared = f"{version} gets {BAD_SHARE_BP / 100:g} % of the traffic"
+    await wait(outsider, shared, "StepStarted", 60, rollout=rollout, step=0)
+    epoch = (await wait(outsider, shared, "RouteSet", 5, rollout=rollout))["event"]["epoch"]
+    applied = await _applied(outsider, epoch)
     show.happened(f"{version} has {BAD_SHARE_BP / 100:g} % of the traffic", "yellow")
     return epoch, float(applied["event"]["applied_at_ms"])
+
+
+async def _applied(outsider: Outsider, epoch: int) -> Told:
+    return await wait(outsider, f"the gateway serves by table {epoch}", "RouteApplied", 10, epoch=epoch)
 
 
 def _heard(spoken: Sequence[Utterance], version: str, before_ms: float) -> int:

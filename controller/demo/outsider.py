@@ -13,6 +13,7 @@ import httpx
 from kafka import KafkaProducer
 
 from controller.core.names import Release
+from controller.demo.promise import Told, ended, otherwise, sought
 from controller.supervise.tree import Tree
 
 SERVICE = "hibari"
@@ -21,13 +22,22 @@ SERVICE = "hibari"
 class Outsider:
     """A CI job and an auditor in one; knows addresses, a viewer's token and the database file, nothing else."""
 
-    def __init__(self, tree: Tree) -> None:
-        self._producer = KafkaProducer(bootstrap_servers=tree.kafka, acks="all")
-        self._api = httpx.Client(
-            base_url=tree.api_url, headers={"authorization": f"Bearer {tree.tokens.of('viewer')}"}, timeout=10
+    def __init__(self, *, kafka: str, api_url: str, token: str, gateway_url: str, database: Path) -> None:
+        self._producer = KafkaProducer(bootstrap_servers=kafka, acks="all")
+        self._api = httpx.Client(base_url=api_url, headers={"authorization": f"Bearer {token}"}, timeout=10)
+        self._gateway_url = gateway_url
+        self._database = database
+
+    @classmethod
+    def of(cls, tree: Tree) -> "Outsider":
+        """Return one who was told where the parts of a tree are."""
+        return cls(
+            kafka=tree.kafka,
+            api_url=tree.api_url,
+            token=tree.tokens.of("viewer"),
+            gateway_url=tree.gateway_url,
+            database=tree.settings.data / "segue.db",
         )
-        self._gateway_url = tree.gateway_url
-        self._database: Path = tree.settings.data / "segue.db"
 
     def close(self) -> None:
         """Let go of connections."""
@@ -56,18 +66,21 @@ class Outsider:
             if len(page) < 1000:
                 return facts
 
-    def wait_for(self, type: str, patience_s: float, **fields: object) -> dict[str, Any]:
-        """Wait for a fact of this type whose event has these fields. Raises TimeoutError saying what came instead."""
+    def wait_for(self, promised: str, type: str, patience_s: float, **fields: object) -> Told:
+        """
+        Wait for a fact of this type whose event has these fields.
+
+        promised: what it stands for, in words. Raises Otherwise, saying what came instead, as soon as `patience_s` are
+        over or the rollout among the fields has ended.
+        """
         deadline = time.monotonic() + patience_s
         while True:
             facts = self.facts()
-            for fact in facts:
-                event = fact["event"]
-                if fact["type"] == type and all(event.get(name) == value for name, value in fields.items()):
-                    return fact
-            if time.monotonic() > deadline:
-                last = ", ".join(fact["type"] for fact in facts[-5:]) or "nothing"
-                raise TimeoutError(f"no {type} {fields or ''} within {patience_s:.0f} s; the last facts are {last}")
+            if (fact := sought(facts, type, **fields)) is not None:
+                return fact
+            rollout = fields.get("rollout", "")
+            if ended(facts, rollout) or time.monotonic() > deadline:
+                raise otherwise(f"{promised} within {patience_s:.0f} s", facts, rollout)
             time.sleep(0.1)
 
     def recorded_ms(self, position: int) -> float:

@@ -1,6 +1,7 @@
 """What a newcomer sees: one line for each thing that happens, and at the end the way of the rollback."""
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -8,7 +9,9 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from controller.demo.calm import CORES, shortage
 from controller.demo.hops import Rollback
+from controller.demo.promise import Otherwise
 from controller.demo.report import Measured
 
 
@@ -77,6 +80,27 @@ class Show:
             lines.append(f"\nNOT KEPT: {sentence}", style="bold red")
         title = "every promise was kept" if not broken else f"{len(broken)} promises were not kept"
         self._console.print(Panel(lines, title=title, border_style="red" if broken else "green"))
+
+    def otherwise(self, came: Otherwise, told: Sequence[str], free: float, data: Path) -> None:
+        """
+        Say what was promised, what came instead, and where to read on.
+
+        told: the story of the rollout. free: cores that the machine has for the demo now. data: what `segue` is to ask.
+        """
+        lines = Table.grid(padding=(0, 2))
+        lines.add_column(style="bold", no_wrap=True)
+        lines.add_column(overflow="fold")
+        lines.add_row("promised", Text(came.promised))
+        lines.add_row("instead", Text(came.instead, style="red"))
+        for number, sentence in enumerate(told):
+            lines.add_row("" if number else "its story", Text(sentence))
+        if free < CORES:
+            lines.add_row("machine", Text(f"it is busy: {shortage(free)}. That may be why: try again when it is calm"))
+        if came.rollout:
+            lines.add_row("ask", Text(f"SEGUE_DATA={short(data)} .local/venv/bin/segue explain {came.rollout}"))
+        lines.add_row("logs", Text(f"below {short(data)}"))
+        self._console.print()
+        self._console.print(Panel(lines, title="the demo stopped: something else came", border_style="red"))
 
     def failed(self, why: str) -> None:
         """Say in one sentence why the demo could not go on."""

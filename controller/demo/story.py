@@ -9,9 +9,11 @@ from pathlib import Path
 
 from controller.core.stream import History
 from controller.demo.acts import Detected, detect, refuse, take_back, wait, walk_in
+from controller.demo.calm import free_cores, wait_until_calm
 from controller.demo.hops import trace_rollback
 from controller.demo.load import Load
 from controller.demo.outsider import SERVICE, Outsider
+from controller.demo.promise import Otherwise, story_of
 from controller.demo.proof import prove
 from controller.demo.report import Measured, broken_promises, latencies, measure_share, write_report
 from controller.demo.show import Show
@@ -29,8 +31,9 @@ def tell(folder: Path, show: Show) -> bool:
     """
     Play the demo with everything it keeps in `folder`, and say whether every promise was kept.
 
-    Raises SegueError or TimeoutError when it cannot go on; nothing is left running then.
+    Raises SegueError, TimeoutError or whatever a client raises when it cannot go on; nothing is left running then.
     """
+    wait_until_calm(show.happened)
     begun = time.monotonic()
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -50,7 +53,12 @@ def tell(folder: Path, show: Show) -> bool:
         scene_after_s=3,
     )
     with start_tree(settings, free_ports=True, pace=FAST, told=show.member) as tree:
-        measured = asyncio.run(_play(tree, voices, folder, show, begun))
+        try:
+            measured = asyncio.run(_play(tree, voices, folder, show, begun))
+        except Otherwise as came:
+            told = asyncio.run(story_of(settings.database, SERVICE, came.rollout))
+            show.otherwise(came, told, free_cores(), settings.data)
+            return False
     broken = broken_promises(measured)
     write_report(folder / "report.json", measured, broken)
     show.verdict(measured, broken, folder)
@@ -58,7 +66,7 @@ def tell(folder: Path, show: Show) -> bool:
 
 
 async def _play(tree: Tree, voices: Voices, folder: Path, show: Show, begun: float) -> Measured:
-    outsider = Outsider(tree)
+    outsider = Outsider.of(tree)
     load = Load(tree.gateway_url, SERVICE)
     try:
         await _install(outsider, voices, show)
@@ -114,8 +122,9 @@ async def _install(outsider: Outsider, voices: Voices, show: Show) -> None:
     show.title(f"a. the first voice: {voices.first.version}")
     outsider.request(voices.first, INSTALL, "the first voice")
     show.happened("CI published rollout.requested with kafka-python")
-    await wait(outsider, "RolloutPromoted", 60, rollout=f"{SERVICE}-1")
-    await wait(outsider, "RouteApplied", 10, epoch=1)
+    version = voices.first.version
+    await wait(outsider, f"{version} is loaded and serves everybody", "RolloutPromoted", 60, rollout=f"{SERVICE}-1")
+    await wait(outsider, f"the gateway speaks with {version}", "RouteApplied", 10, epoch=1)
     show.happened(f"{voices.first.version} is loaded, its probe spoke, it serves everybody", "green")
 
 
