@@ -230,7 +230,7 @@ def _answered(counts: tuple[int, int]) -> str:
 
 
 def _plain(reason: str) -> str:
-    return reason.rstrip(".")
+    return reason.removesuffix(".")
 
 
 def _words(trigger: Trigger) -> str:

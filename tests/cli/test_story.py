@@ -91,6 +91,13 @@ def test_what_people_did_is_told_with_their_names() -> None:
     ]
 
 
+def test_a_reason_of_dots_stays_one() -> None:
+    """A sentence ends with one dot, and what somebody typed in place of a reason is told as it was typed."""
+    dots: Words = {"actor": "ann", "reason": "..."}
+    told = lived(*BEGINNING, (PauseRollout(service=SERVICE, **dots), at(0)))
+    assert told[-1] == "ann paused it with 0:59 of the hold left: ..."
+
+
 def test_blindness_is_told() -> None:
     """That nothing could be measured, and why, is part of the story."""
     told = lived(*BEGINNING, (blind(1), at(1)), (RollBack(service=SERVICE, **ANN), at(2)))
