@@ -60,8 +60,9 @@ def otherwise(promised: str, facts: Sequence[Told], rollout: object = "") -> Oth
     elif waits := [fact for fact in own if fact["type"] == "RolloutWaiting"]:
         instead = f"{named} waits: {waits[-1]['reason']}"
     else:
-        last = ", ".join(fact["type"] for fact in facts[-5:])
-        instead = f"the last facts are {last}" if last else "nothing happened to the service at all"
+        told = [fact["type"] for fact in facts if fact["type"] != "WindowMeasured"]
+        last = f"the last facts are {', '.join(told[-5:])}"
+        instead = f"{named} is still on its way; {last}" if own else last if told else "nothing happened to the service"
     return Otherwise(promised, instead, named if own else "")
 
 

@@ -70,13 +70,14 @@ async def test_patience_ends(api: Api, outsider: Outsider) -> None:
     """Of a rollout that still runs, the last facts are named."""
     await lived(api, *installed(), *rolling("1.5.0", 10_000))
     came = await promoted(outsider, patience_s=0)
-    assert came.instead == "the last facts are RouteSet, RolloutStarted, ReleaseReady, StepStarted, RouteSet"
+    last = "RouteSet, RolloutStarted, ReleaseReady, StepStarted, RouteSet"
+    assert came.instead == f"hibari-2 is still on its way; the last facts are {last}"
     assert came.rollout == "hibari-2"
 
 
 async def test_a_service_to_which_nothing_happened_has_no_story(api: Api, outsider: Outsider) -> None:
     """Where there is not even a rollout, that is said."""
     came = await promoted(outsider, patience_s=0)
-    assert came.instead == "nothing happened to the service at all"
+    assert came.instead == "nothing happened to the service"
     assert came.rollout == ""
     assert await story_of(api.settings.database, "hibari", came.rollout) == []
