@@ -81,6 +81,11 @@ class Encoder:
         elif kind is not Format.PCM:
             self._av = _AvEncoder(_CODECS[kind], rate_hz, streamed=samples_bytes is None)
 
+    @property
+    def plain(self) -> bool:
+        """Whether samples are sent as they are, perhaps behind a header, so that encoding takes no time."""
+        return self._av is None
+
     def feed(self, samples: Samples) -> Samples:
         """Take samples (a whole number of them); return encoded bytes, perhaps none yet."""
         if self._av:
@@ -111,11 +116,15 @@ class Encoders:
         return await asyncio.get_running_loop().run_in_executor(self._pool, _encode, kind, rate_hz, samples)
 
     async def feed(self, encoder: Encoder, samples: Samples) -> Samples:
-        """Do `encoder.feed(samples)` off the event loop."""
+        """Do `encoder.feed(samples)`, off the event loop when it takes time."""
+        if encoder.plain:
+            return encoder.feed(samples)
         return await asyncio.get_running_loop().run_in_executor(self._pool, encoder.feed, samples)
 
     async def finish(self, encoder: Encoder) -> Samples:
-        """Do `encoder.finish()` off the event loop."""
+        """Do `encoder.finish()`, off the event loop when it takes time."""
+        if encoder.plain:
+            return encoder.finish()
         return await asyncio.get_running_loop().run_in_executor(self._pool, encoder.finish)
 
     def close(self) -> None:
