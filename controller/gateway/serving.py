@@ -18,6 +18,7 @@ from controller.gateway.encode import Encoders
 from controller.gateway.follow import Follower
 from controller.gateway.health import EjectRules
 from controller.gateway.keep import Keeper, TableFile
+from controller.gateway.memory import keep_memory
 from controller.gateway.metrics import Metrics
 from controller.gateway.mirror import Copies
 from controller.gateway.report import Reporter
@@ -45,6 +46,7 @@ async def serve(settings: Settings) -> None:
     for name, address in (("SEGUE_KAFKA", settings.kafka), ("SEGUE_TRITON_HTTP", settings.triton_http)):
         if not address:
             raise Malformed(f"{name} is empty; give the address, host:port, that the gateway shall use")
+    keep_memory()
     rules = EjectRules(settings.eject_after, settings.eject_first_s, settings.eject_most_s)
     engine = TritonEngine(settings.triton_http, rules)
     listener = _socket(settings.host, settings.gateway_port)
