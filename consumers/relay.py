@@ -4,12 +4,17 @@ Outbox to Kafka: every committed message is published, in order per service, rig
 One relay works at a time (it holds the store's lock); others stand by. A message leaves the outbox only once Kafka has
 acknowledged it, so a crash in between publishes it twice: readers drop what they have by stream and position, or by
 epoch.
+
+One that stood still lost its turn, and may have sent a table after a newer one that its successor published. Gateways
+that know the newer one refuse it; but the topic keeps the last one, for those who begin. So it has all tables published
+once more, after its own.
 """
 
 import asyncio
 import logging
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Final
 
 from aiokafka import AIOKafkaProducer
@@ -17,10 +22,11 @@ from aiokafka.errors import KafkaError
 
 from consumers.metrics import OUTBOX_ROWS, RELAY_SECONDS, RELAYED
 from consumers.producing import producer
-from consumers.waiting import until_stopped
+from consumers.waiting import delays_s, pause, until_stopped
 from consumers.worker import Worker
-from controller.core.errors import Unavailable
+from controller.core.errors import Conflict, Unavailable
 from controller.journal import OutboxRow, Relay
+from controller.journal.turn import TurnLost
 
 _BATCH: Final = 500
 # Commits wake the relay; this is how often it looks by itself, should a wake-up be lost.
@@ -32,6 +38,14 @@ _log = logging.getLogger(__name__)
 async def run(worker: Worker) -> None:
     """Publish the outbox until the worker is asked to stop. Raises Unavailable when Kafka or the database is away."""
     worker.ready_when(lambda: "")  # one that stands by is ready too
+    try:
+        await _relay(worker)
+    except TurnLost:
+        await _publish_tables(worker)
+        raise
+
+
+async def _relay(worker: Worker) -> None:
     async with worker.store.relay(0) as relay, producer(worker.settings) as kafka:
         _log.info("this relay works now", extra={"function": worker.name})
         # Kafka may have lost the tables, or hold an older one that came late from a relay that had lost its turn.
@@ -43,6 +57,16 @@ async def run(worker: Worker) -> None:
                 await _forget(relay, rows)
             if len(rows) < _BATCH:
                 await worker.store.wait_for_outbox(_SWEEP_S)
+
+
+async def _publish_tables(worker: Worker) -> None:
+    """Leave every table as it stands to whoever relays now, as soon as the database answers."""
+    for delay_s in delays_s():
+        with suppress(Unavailable, Conflict):
+            await worker.store.publish_tables()
+            return
+        if await pause(worker.stopping, delay_s):
+            return
 
 
 async def _published(worker: Worker, kafka: AIOKafkaProducer, rows: Sequence[OutboxRow]) -> bool:

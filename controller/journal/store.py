@@ -9,7 +9,6 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Executable, Row
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from controller.core.errors import Broken, Conflict
 from controller.journal import outbox, revision, timers
@@ -19,8 +18,7 @@ from controller.journal.lives import FileLife, Life, SessionLife
 from controller.journal.outbox import OutboxRow
 from controller.journal.session import Session
 from controller.journal.sqlite import SqliteDatabase
-from controller.journal.troubles import told
-from controller.journal.turn import file_turn, session_turn
+from controller.journal.turn import FileTurn, SessionTurn, file_turn, session_turn
 from controller.journal.wake import Bell, NotifyWake, SocketWake, Wake
 
 T = TypeVar("T")
@@ -44,12 +42,12 @@ async def open_store(database_url: str) -> "Store":
 
 
 class Relay:
-    """The one relay of a shard, as long as its turn lasts."""
+    """The one relay of a shard, as long as its turn lasts. Whatever it is asked raises TurnLost when that is over."""
 
-    def __init__(self, database: Database, shard: int, connection: AsyncConnection | None) -> None:
+    def __init__(self, database: Database, shard: int, turn: FileTurn | SessionTurn) -> None:
         self._database = database
         self._shard = shard
-        self._connection = connection
+        self._turn = turn
 
     async def standing(self) -> list[OutboxRow]:
         """
@@ -57,8 +55,7 @@ class Relay:
 
         The batches then end with the same tables or newer ones. They have no id, and are not to be deleted.
         """
-        work = outbox.standing
-        return await (self._database.read(work) if self._connection is None else self._on(self._connection, work))
+        return await self._read(outbox.standing)
 
     async def next_batch(self, limit: int) -> list[OutboxRow]:
         """Return the oldest unpublished messages, at most `limit`; each service's in the order of its decisions."""
@@ -66,7 +63,7 @@ class Relay:
         def work(connection: Connection) -> list[OutboxRow]:
             return outbox.next_batch(connection, self._shard, limit)
 
-        return await (self._database.read(work) if self._connection is None else self._on(self._connection, work))
+        return await self._read(work)
 
     async def delete(self, ids: Iterable[int]) -> None:
         """Forget messages that Kafka has acknowledged."""
@@ -74,10 +71,18 @@ class Relay:
         def work(connection: Connection) -> None:
             outbox.remove(connection, ids)
 
-        await (self._database.write(work) if self._connection is None else self._on(self._connection, work))
+        if isinstance(self._turn, FileTurn):
+            await self._turn.sign()
+            await self._database.write(work)
+        else:
+            async with self._turn.working() as connection:
+                await connection.run_sync(work)
 
-    async def _on(self, connection: AsyncConnection, work: Callable[[Connection], T]) -> T:
-        with told(self._database.name):
+    async def _read(self, work: Callable[[Connection], T]) -> T:
+        if isinstance(self._turn, FileTurn):
+            await self._turn.sign()
+            return await self._database.read(work)
+        async with self._turn.working() as connection:
             return await connection.run_sync(work)
 
 
@@ -120,13 +125,17 @@ class Store:
 
     @asynccontextmanager
     async def relay(self, shard: int = outbox.SHARD) -> AsyncIterator[Relay]:
-        """Become the one relay of a shard; waits until no other is. The turn falls free when this process dies."""
+        """
+        Become the one relay of a shard; waits until no other is, or until that one stands still.
+
+        The turn falls free when this process dies.
+        """
         if isinstance(self._database, SqliteDatabase):
-            async with file_turn(self._database.file, shard):
-                yield Relay(self._database, shard, None)
+            async with file_turn(self._database.file, shard) as turn:
+                yield Relay(self._database, shard, turn)
         else:
-            async with session_turn(self._database, shard) as connection:
-                yield Relay(self._database, shard, connection)
+            async with session_turn(self._database, shard) as turn:
+                yield Relay(self._database, shard, turn)
 
     @asynccontextmanager
     async def life(self) -> AsyncIterator[Life]:

@@ -1,6 +1,7 @@
 """Outbox to Kafka: everything that was committed, in order per service, whatever happens to relay and broker."""
 
 import asyncio
+import signal
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -12,9 +13,10 @@ from controller.handle import handle
 from controller.journal import Store
 from controller.outside.kafka import ensure_topics
 from controller.parts.kafka import start_kafka
+from controller.wire.topics import Topic
 from tests.consumers.process import hosting
 from tests.consumers.world import World
-from tests.journal.messages import applied, installed
+from tests.journal.messages import SERVICE, applied, installed, rolling
 
 SERVICES = [f"service-{number}" for number in range(4)]
 REPORTS = 40
@@ -55,6 +57,28 @@ async def test_second_relay_takes_over_from_a_killed_one(world: World, store: St
         positions = [fact.position for fact in await world.facts(service)]
         first_seen = list(dict.fromkeys(positions))
         assert first_seen == list(range(1, 5 + REPORTS))
+
+
+async def test_a_relay_that_wakes_has_its_tables_published_again(world: World, store: Store) -> None:
+    """What it may send late could be older than what its successor sent: so each table comes once more, after all."""
+    await handle(store, installed())
+    with hosting(world.settings, "never", "relay") as first:
+        await world.until_told(SERVICE, "RolloutPromoted", "RouteSet")
+        first.send_signal(signal.SIGSTOP)
+        await handle(store, rolling())
+        async with world.hosting(store, "relay"):
+            await world.until_told(SERVICE, "StepStarted", "RouteSet")
+            sent = len(await world.values(Topic.TABLE))
+            first.send_signal(signal.SIGCONT)
+            await world.until("the table came again", lambda: more_than(world, sent))
+    newest = await world.table(SERVICE)
+    assert newest is not None
+    assert newest.epoch == 2
+
+
+async def more_than(world: World, sent: int) -> bool:
+    """Say whether more tables than so many were published."""
+    return len(await world.values(Topic.TABLE)) > sent
 
 
 async def test_broker_away_delays_and_loses_nothing(world: World, store: Store, tmp_path: Path) -> None:

@@ -6,13 +6,14 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from controller.core.stream import react
 from controller.handle import handle
 from controller.journal import Store, append, open_store
 from controller.journal import heads as head_rows
+from controller.journal.turn import TurnLost
 from tests.journal.messages import alert, installed, requested
 
 
@@ -70,12 +71,24 @@ async def _relay(store: Store, argument: str) -> None:
         await asyncio.sleep(60)
 
 
+async def _relay_on(store: Store, argument: str) -> None:
+    """Be the relay until the turn is lost, and say so."""
+    with suppress(TurnLost):
+        async with store.relay() as relay:
+            print("relaying", flush=True)
+            while True:
+                await relay.next_batch(1)
+                await asyncio.sleep(0.1)
+    print("lost", flush=True)
+
+
 _ROLES = {
     "decide": _decide,
     "commit-and-die": _commit_and_die,
     "die-uncommitted": _die_uncommitted,
     "live": _live,
     "relay": _relay,
+    "relay-on": _relay_on,
 }
 
 

@@ -1,6 +1,7 @@
 """What is committed reaches the relay: once a crash is over, at once when all is well, and by one relay at a time."""
 
 import asyncio
+import signal
 import time
 
 import asyncpg
@@ -100,6 +101,28 @@ async def test_only_one_relay_works_and_the_next_takes_over_when_it_dies(store: 
         began = time.monotonic()
         async with asyncio.timeout(10), store.relay():
             assert time.monotonic() - began < 1
+
+
+async def test_a_relay_that_stands_still_loses_its_turn(store: Store, url: str) -> None:
+    """A stopped process gives no sign of life: another takes over within seconds, and the first is told on waking."""
+    with another("relay-on", url) as child:
+        assert child.stdout is not None
+        assert await asyncio.to_thread(child.stdout.readline) == "relaying\n"
+        child.send_signal(signal.SIGSTOP)
+        async with asyncio.timeout(8), store.relay() as relay:
+            child.send_signal(signal.SIGCONT)
+            assert await asyncio.to_thread(child.stdout.readline) == "lost\n"
+            await relay.next_batch(1)
+
+
+async def test_a_relay_that_has_nothing_to_do_keeps_its_turn(store: Store, url: str) -> None:
+    """An idle relay gives signs of life by itself, however long it waits."""
+    with another("relay", url) as child:
+        assert child.stdout is not None
+        assert await asyncio.to_thread(child.stdout.readline) == "relaying\n"
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(5.5), store.relay():
+                pass
 
 
 async def test_one_process_does_not_relay_twice(store: Store) -> None:
