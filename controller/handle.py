@@ -9,7 +9,6 @@ tables, the inbox, the outbox.
 import asyncio
 import logging
 import random
-import time
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
@@ -78,14 +77,14 @@ async def handle(store: Store, inputs: Sequence[Input]) -> Handled:
 
 
 async def _handle_once(store: Store, inputs: Sequence[Input]) -> Handled:
-    plan = await store.write(lambda connection: _decide_and_record(connection, store.folded, inputs))
+    clock = await store.clock()
+    plan = await store.write(lambda connection: _decide_and_record(connection, store.folded, inputs, clock()))
     for bell in plan.bells:
         store.ring(bell)
     return Handled(tuple(plan.outcomes), tuple(link.fact for link in plan.links))
 
 
-def _decide_and_record(connection: Connection, folded: Folded, inputs: Sequence[Input]) -> "_Plan":
-    now_ms = time.time_ns() // 1_000_000
+def _decide_and_record(connection: Connection, folded: Folded, inputs: Sequence[Input], now_ms: int) -> "_Plan":
     before = heads.lock(connection, {one.command.service for one in inputs}, folded)
     seen = inbox.seen(connection, inputs)
     plan = _decide(before, inputs, seen)

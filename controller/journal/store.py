@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Executable, Row
 
 from controller.core.errors import Broken, Conflict
-from controller.journal import outbox, revision, timers
+from controller.journal import clock, outbox, revision, timers
+from controller.journal.clock import ServerClock
 from controller.journal.database import Database, database
 from controller.journal.heads import Folded
 from controller.journal.lives import FileLife, Life, SessionLife
@@ -92,6 +93,7 @@ class Store:
     def __init__(self, database_url: str) -> None:
         self.folded = Folded()
         self._database = database(database_url)
+        self._server_clock = ServerClock()
         self._wake: Wake = (
             SocketWake(self._database.file)
             if isinstance(self._database, SqliteDatabase)
@@ -156,6 +158,24 @@ class Store:
     async def wait_for_outbox(self, timeout_s: float) -> bool:
         """Sleep until any process has put something into the outbox (True), or the time is over (False)."""
         return await self._wake.wait(Bell.OUTBOX, timeout_s)
+
+    async def now_ms(self) -> int:
+        """
+        Return the time, milliseconds since 1970, by the one clock that all processes on this database share.
+
+        PostgreSQL: the server's. SQLite: the machine's.
+        """
+        if isinstance(self._database, SqliteDatabase):
+            return clock.machine_ms()
+        return self._server_clock.hear(await self.read(clock.asked))
+
+    async def clock(self) -> Callable[[], int]:
+        """Return that clock, to be read within a transaction; the database itself is asked once a minute."""
+        if isinstance(self._database, SqliteDatabase):
+            return clock.machine_ms
+        if not self._server_clock.known:
+            await self.now_ms()
+        return self._server_clock.now_ms
 
     async def fire_due(self, now_ms: int) -> int | None:
         """

@@ -1,10 +1,12 @@
 """Nothing lost, nothing decided twice."""
 
 import asyncio
+import time
 from dataclasses import replace
 from typing import cast
 
 import pytest
+from sqlalchemy import select
 
 from controller.core.commands import ReportAlert
 from controller.core.errors import Malformed, Unavailable
@@ -266,3 +268,17 @@ async def test_releases_that_must_be_loaded_follow_from_the_facts(store: Store) 
     ]
     await handle(store, [alert("1.5.0", 20_000)])
     assert await views.wanted(store) == [views.Wanted(SERVICE, "", release("1.4.0"), (), ready=True)]
+
+
+async def test_facts_are_written_down_by_the_databases_clock(
+    new_url: NewUrl, opened: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On PostgreSQL a decider whose clock is set ahead while it runs notes the same time as all others."""
+    store = await opened(await new_url("postgresql"))
+    now_ns = time.time_ns
+    began_ms = now_ns() // 1_000_000
+    await handle(store, [requested("1.4.0", began_ms)])
+    monkeypatch.setattr(time, "time_ns", lambda: now_ns() + 3_600_000_000_000)
+    await handle(store, [ready("1.4.0", began_ms)])
+    noted = await store.rows(select(tables.journal.c.recorded_at), {})
+    assert max(row.recorded_at for row in noted) < began_ms + 600_000
