@@ -70,6 +70,11 @@ class Process:
         """Whether the child is alive now."""
         return self._child is not None and self._child.poll() is None
 
+    @property
+    def ready(self) -> bool:
+        """Whether it is alive now and, by whatever its start waits for, ready."""
+        return self.running and self._ready()
+
     def start(self) -> Self:
         """
         Start the program and return when it is ready.

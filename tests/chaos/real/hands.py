@@ -54,15 +54,22 @@ class Hands:
         self._producer.close(timeout=2)
         self._http.close()
 
-    def request(self, service: str, release: Release) -> None:
-        """Ask for a release that is to stand at half of the traffic until something happens."""
+    def request(self, service: str, release: Release, endpoint: str) -> float:
+        """
+        Ask for a release that is to stand at half of the traffic until something happens.
+
+        Returns when it was taken, milliseconds since 1970.
+        """
         plan = {"name": "chaos", "steps": [{"weight_bp": 5000, "hold_s": 3600}], "guard_s": 3600, "gates": []}
         data = {"release": plain(release), "plan": plan, "actor": "ci", "reason": "the next build"}
-        self._publish(Topic.REQUESTED, service, "rollout.requested", data)
+        self._publish(Topic.REQUESTED, service, "rollout.requested", {**data, "endpoints": [endpoint]})
+        return time.time() * 1000
 
-    def order(self, service: str, what: str, **data: object) -> None:
-        """Give an order as a person would."""
-        self._publish(Topic.ORDERED, service, f"rollout.{what}", {"actor": "ann", "reason": "she says so", **data})
+    def order(self, service: str, what: str, **data: object) -> str:
+        """Give an order as a person would; return the message's id."""
+        return self._publish(
+            Topic.ORDERED, service, f"rollout.{what}", {"actor": "ann", "reason": "she says so", **data}
+        )
 
     def nonsense(self, service: str) -> None:
         """Publish what nobody can read; it has to stand in the dead letters."""
@@ -100,10 +107,11 @@ class Hands:
             time.sleep(_AGAIN_S)
         raise AssertionError("the stack has no API")
 
-    def _publish(self, topic: Topic, service: str, kind: str, data: Mapping[str, object]) -> None:
+    def _publish(self, topic: Topic, service: str, kind: str, data: Mapping[str, object]) -> str:
         id = str(uuid.uuid4())
         event = {"specversion": "1.0", "type": f"io.segue.{kind}", "source": _SOURCE, "id": id}
         self._send(topic, service, json.dumps({**event, "data": {"service": service, **data}}).encode(), id)
+        return id
 
     def _send(self, topic: Topic, service: str, value: bytes, id: str) -> None:
         """Publish until Kafka has it: the same message, so that one of which only the answer was lost is quiet."""

@@ -11,7 +11,7 @@ from typing import Final
 from sqlalchemy import select
 
 from controller.core.errors import Malformed
-from controller.core.events import RouteApplied, RouteSet
+from controller.core.events import RolloutPromoted, RouteApplied, RouteSet, StepStarted
 from controller.core.stream import Fact
 from controller.journal import Store, open_store, views
 from controller.journal.tables import inbox, outbox
@@ -25,6 +25,7 @@ from controller.wire.inbound import REJECTED_SOURCE, read, rejected
 from controller.wire.topics import INBOUND, Topic
 from tests.chaos.real.hands import Hands
 from tests.chaos.real.load import Utterance
+from tests.chaos.real.standing import applied_ms
 
 _SETTLED_S: Final = 30.0
 
@@ -62,7 +63,7 @@ async def prove(database: str, kafka: str, hands: Hands, spoken: Sequence[Uttera
             wrong += [f"decided otherwise: {one}" for one in again.otherwise]
     finally:
         await store.close()
-    wrong += [*_went_back(facts, spoken), *_misled(facts, spoken), *_unheard(spoken, unheard)]
+    wrong += [*_went_back(facts, spoken), *_misled(facts, spoken), *_hasty(facts), *_unheard(spoken, unheard)]
     applied = sum(isinstance(fact.event, RouteApplied) for fact in facts)
     return Proof(inputs, len(facts), letters, len(spoken), applied, tuple(lost), tuple(wrong))
 
@@ -136,7 +137,7 @@ def _went_back(facts: Iterable[Fact], spoken: Sequence[Utterance]) -> list[str]:
                 wrong.append(f"{fact.stream}: epoch {fact.event.epoch} was set after {set_last[fact.stream]}")
             set_last[fact.stream] = fact.event.epoch
         elif isinstance(fact.event, RouteApplied):
-            applied[fact.event.router, fact.stream].append((fact.event.applied_at_ms, fact.event.epoch))
+            applied[fact.event.router, fact.stream].append((applied_ms(fact.event, fact.at_ms), fact.event.epoch))
     for (router, stream), times in applied.items():
         epochs = [epoch for _, epoch in sorted(times)]
         if epochs != sorted(epochs):
@@ -181,6 +182,20 @@ def _misled(facts: Iterable[Fact], spoken: Sequence[Utterance]) -> list[str]:
         for one in spoken
         if one.picked and one.picked not in tables[one.service, one.epoch]
     ]
+
+
+def _hasty(facts: Iterable[Fact]) -> list[str]:
+    """Return steps that were left for the next one, or for all traffic, before their hold was over."""
+    wrong, due_ms = [], dict[str, int]()
+    for fact in facts:
+        if isinstance(fact.event, StepStarted | RolloutPromoted):
+            if fact.at_ms < due_ms.get(fact.event.rollout, 0):
+                wrong.append(
+                    f"{fact.stream}/{fact.position}: {due_ms[fact.event.rollout] - fact.at_ms} ms before it was due"
+                )
+            if isinstance(fact.event, StepStarted):
+                due_ms[fact.event.rollout] = fact.event.due_ms
+    return wrong
 
 
 def _unheard(spoken: Iterable[Utterance], allowed: Unheard) -> list[str]:

@@ -1,9 +1,7 @@
 """Faults one by one, each in the middle of a rollout or a rollback, and what became of it."""
 
 import asyncio
-import itertools
 import random
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -14,14 +12,16 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from controller.core.events import RouteApplied, RouteSet
 from controller.core.names import Release
 from controller.core.stream import Fact
+from tests.chaos.real.asking import Asking, chatting, now_ms
+from tests.chaos.real.building import running_stack
 from tests.chaos.real.faults import Fault
 from tests.chaos.real.hands import Hands
 from tests.chaos.real.load import Users
 from tests.chaos.real.proof import Proof, prove
-from tests.chaos.real.stack import Stack, running_stack
+from tests.chaos.real.stack import Stack
+from tests.chaos.real.standing import climbs, followed_ms
 from tests.journey.world import TONE, Reader
 from triton_models.build import build
 
@@ -30,7 +30,6 @@ KEEPER = "keeper"
 """A service that has the candidate for its stable release, so that it stays loaded whatever the others do."""
 
 _STUCK_S: Final = 60.0
-_CHAT_EVERY_S: Final = 0.2
 _AFTER_MS: Final = 5_000
 """Releases are asked again this long after they were seen to speak again: a gateway had left them alone."""
 
@@ -59,7 +58,8 @@ class Happened:
         """Return how long it took, as the fault's goal counts; None when it never ended."""
         if not self.followed_ms:
             return None
-        since_ms = self.back_ms if self.fault.counted == "back" else self.asked_ms
+        # What was taken only after all was back cannot be followed before.
+        since_ms = max(self.back_ms, self.asked_ms) if self.fault.counted == "back" else self.asked_ms
         return max(0.0, (self.followed_ms - since_ms) / 1000)
 
 
@@ -73,45 +73,64 @@ class Run:
         self.happened: list[Happened] = []
         self._chance = random.Random(seed)  # noqa: S311  # no secret
         self.names = [f"service-{number}" for number in range(services)]
-        self._resting: deque[str] = deque(self.names)
-        self._climbing: deque[str] = deque()
+        self._turns = deque(self.names)
         self._old, self._new = (_built(stack, version) for version in (STABLE, CANDIDATE))
         gateways = {name: stack.url(name) for name in stack.named("gateway")}
         self.users = Users(gateways, self.names, rate_per_s, seed)
 
     def prepare(self) -> None:
         """Give every service its first release."""
-        self.hands.request(KEEPER, self._new)
+        self.hands.request(KEEPER, self._new, self.stack.candidate)
         for name in self.names:
-            self.hands.request(name, self._old)
+            self.hands.request(name, self._old, self.stack.stable)
         for name in (KEEPER, *self.names):
-            assert self._wait(partial(self._followed, name, 0, climbing=False)), f"{name} was not installed"
+            assert self._wait(partial(self._followed_ms, name, 0, climbing=False)), f"{name} was not installed"
 
     def befall(self, fault: Fault) -> Happened:
         """Do one thing to the stack while a rollout begins or is taken back, and wait until all is well."""
-        stage = "rollout" if len(self._resting) > len(self._climbing) else "rollback"
-        service = (self._resting if stage == "rollout" else self._climbing).popleft()
-        member = self._chance.choice(self.stack.named(fault.kind))
+        service = self._turns[0]
+        stage = self._stage(service)
+        if fault.stage not in ("", stage):
+            self._do(service, stage)
+            stage = self._stage(service)
+        self._turns.rotate(-1)
+        if stage == "rollout":
+            self._permit(service)
+        member = self._chance.choice(self.stack.named(fault.kind) or [fault.kind])
         before = len(self._facts(service))
-        began_ms = time.time() * 1000
+        began_ms = now_ms()
         with fault.strike(self.stack, member):
-            asking = _Asking(self.hands, service, stage, self._new)
-        back_ms = time.time() * 1000
+            asking = Asking(partial(self._ask, service, stage))
+        back_ms = now_ms()
         asked_ms = asking.result()
-        followed_ms = self._wait(partial(self._followed, service, before, climbing=stage == "rollout"))
+        climbing = stage == "rollout"
+        follow_ms = self._wait(partial(self._followed_ms, service, before, climbing=climbing))
         self._wait(self._whole_ms)
-        happened = Happened(fault, stage, member, service, began_ms, asked_ms, back_ms, followed_ms, time.time() * 1000)
+        happened = Happened(fault, stage, member, service, began_ms, asked_ms, back_ms, follow_ms, now_ms())
         self.happened.append(happened)
-        if followed_ms:
-            self._go_on(service, stage)
         return happened
 
-    def _go_on(self, service: str, stage: str) -> None:
+    def _do(self, service: str, stage: str) -> None:
+        """Bring a service to its other stage, without any fault."""
         if stage == "rollout":
-            self._climbing.append(service)
-        else:
-            self.hands.order(service, "override", digest=self._new.digest)
-            self._resting.append(service)
+            self._permit(service)
+        before = len(self._facts(service))
+        self._ask(service, stage)
+        assert self._wait(partial(self._followed_ms, service, before, climbing=stage == "rollout")), service
+
+    def _permit(self, service: str) -> None:
+        """Let the candidate return: it was taken back the last time."""
+        id = self.hands.order(service, "override", digest=self._new.digest)
+        assert self._wait(lambda: any(id in fact.cause for fact in self._facts(service))), service
+
+    def _stage(self, service: str) -> str:
+        """Say what is next for a service: it may have been taken back by itself, too."""
+        return "rollback" if climbs(self._facts(service)) else "rollout"
+
+    def _ask(self, service: str, stage: str) -> float:
+        if stage == "rollback":
+            return self.hands.alert(service, self._new.version)
+        return self.hands.request(service, self._new, self.stack.candidate)
 
     def prove(self) -> Proof:
         """Say what the record proves of everything so far, once all is decided. Nobody may speak any more."""
@@ -120,25 +139,10 @@ class Run:
 
     def _whole_ms(self) -> float:
         """Return the time if every member is ready now, else 0."""
-        return time.time() * 1000 if all(self.stack.ready(name) for name in self.stack.children) else 0
+        return now_ms() if all(self.stack.ready(name) for name in self.stack.children) else 0
 
-    def _followed(self, service: str, before: int, *, climbing: bool) -> float:
-        """Return since when every gateway follows the first table after a position that is as expected; 0: not yet."""
-        facts = self._facts(service)
-        tables = [
-            fact.event
-            for fact in facts[before:]
-            if isinstance(fact.event, RouteSet) and any(arm.role == "candidate" for arm in fact.event.arms) == climbing
-        ]
-        if not tables:
-            return 0
-        epoch = tables[0].epoch
-        applied: dict[str, float] = {}
-        for fact in facts:
-            if isinstance(fact.event, RouteApplied) and fact.event.epoch >= epoch:
-                applied.setdefault(fact.event.router, fact.event.applied_at_ms)
-        gateways = self.stack.named("gateway")
-        return max(applied.values()) if all(name in applied for name in gateways) else 0
+    def _followed_ms(self, service: str, before: int, *, climbing: bool) -> float:
+        return followed_ms(self._facts(service), before, self.stack.named("gateway"), climbing=climbing)
 
     def _facts(self, service: str) -> list[Fact]:
         with self.reader.news:
@@ -153,28 +157,6 @@ class Run:
             with self.reader.news:
                 self.reader.news.wait(0.05)
         return value
-
-
-class _Asking:
-    """Somebody who asks for a rollout or fires an alert, and goes on until it is taken."""
-
-    def __init__(self, hands: Hands, service: str, stage: str, release: Release) -> None:
-        self._asked_ms = 0.0
-
-        def ask() -> None:
-            if stage == "rollout":
-                hands.request(service, release)
-                self._asked_ms = time.time() * 1000
-            else:
-                self._asked_ms = hands.alert(service, release.version)
-
-        self._thread = threading.Thread(target=ask, name="asking")
-        self._thread.start()
-
-    def result(self) -> float:
-        """Wait until it was taken, and return when that was."""
-        self._thread.join()
-        return self._asked_ms
 
 
 @contextmanager
@@ -201,30 +183,8 @@ def running(
 @contextmanager
 def busy(run: Run) -> Iterator[None]:
     """Let people speak, and others publish all kinds of messages, until the block ends."""
-    stop = threading.Event()
-    chatting = threading.Thread(target=_chat, args=(run.hands, stop), name="chatter")
-    with run.users.speaking():
-        chatting.start()
-        try:
-            yield
-        finally:
-            stop.set()
-            chatting.join()
-
-
-def _chat(hands: Hands, stop: threading.Event) -> None:
-    """Say in turn what is noted, what is refused, and what nobody can read."""
-    for number in itertools.count():
-        if stop.wait(_CHAT_EVERY_S):
-            return
-        service = f"{KEEPER}-{number % 5}"
-        match number % 3:
-            case 0:
-                hands.alert(service, STABLE, "notify")
-            case 1:
-                hands.order(service, "pause")
-            case 2:
-                hands.nonsense(service)
+    with run.users.speaking(), chatting(run.hands, KEEPER, STABLE):
+        yield
 
 
 def _built(stack: Stack, version: str) -> Release:
