@@ -1,7 +1,9 @@
 """
 The last routing tables on disk, so that a gateway can start while Kafka is away.
 
-One file serves all gateways of a machine, each under its router's name; it is replaced whole, never half written.
+One file serves all gateways of a machine, each under its router's name; it is replaced whole, never half written, and
+off the event loop. A table is noted at the end of a file of the router's own before it comes into use: that survives
+the process, so one that is killed right after a rollback does not come back with the table before it.
 """
 
 import asyncio
@@ -10,8 +12,10 @@ import json
 import logging
 import os
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Final
+from urllib.parse import quote
 
 from controller.core.errors import Malformed
 from controller.core.routing import RoutingTable
@@ -20,16 +24,47 @@ from controller.wire.codec import table_from, table_json
 
 log = logging.getLogger(__name__)
 
+_AGAIN_S: Final = 1.0
+
 
 class TableFile:
-    """`gateway-tables.json` in a folder, read and written for one router."""
+    """`gateway-tables.json` in a folder, read and written for one router, and what was noted since it was written."""
 
     def __init__(self, folder: Path, router: str) -> None:
         self.path = folder / "gateway-tables.json"
         self._router = router
+        self._notes = folder / f"gateway-tables.{quote(router, safe='')}.notes"
+        self.noted = 0
+        """How many tables were noted."""
 
     def load(self) -> tuple[RoutingTable, ...]:
-        """Return the tables kept for this router; none, with a line in the log, when the file cannot be read."""
+        """Return the newest tables kept or noted for this router; what cannot be read is passed over, and logged."""
+        newest: dict[str, RoutingTable] = {}
+        for table in (*self._kept(), *self._read_notes()):
+            if table.service not in newest or table.epoch > newest[table.service].epoch:
+                newest[table.service] = table
+        return tuple(newest.values())
+
+    def note(self, table: RoutingTable) -> None:
+        """
+        Add a table that is about to come into use; it outlives this process, not this machine's power.
+
+        A disk that refuses is logged: nobody waits for it.
+        """
+        self.noted += 1
+        try:
+            self._notes.parent.mkdir(parents=True, exist_ok=True)
+            with self._notes.open("ab", buffering=0) as file:
+                # A line of its own, whatever was left half written before it.
+                file.write(b"\n" + table_json(table) + b"\n")
+        except OSError as error:
+            log.error("cannot note a routing table on disk", extra={"fault": str(error), "service": table.service})
+
+    def forget_notes(self) -> None:
+        """Begin the notes anew: `save` has all of them. Raises OSError."""
+        self._notes.unlink(missing_ok=True)
+
+    def _kept(self) -> tuple[RoutingTable, ...]:
         try:
             kept = self._content().get(self._router, [])
             return tuple(table_from(json.dumps(table).encode()) for table in kept)
@@ -38,6 +73,15 @@ class TableFile:
         except (OSError, ValueError, AttributeError, TypeError, Malformed) as error:
             log.error("cannot read the kept routing tables; they will come from Kafka", extra={"fault": str(error)})
             return ()
+
+    def _read_notes(self) -> Iterator[RoutingTable]:
+        try:
+            lines = self._notes.read_bytes().splitlines()
+        except OSError:
+            return
+        for line in filter(None, lines):
+            with suppress(Malformed):
+                yield table_from(line)
 
     def save(self, tables: Iterable[RoutingTable]) -> None:
         """Keep these tables for this router, on disk before it returns. Raises OSError."""
@@ -81,11 +125,17 @@ class Keeper:
         self._changed.set()
 
     async def run(self) -> None:
-        """Keep what changes, until cancelled. A disk that refuses is logged; the gateway goes on without it."""
+        """Keep what changes, until cancelled. A disk that refuses is logged, and tried again until it does not."""
         while True:
             await self._changed.wait()
             self._changed.clear()
+            noted = self._file.noted
             try:
                 await asyncio.to_thread(self._file.save, tuple(self._tables.all().values()))
+                # Nothing can be noted in between: that is done in this thread.
+                if self._file.noted == noted:
+                    self._file.forget_notes()
             except OSError as error:
-                log.error("cannot keep the routing tables on disk", extra={"fault": str(error)})
+                log.error("cannot keep the routing tables on disk; trying again", extra={"fault": str(error)})
+                await asyncio.sleep(_AGAIN_S)
+                self._changed.set()

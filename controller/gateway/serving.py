@@ -52,7 +52,7 @@ async def serve(settings: Settings) -> None:
     listener = _socket(settings.host, settings.gateway_port)
     metrics = Metrics()
     file = TableFile(settings.data, settings.router)
-    tables = Tables(metrics, file.load())
+    tables = Tables(metrics, file.load(), file.note)
     keeper = Keeper(tables, file)
     reporter = Reporter(settings.kafka, settings.topic_prefix, settings.router)
     under_way = UnderWay(reporter.drained)

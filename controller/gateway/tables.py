@@ -1,7 +1,7 @@
 """The routing tables in use, by service: swapped whole, never for an older one."""
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from controller.core.routing import RoutingTable
 from controller.gateway.metrics import Metrics
@@ -12,12 +12,16 @@ log = logging.getLogger(__name__)
 class Tables:
     """What this gateway routes by. Requests read it; only the follower, and the file at the start, bring tables."""
 
-    def __init__(self, metrics: Metrics, known: Iterable[RoutingTable] = ()) -> None:
-        """known: the tables of the last run."""
+    def __init__(
+        self, metrics: Metrics, known: Iterable[RoutingTable] = (), note: Callable[[RoutingTable], None] | None = None
+    ) -> None:
+        """known: the tables of the last run. note: told of each newer one just before it is used."""
         self._metrics = metrics
         self._tables: dict[str, RoutingTable] = {}
+        self._note: Callable[[RoutingTable], None] | None = None
         for table in known:
             self.offer(table)
+        self._note = note
 
     def __len__(self) -> int:
         return len(self._tables)
@@ -34,6 +38,8 @@ class Tables:
         """Use this table if its epoch is newer, and say so; an older one, or another one of this epoch, is refused."""
         known = self._tables.get(table.service)
         if known is None or table.epoch > known.epoch:
+            if self._note is not None:
+                self._note(table)
             self._tables[table.service] = table
             self._metrics.routing_epoch.labels(table.service).set(table.epoch)
             return True

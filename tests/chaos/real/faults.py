@@ -20,6 +20,7 @@ from tests.chaos.real.strikes import (
     restarted,
     stopped,
     trapped,
+    without_kafka,
 )
 
 _PG: Final = ("postgresql",)
@@ -94,7 +95,9 @@ CATALOGUE: Final = (
     Fault("Prometheus killed", "prometheus", away, 2),
     Fault("decider restarted", "control", restarted, 2),
     Fault("decider joins and leaves", "control", joined, 2),
-    Fault("decider paused for 30 s", "control", paused(30), 10),
+    Fault("decider paused for 30 s", "control", paused(30), 10, stores=_PG),
+    # It may hold SQLite's only lock just then.
+    Fault("decider paused for 30 s", "control", paused(30), 5, "back", stores=("sqlite",)),
     Fault("decider stopped for 9 s with a batch in hand", "control", stopped("after-read", 9), 10),
     Fault("decider stopped for 9 s before its commit", "control", stopped("before-commit", 9), 10, stores=_PG),
     Fault("decider stopped for 9 s before it publishes", "control", stopped("before-publish", 9), 10),
@@ -108,6 +111,7 @@ CATALOGUE: Final = (
     Fault("both gateways killed", "gateway", all_killed, None, users=True),
     Fault("Kafka and a decider killed", "kafka", also("control", killed, away), 5, "back"),
     Fault("Kafka and PostgreSQL killed", "kafka", also("postgres", away, away), 5, "back", stores=_PG),
+    Fault("gateway killed after-apply, and Kafka", "gateway", without_kafka("after-apply"), None, users=True),
     Fault("Kafka and a gateway killed", "kafka", also("gateway", killed, away), 5, "back"),
     Fault("Kafka's disk full for 3 s", "kafka", full, 5, "back", disk=True),
     Fault("PostgreSQL's disk full for 3 s", "postgres", full, 5, "back", stores=_PG, disk=True),

@@ -127,6 +127,21 @@ def trapped(point: str) -> Strike:
     return strike
 
 
+def without_kafka(point: str) -> Strike:
+    """Return a strike that kills at a named point of `trapped`, and Kafka with it, which is back after the dead one."""
+
+    @contextmanager
+    def strike(stack: Stack, name: str) -> Iterator[None]:
+        with trapped(point)(stack, name):
+            yield
+        stack.children["kafka"].kill(revive=False)
+        wait(f"a {kind_of(name)} is not ready without Kafka", lambda: all(map(stack.ready, stack.named(kind_of(name)))))
+        time.sleep(_AWAY_S)
+        stack.children["kafka"].start()
+
+    return strike
+
+
 def stopped(point: str, span_s: float) -> Strike:
     """Return a strike that lets whoever comes to a named point first stand still there for so long, and then go on."""
 
