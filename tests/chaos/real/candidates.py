@@ -10,7 +10,7 @@ from typing import Final
 
 from tests.chaos.real.stack import Stack
 
-_SPAN_S: Final = 4.0
+_SPAN_S: Final = 3.0
 
 _ANSWERS: Final = (
     b"\x00\xff\x13\x37" * 64,

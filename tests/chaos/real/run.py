@@ -1,6 +1,7 @@
 """Faults one by one, each in the middle of a rollout or a rollback, and what became of it."""
 
 import asyncio
+import logging
 import random
 import time
 from collections import deque
@@ -22,8 +23,11 @@ from tests.chaos.real.load import Users
 from tests.chaos.real.proof import Proof, prove
 from tests.chaos.real.stack import Stack
 from tests.chaos.real.standing import climbs, followed_ms
+from tests.chaos.real.strikes import NeverCame
 from tests.journey.world import TONE, Reader
 from triton_models.build import build
+
+_log = logging.getLogger(__name__)
 
 STABLE, CANDIDATE = "1.0.0", "2.0.0"
 KEEPER = "keeper"
@@ -99,12 +103,17 @@ class Run:
         member = self._chance.choice(self.stack.named(fault.kind) or [fault.kind])
         before = len(self._facts(service))
         began_ms = now_ms()
-        with fault.strike(self.stack, member):
-            asking = Asking(partial(self._ask, service, stage))
+        came = True
+        try:
+            with fault.strike(self.stack, member):
+                asking = Asking(partial(self._ask, service, stage))
+        except NeverCame as why:
+            _log.error("%s: %s", fault.name, why)
+            came = False
         back_ms = now_ms()
         asked_ms = asking.result()
         climbing = stage == "rollout"
-        follow_ms = self._wait(partial(self._followed_ms, service, before, climbing=climbing))
+        follow_ms = self._wait(partial(self._followed_ms, service, before, climbing=climbing)) if came else 0
         self._wait(self._whole_ms)
         happened = Happened(fault, stage, member, service, began_ms, asked_ms, back_ms, follow_ms, now_ms())
         self.happened.append(happened)

@@ -18,8 +18,12 @@ Strike = Callable[[Stack, str], AbstractContextManager[None]]
 """Does it to the member of this name."""
 
 _READY_S: Final = 60.0
-_LINK_S: Final = 4.0
+_LINK_S: Final = 3.0
 _AWAY_S: Final = 2.0
+
+
+class NeverCame(Exception):
+    """What a strike waited for did not happen."""
 
 
 @contextmanager
@@ -122,7 +126,10 @@ def trapped(point: str) -> Strike:
         trap = stack.traps / f"{point}@{kind_of(name)}"
         trap.touch()
         yield
-        wait(f"nobody came to the point {point}", lambda: not trap.exists())
+        try:
+            wait(f"nobody came to the point {point}", lambda: not trap.exists())
+        finally:
+            trap.unlink(missing_ok=True)
 
     return strike
 
@@ -150,7 +157,10 @@ def stopped(point: str, span_s: float) -> Strike:
         trap, here = (stack.traps / f"{word}{point}@{kind_of(name)}" for word in ("stop-", "stopped-"))
         trap.touch()
         yield
-        wait(f"nobody came to the point {point}", here.exists)
+        try:
+            wait(f"nobody came to the point {point}", here.exists)
+        finally:
+            trap.unlink(missing_ok=True)
         time.sleep(span_s)
         _go_on(here)
 
@@ -163,8 +173,9 @@ def _go_on(here: Path) -> None:
 
 
 def wait(otherwise: str, found: Callable[[], bool]) -> None:
-    """Return when something was found; fail with this sentence when it never is."""
+    """Return when something was found. Raises NeverCame with this sentence when it never is."""
     deadline = time.monotonic() + _READY_S
     while not found():
-        assert time.monotonic() < deadline, otherwise
+        if time.monotonic() > deadline:
+            raise NeverCame(otherwise)
         time.sleep(0.02)
