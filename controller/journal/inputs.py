@@ -61,6 +61,9 @@ async def lost(store: Store, service: str) -> int:
 
     Windows aside, as what stands in the journal says all of them. 0 when every message is left.
     """
+    # As a rule nothing was ever restored, and then nothing need be read of all the messages of a service.
+    if not await store.rows(_RESTORED, {}):
+        return 0
     ((position,),) = await store.rows(_LOST, {"service": service})
     return position or 0
 
@@ -89,6 +92,7 @@ _PAGES: Final = (
     .limit(bindparam("limit"))
 )
 _J: Final = journal.c
+_RESTORED: Final = select(_I.number).where(_I.source == RESTORED_SOURCE).limit(1)
 _LOST: Final = (
     select(func.max(_I.position + _I.facts))
     .select_from(inbox.join(journal, (_J.stream == _I.service) & (_J.position == _I.position + 1)))
