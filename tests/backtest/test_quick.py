@@ -83,7 +83,7 @@ def together(messages: Sequence[Input | Measured]) -> list[Input | Stretch]:
     for windows, some in groupby(messages, lambda one: isinstance(one, Measured)):
         if windows:
             ids, sent_ms, _, bodies = zip(*(one for one in some if isinstance(one, Measured)), strict=True)
-            found.append(Stretch(ids, sent_ms, SCHEMA, bodies))
+            found.append(Stretch(ids, sent_ms, SCHEMA, [body.encode() for body in bodies]))
         else:
             found += [one for one in some if isinstance(one, Input)]
     return found

@@ -16,7 +16,7 @@ from tests.backtest.worlds import ROLLOUT, World, measured
 def test_what_is_written_today_is_understood() -> None:
     """A window's text is read to the numbers that it says, without the wire's own reader."""
     windows = [one for one in measured(World(3, 20, 400, 0.1, 1.0, 1, 0.0)) if isinstance(one, Measured)]
-    batch = scan.scan([one.body for one in windows])
+    batch = scan.scan([one.body.encode() for one in windows])
     assert batch.plain.all()
     for number, one in enumerate(windows):
         event = event_from("WindowMeasured", one.schema, one.body)
@@ -45,9 +45,9 @@ def test_what_is_written_today_is_understood() -> None:
 def test_what_is_written_otherwise_is_left_to_the_core(wrong: Callable[[str], str]) -> None:
     """Text that says more, or says it in another way, is not guessed at; its neighbours are read all the same."""
     one, other = [one.body for one in measured(World(3, 2, 400, 0.1, 1.0, 1, 0.0)) if isinstance(one, Measured)]
-    batch = scan.scan([one, wrong(one), other])
+    batch = scan.scan([text.encode() for text in (one, wrong(one), other)])
     assert batch.plain.tolist() == [True, False, True]
-    alone = scan.scan([one, other])
+    alone = scan.scan([one.encode(), other.encode()])
     assert batch.histogram(2, 5) == alone.histogram(1, 5)
     assert batch.numbers[2].tolist() == alone.numbers[1].tolist()
 
@@ -57,7 +57,7 @@ def test_a_character_may_be_more_than_a_byte() -> None:
     bodies = [one.body for one in measured(World(3, 3, 400, 0.1, 1.0, 1, 0.0)) if isinstance(one, Measured)]
     spoken = [body.replace("measured for", "gemessen f\u00fcr \u7d04") for body in bodies]
     assert spoken != bodies
-    batch, plain = scan.scan(spoken), scan.scan(bodies)
+    batch, plain = (scan.scan([body.encode() for body in some]) for some in (spoken, bodies))
     assert batch.plain.all()
     assert batch.numbers.tolist() == plain.numbers.tolist()
     assert [batch.name(number) for number in range(len(bodies))] == [ROLLOUT.encode()] * len(bodies)
@@ -67,7 +67,7 @@ def test_where_another_rollout_begins_is_said() -> None:
     """Windows in a row of one rollout are one run, and so are those that are not understood."""
     one = event_of(measured(World(3, 1, 400, 0.1, 1.0, 1, 0.0)))
     this, other = event_body(one), event_body(replace(one, rollout=f"{ROLLOUT}1"))
-    batch = scan.scan([this, this, other, other, "", "{}", this])
+    batch = scan.scan([text.encode() for text in (this, this, other, other, "", "{}", this)])
     assert batch.begins.tolist() == [0, 2, 4, 6]
 
 

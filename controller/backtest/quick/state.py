@@ -19,7 +19,7 @@ from controller.core.evidence.window import Histogram
 from controller.core.rollout import Phase, Rollout
 from controller.core.stream import History
 
-_AT_ONCE: Final = 512
+_AT_ONCE: Final = 1024
 
 Array = Any
 

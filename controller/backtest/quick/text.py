@@ -13,7 +13,7 @@ from controller.backtest.quick.timings import BUCKETS, FIRST_BUCKET
 
 Array = Any
 
-ROOM: Final = 64 * "\0"
+ROOM: Final = 64 * b"\0"
 """Behind the last window, for whoever looks for a text or a digit there: longer than any text that is looked for."""
 LARGEST: Final = 2**25
 """More requests are left to the core: products of counts are whole numbers of a double as long as they are fewer."""
