@@ -14,7 +14,7 @@ from controller.outside.prometheus import Pace, Target, render_config, render_ru
 from controller.parts.http import answers_ok
 from controller.parts.installed import ROOT
 from controller.parts.kafka import Kafka
-from controller.parts.ports import LOOPBACK, free_port, free_ports
+from controller.parts.ports import LOOPBACK, free_ports
 from controller.parts.postgres import Postgres
 from controller.parts.process import Process, Program
 from controller.parts.prometheus import Prometheus
@@ -25,13 +25,15 @@ from controller.supervise.plan import FUNCTIONS, environment_of
 from controller.supervise.tokens import Tokens, keep_tokens
 from tests.chaos.real.disks import disk, may_mount
 from tests.chaos.real.stack import Stack, kind_of
-from tests.chaos.real.toxiproxy import Toxiproxy, ports_for
+from tests.chaos.real.toxiproxy import Toxiproxy
 
 LINKED: Final = ("kafka", "postgres")
 """What each of our processes reaches by links of its own; what else there is has one for all."""
 SPARE: Final = "control-spare"
 """Is not started with the rest."""
 _SHARED: Final = ("speech.triton", "loads.triton", "candidate.triton", "observers.prometheus")
+
+_PORTS: Final = 100
 
 _STEADY_S: Final = 1.0
 """What is killed here again and again did not fail by itself: nobody has to be patient with it."""
@@ -45,18 +47,26 @@ def running_stack(folder: Path, store: str, counts: Mapping[str, int]) -> Iterat
     traps.mkdir(parents=True, exist_ok=True)
     ours = [f"{kind}-{number}" for kind, count in counts.items() for number in range(1, count + 1)]
     known = [*ours, SPARE]
-    ports = dict(zip(known, free_ports(len(known)), strict=True))
     with ExitStack() as stack:
         toxiproxy = stack.enter_context(Toxiproxy(folder / "toxiproxy").start())
-        links = ports_for([f"{name}.{part}" for name in known for part in LINKED] + list(_SHARED))
+        # All at once: what is chosen twice before anybody listens may be the same.
+        free = iter(free_ports(_PORTS))
+        ports = {name: next(free) for name in known}
+        our_ports = {name: ports[name] for name in ours}
+        links = {f"{name}.{part}": next(free) for name in known for part in LINKED}
+        links |= {name: next(free) for name in _SHARED}
 
         def link(name: str, upstream: str) -> str:
             return toxiproxy.link(name, links[name], upstream)
 
-        kafka = _kafka(folder / "kafka", {name: links[f"{name}.kafka"] for name in known}, toxiproxy)
-        triton, candidate = (Triton(folder / name, folder / "models", _three(), {}) for name in ("triton", "candidate"))
+        to_kafka = {name: links[f"{name}.kafka"] for name in known}
+        kafka = _kafka(folder / "kafka", to_kafka, toxiproxy, free)
+        triton, candidate = (
+            Triton(folder / name, folder / "models", (next(free), next(free), next(free)), {})
+            for name in ("triton", "candidate")
+        )
         triton.repository.mkdir(exist_ok=True)
-        prometheus = _prometheus(folder / "prometheus", {name: ports[name] for name in ours})
+        prometheus = _prometheus(folder / "prometheus", our_ports, next(free))
         outside: dict[str, Process] = {
             "kafka": kafka,
             "triton": triton,
@@ -65,7 +75,7 @@ def running_stack(folder: Path, store: str, counts: Mapping[str, int]) -> Iterat
         }
         homes = {"kafka": (folder / "kafka" / "data", 1024)}
         homes |= {name: (folder / name, 64) for name in ours if kind_of(name) == "gateway"}
-        postgres = Postgres(folder / "postgres", free_port()) if store == "postgresql" else None
+        postgres = Postgres(folder / "postgres", next(free)) if store == "postgresql" else None
         if postgres is None:
             homes["store"] = (folder / "store", 256)
         else:
@@ -125,7 +135,7 @@ def running_stack(folder: Path, store: str, counts: Mapping[str, int]) -> Iterat
             triton.repository,
             tokens,
             children,
-            {name: ports[name] for name in ours},
+            our_ports,
             toxiproxy,
             traps,
             spares,
@@ -135,20 +145,20 @@ def running_stack(folder: Path, store: str, counts: Mapping[str, int]) -> Iterat
         )
 
 
-def _prometheus(folder: Path, ports: Mapping[str, int]) -> Prometheus:
+def _prometheus(folder: Path, ports: Mapping[str, int], port: int) -> Prometheus:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "rules.yml").write_text(render_rules(_PACE))
     config = folder / "prometheus.yml"
     targets = [Target(name, f"{LOOPBACK}:{port}") for name, port in ports.items()]
     config.write_text(render_config(targets, alertmanager="", pace=_PACE))
-    return Prometheus(folder, config, free_port())
+    return Prometheus(folder, config, port)
 
 
-def _kafka(folder: Path, links: Mapping[str, int], toxiproxy: Toxiproxy) -> Kafka:
+def _kafka(folder: Path, links: Mapping[str, int], toxiproxy: Toxiproxy, free: Iterator[int]) -> Kafka:
     """Return a broker that listens for each of our processes apart, and sends each back to its own link."""
-    broker, controller, *own = free_ports(2 + len(links))
+    broker, controller = next(free), next(free)
     names = {link: f"LINK{number}" for number, link in enumerate(links)}
-    bound = {names[link]: f"{LOOPBACK}:{port}" for link, port in zip(links, own, strict=True)}
+    bound = {name: f"{LOOPBACK}:{next(free)}" for name in names.values()}
     for link, port in links.items():
         toxiproxy.link(f"{link}.kafka", port, bound[names[link]])
     told = {names[link]: f"{LOOPBACK}:{port}" for link, port in links.items()}
@@ -191,11 +201,6 @@ def _end(children: Mapping[str, Child]) -> None:
 
 def _listed(addresses: Mapping[str, str]) -> str:
     return ",".join(f"{name}://{address}" for name, address in addresses.items())
-
-
-def _three() -> tuple[int, int, int]:
-    http, grpc, metrics = free_ports(3)
-    return http, grpc, metrics
 
 
 def _nothing() -> None:

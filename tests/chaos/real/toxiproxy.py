@@ -8,7 +8,7 @@ import httpx
 
 from controller.parts.http import answers_ok
 from controller.parts.installed import folder as installed_folder
-from controller.parts.ports import LOOPBACK, free_port, free_ports
+from controller.parts.ports import LOOPBACK, free_port
 from controller.parts.process import Process, Program
 
 
@@ -73,8 +73,3 @@ class Toxiproxy(Process):
 
     def _ask(self, method: str, path: str, body: Mapping[str, object] | None = None) -> None:
         self._api.request(method, path, json=body).raise_for_status()
-
-
-def ports_for(names: list[str]) -> dict[str, int]:
-    """Choose a port for each link."""
-    return dict(zip(names, free_ports(len(names)), strict=True))
