@@ -69,6 +69,7 @@ def _run_gateway(settings: "Settings") -> None:
 def _run_api(settings: "Settings") -> None:
     from controller.api import serve
 
+    gc.freeze()  # see consumers.run: an alert comes in here
     asyncio.run(serve(settings))
 
 
