@@ -36,25 +36,20 @@ class Bulk:
 
 
 class Listed:
-    """A SELECT of what is in a list of texts, or of tuples of texts."""
+    """A SELECT of what is in a list: one text for each number of things, of which `padded` leaves few."""
 
-    def __init__(self, statement: Select[Any] | CompoundSelect[Any], name: str) -> None:
-        """name: of its one bind parameter, which is expanding."""
+    def __init__(self, statement: Callable[[int], Select[Any] | CompoundSelect[Any]]) -> None:
+        """statement: the SELECT for so many things; its bind parameters are their texts, one after the other."""
         self._statement: Final = statement
-        self._name: Final = name
         self._texts: dict[tuple[str, int], str] = {}
 
     def run(self, connection: Connection, wanted: Sequence[Sequence[str]]) -> CursorResult[Any]:
-        """Read the rows, as the driver gives them; wanted: one thing a tuple, at least one."""
+        """Read the rows, as the driver gives them; wanted: the texts of each thing, of which there must be one."""
         things, dialect = padded(wanted), connection.dialect
         place = dialect.name, len(things)
         text = self._texts.get(place)
         if text is None:
-            values = [one[0] if len(one) == 1 else tuple(one) for one in things]
-            compiled = self._statement.params({self._name: values}).compile(
-                dialect=dialect, compile_kwargs={"render_postcompile": True}
-            )
-            text = self._texts[place] = str(compiled)
+            text = self._texts[place] = str(self._statement(len(things)).compile(dialect=dialect))
         return connection.exec_driver_sql(text, tuple(chain.from_iterable(things)))
 
 

@@ -13,7 +13,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Row, Select, bindparam, delete, insert, select, update
 
 from controller.core.errors import Broken, Malformed
 from controller.core.routing import Role
@@ -127,9 +127,13 @@ _HEADS: Final = select(
     services.c.service, services.c.position, services.c.at_ms, services.c.head_hash, services.c.state
 ).order_by(services.c.service)
 
-_LOCK: Final = Listed(
-    _HEADS.where(services.c.service.in_(bindparam("names", expanding=True))).with_for_update(), "names"
-)
+
+def _named(number: int) -> Select[Any]:
+    name = services.c.service
+    return _HEADS.where(name.in_([bindparam(f"name_{place}", type_=name.type) for place in range(number)]))
+
+
+_LOCK: Final = Listed(lambda number: _named(number).with_for_update())
 _MOVE: Final = Bulk(update(services).where(services.c.service == bindparam("name")))
 _FORGET: Final = delete(services).where(services.c.service == bindparam("name"))
 

@@ -11,9 +11,9 @@ from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import Connection, bindparam, insert, literal_column, select, tuple_, union_all
+from sqlalchemy import CompoundSelect, Connection, and_, bindparam, insert, literal_column, or_, select, union_all
 
 from controller.journal.bulk import Bulk, Listed
 from controller.journal.tables import inbox
@@ -87,18 +87,24 @@ _RESTORED: Final = "segue_restored"
 _SOME_RESTORED: Final = (RESTORED_SOURCE, "")
 """Stands for any restored name; none is like it, for a service has a name."""
 
-_SEEN: Final = Listed(
-    union_all(
-        select(inbox.c.source, inbox.c.id).where(
-            tuple_(inbox.c.source, inbox.c.id).in_(bindparam("keys", expanding=True))
-        ),
+
+def _any_of(number: int) -> CompoundSelect[Any]:
+    # Not (source, id) IN (...): SQLite reads the index from end to end for it, as soon as there are two.
+    columns = inbox.c.source, inbox.c.id
+    names = [
+        and_(*(column == bindparam(f"{column.name}_{place}", type_=column.type) for column in columns))
+        for place in range(number)
+    ]
+    return union_all(
+        select(*columns).where(or_(*names)),
         # Written into the text: the list is all that travels.
         select(*(literal_column(f"'{text}'") for text in _SOME_RESTORED)).where(
             select(inbox.c.number).where(inbox.c.source == literal_column(f"'{RESTORED_SOURCE}'")).exists()
         ),
-    ),
-    "keys",
-)
+    )
+
+
+_SEEN: Final = Listed(_any_of)
 # Inline: the store numbers the rows, and nobody here needs to be told the numbers.
 _KEEP: Final = Bulk(insert(inbox).inline())
 

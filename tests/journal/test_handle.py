@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import cast
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from controller.core.commands import ReportAlert
 from controller.core.errors import Malformed, Unavailable
@@ -73,6 +73,23 @@ async def test_a_store_that_was_never_restored_is_asked_for_no_restored_names(st
         await handle(store, [ready("1.4.0", 9_500)])
     (looked,) = [values for text, values in said if "FROM inbox" in text]
     assert list(looked) == [ready("1.4.0", 9_500).source, ready("1.4.0", 9_500).id]
+
+
+async def test_a_batch_is_looked_for_by_the_index(store: Store) -> None:
+    """However many messages there were, those of a batch are found without going through the others."""
+    with statements() as said:
+        await handle(store, rolling())
+    (asked,) = [(text, values) for text, values in said if text.startswith("SELECT inbox.source")]
+    plan = await store.read(lambda connection: _planned(connection, *asked))
+    assert not [line for line in plan if "SCAN inbox" in line or "Seq Scan" in line], plan
+
+
+def _planned(connection: Connection, text: str, values: tuple[str, ...]) -> list[str]:
+    postgres = connection.dialect.name == "postgresql"
+    if postgres:  # of a table as small as this one it would read all
+        connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
+    verb = "EXPLAIN" if postgres else "EXPLAIN QUERY PLAN"
+    return [str(row) for row in connection.exec_driver_sql(f"{verb} {text}", values)]
 
 
 async def test_a_message_twice_in_one_batch_is_decided_once(store: Store) -> None:
