@@ -3,7 +3,7 @@
 import asyncio
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -28,6 +28,11 @@ _PRAGMAS: Final = (
 )
 
 
+# 64 MiB, at most, instead of 2: a batch goes to a hundred places of a dozen indexes. With a million facts it took 167
+# us of CPU a message to get them from the system each time, and takes 139.
+_WRITERS_CACHE: Final = "PRAGMA cache_size = -65536"
+
+
 class SqliteDatabase:
     """One database file. Other processes may use it too; each write waits up to 5 s for theirs."""
 
@@ -35,7 +40,7 @@ class SqliteDatabase:
         self.file = file
         self.name = url.set(drivername="sqlite").render_as_string()
         # IMMEDIATE: who reads first and writes later would find, too late, that somebody else wrote in between.
-        self._writer = _engine(file, "BEGIN IMMEDIATE", 1)
+        self._writer = _engine(file, "BEGIN IMMEDIATE", 1, (_WRITERS_CACHE,))
         self._reader = _engine(file, "BEGIN", _READERS)
         self._writing = ThreadPoolExecutor(1, thread_name_prefix="sqlite-write")
         self._reading = ThreadPoolExecutor(_READERS, thread_name_prefix="sqlite-read")
@@ -91,7 +96,7 @@ class SqliteDatabase:
         self._reader.dispose()
 
 
-def _engine(file: Path, begin: str, connections: int) -> Engine:
+def _engine(file: Path, begin: str, connections: int, pragmas: Sequence[str] = ()) -> Engine:
     engine = create_engine(
         URL.create("sqlite", database=str(file)),
         pool_size=connections,
@@ -103,7 +108,7 @@ def _engine(file: Path, begin: str, connections: int) -> Engine:
     @event.listens_for(engine, "connect")
     def _connect(connection: DBAPIConnection, _record: object) -> None:
         cursor = connection.cursor()
-        for pragma in _PRAGMAS:
+        for pragma in (*_PRAGMAS, *pragmas):
             cursor.execute(pragma)
         _log_ahead(cursor)
         cursor.close()
