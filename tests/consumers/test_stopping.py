@@ -8,8 +8,9 @@ from aiokafka import AIOKafkaConsumer
 
 from controller.outside.kafka import ensure_topics
 from controller.outside.stopping import stop
-from controller.parts.kafka import start_kafka
-from controller.wire.topics import Topic
+from controller.parts.kafka import Kafka, start_kafka
+from controller.settings import Settings
+from controller.wire.topics import Topic, topic_name
 
 
 async def test_consumer_ends_in_order_while_kafka_is_away(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -26,3 +27,16 @@ async def test_consumer_ends_in_order_while_kafka_is_away(tmp_path: Path, caplog
                 await asyncio.sleep(0.01)
         await stop(consumer)
         assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+async def test_consumer_whose_leaving_is_cut_short_is_gone_all_the_same(broker: Kafka, settings: Settings) -> None:
+    """Nothing of it goes on: no heartbeat of a member that reads no more, no fetch that connects again."""
+    name = topic_name(Topic.ALERTS, settings.topic_prefix)
+    before = asyncio.all_tasks()
+    consumer = AIOKafkaConsumer(name, bootstrap_servers=broker.bootstrap, group_id=f"{settings.topic_prefix}cut-short")
+    await consumer.start()
+    assert asyncio.all_tasks() > before
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.1):
+            await stop(consumer, asyncio.sleep(60))
+    assert asyncio.all_tasks() == before
