@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import NullPool
 
 from controller.journal.session import Session
+from controller.journal.tls import apart
 from controller.journal.troubles import told
 
 T = TypeVar("T")
@@ -19,10 +20,14 @@ class PostgresDatabase:
     """One database of a PostgreSQL server."""
 
     def __init__(self, url: URL) -> None:
+        """Connect nothing yet. Raises Malformed when the address asks for TLS in words that mean nothing."""
         self.name = url.render_as_string(hide_password=True)
-        self._url = url.set(drivername="postgresql+asyncpg")
+        plain, self._tls = apart(url)
+        self._url = plain.set(drivername="postgresql+asyncpg")
         # The connection used last has its statements prepared.
-        self._engine = _engine(self._url, 30, pool_size=8, max_overflow=8, pool_timeout=5, pool_use_lifo=True)
+        self._engine = _engine(
+            self._url, self._tls, 30, pool_size=8, max_overflow=8, pool_timeout=5, pool_use_lifo=True
+        )
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         """Run work on a connection of the pool."""
@@ -47,7 +52,7 @@ class PostgresDatabase:
     @asynccontextmanager
     async def session(self) -> AsyncIterator[Session]:
         """Give a connection of one's own, whose statements may take as long as they take."""
-        engine = _engine(self._url, None, poolclass=NullPool)
+        engine = _engine(self._url, self._tls, None, poolclass=NullPool)
         with told(self.name):
             connection = await engine.connect()
 
@@ -66,10 +71,12 @@ class PostgresDatabase:
         await self._engine.dispose()
 
 
-def _engine(url: URL, command_timeout_s: float | None, **pool: Any) -> AsyncEngine:
+def _engine(url: URL, tls: str, command_timeout_s: float | None, **pool: Any) -> AsyncEngine:
     return create_async_engine(
         url,
         connect_args={
+            # What stands in the address itself goes before this.
+            "dsn": tls or None,
             "timeout": 5,
             "command_timeout": command_timeout_s,
             "server_settings": {

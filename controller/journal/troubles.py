@@ -1,5 +1,6 @@
 """What a database or its driver complains of, in our own error tree: try again, decide again, or mend something."""
 
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -39,6 +40,14 @@ def told(database: str) -> Iterator[None]:
     except asyncpg.PostgresError as error:
         # The driver raises these bare while it connects.
         raise _by_state(getattr(error, "sqlstate", None) or "", error, database) from error
+    except asyncpg.ClientConfigurationError as error:
+        raise Broken(f"{database} cannot be asked: {_text(error)}; correct SEGUE_DATABASE_URL") from error
+    except ssl.SSLCertVerificationError as error:
+        raise Unavailable(
+            f"{database} shows a certificate that is refused ({error.verify_message}); let sslrootcert in "
+            "SEGUE_DATABASE_URL, or PGSSLROOTCERT, name the file of who vouches for it, and call the server by a name "
+            "that the certificate has"
+        ) from error
     except (OSError, TimeoutError, PoolTimeout, asyncpg.InterfaceError) as error:
         raise Unavailable(f"{database} does not answer: {_text(error)}") from error
     except SQLAlchemyError as error:

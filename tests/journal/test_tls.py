@@ -8,9 +8,11 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+from sqlalchemy import select
 
-from controller.core.errors import SegueError
-from controller.journal import views
+from controller.core.errors import Malformed, SegueError
+from controller.journal import tables, views
+from controller.journal.database import database as open_database
 from controller.journal.schema import upgrade
 from controller.journal.store import open_store
 from controller.parts.postgres import Postgres, start_postgres
@@ -47,13 +49,25 @@ def database(tmp_path: Path) -> Iterator[Shown]:
 
 
 async def test_journal_is_kept_over_tls(database: Shown, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`?ssl=verify-full` asks for a server that the authority in PGSSLROOTCERT vouches for; migrations do, too."""
-    monkeypatch.setenv("PGSSLROOTCERT", str(database.authority))
-    url = f"{database.url}?ssl=verify-full"
+    """
+    `?sslmode=verify-full&sslrootcert=` asks for a server that the authority in that file vouches for.
+
+    So do `?ssl=verify-full` and PGSSLROOTCERT. Migrations and long work reach it in the same way.
+    """
+    url = f"{database.url}?sslmode=verify-full&sslrootcert={database.authority}"
     await asyncio.to_thread(upgrade, url)
+    await read(url)
+    monkeypatch.setenv("PGSSLROOTCERT", str(database.authority))
+    await read(f"{database.url}?ssl=verify-full")
+
+
+async def read(url: str) -> None:
+    """Read by the pool, and by a connection of one's own."""
     store = await open_store(url)
     try:
         assert await views.service(store, "hibari") is None
+        async with store.session() as session:
+            assert await session.do(lambda connection: connection.scalar(select(tables.journal.c.id))) is None
     finally:
         await store.close()
 
@@ -63,12 +77,35 @@ async def test_a_server_that_nobody_vouches_for_is_not_spoken_to(
 ) -> None:
     """Another authority's certificate is refused, and so is no TLS at all; the sentence tells no password."""
     (tmp_path / "other").mkdir()
-    monkeypatch.setenv("PGSSLROOTCERT", str(certify(tmp_path / "other").authority))
-    for asked in ("?ssl=verify-full", "?ssl=disable"):
-        with pytest.raises(SegueError) as error:
+    other = certify(tmp_path / "other").authority
+    monkeypatch.setenv("PGSSLROOTCERT", str(other))
+    refused = "certificate that is refused .* let sslrootcert in SEGUE_DATABASE_URL"
+    for asked, sentence in (
+        ("?ssl=verify-full", refused),
+        (f"?sslmode=verify-full&sslrootcert={other}", refused),
+        ("?sslmode=disable", "no pg_hba.conf entry"),
+    ):
+        with pytest.raises(SegueError, match=sentence) as error:
             await open_store(database.url + asked)
         password = database.url.split(":")[2].split("@")[0]
         assert password not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("asked", "sentence"),
+    [
+        ("sslmode=verify-ful", "sslmode 'verify-ful'; give one of disable, allow"),
+        ("sslrootcert=/etc/hostname", "sslmode ''; give one of disable, allow"),
+        ("sslmode=verify-full&sslrootcert=/nowhere/ca.pem", "sslrootcert '/nowhere/ca.pem', which cannot be read"),
+        ("sslmode=verify-full&ssl=disable", "both ssl and sslmode"),
+        ("sslmode=require&sslpassword=hush", "sslpassword, which is not known here"),
+    ],
+)
+def test_tls_that_is_none_is_told_at_the_start(asked: str, sentence: str) -> None:
+    """A slip in what an address says of TLS never means less of it: it is told, with how it is written."""
+    with pytest.raises(Malformed, match=sentence) as error:
+        open_database(f"postgresql+asyncpg://segue:hush-hush@db/segue?{asked}")
+    assert "hush" not in str(error.value).replace("sslpassword", "")
 
 
 async def turn_on(cluster: Postgres) -> None:
