@@ -7,12 +7,19 @@ from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from consumers.worker import Readiness
+from controller.connections import certified
 from controller.core.errors import Broken
+from controller.settings import Settings
 
 
 @asynccontextmanager
-async def answering(host: str, port: int, readiness: Readiness) -> AsyncIterator[int]:
-    """Answer on host:port (0: a free one) while the block runs; yields the port. Raises Broken when it is taken."""
+async def answering(settings: Settings, readiness: Readiness) -> AsyncIterator[int]:
+    """
+    Answer on settings.host:settings.worker_port (0: a free one) while the block runs; yields the port.
+
+    Raises Broken when it is taken, or settings name what is no certificate.
+    """
+    host, port, sealed = settings.host, settings.worker_port, certified(settings.tls_cert, settings.tls_key)
 
     async def health(_: web.Request) -> web.Response:
         return web.Response(text="alive\n")
@@ -32,7 +39,7 @@ async def answering(host: str, port: int, readiness: Readiness) -> AsyncIterator
     await runner.setup()
     try:
         try:
-            await web.TCPSite(runner, host, port).start()
+            await web.TCPSite(runner, host, port, ssl_context=sealed).start()
         except OSError as error:
             raise Broken(f"{host}:{port} cannot be listened on ({error}); choose SEGUE_WORKER_PORT anew") from error
         yield runner.addresses[0][1]

@@ -25,15 +25,18 @@ from aiokafka.errors import KafkaError
 from faststream.kafka import KafkaBroker
 from faststream.kafka.message import KafkaAckableMessage, KafkaMessage
 from faststream.middlewares import AckPolicy
+from faststream.security import BaseSecurity, SASLPlaintext, SASLScram256, SASLScram512
 
 from consumers.departed import client_id
 from consumers.metrics import RETRIES
 from consumers.polling import Records, poll
 from consumers.waiting import delays_s, pause, until_stopped
 from consumers.worker import Worker
+from controller.brokers import Brokers
 from controller.core.errors import Conflict, Unavailable
 from controller.outside.published import received_from
 from controller.outside.stopping import stop
+from controller.outside.turned_away import advice
 from controller.wire.inbound import Received
 from controller.wire.topics import Topic
 
@@ -60,6 +63,8 @@ _FETCH_WAIT_MS: Final = 100
 
 _NOTHING: Final = TopicPartition("", 0)
 
+_SASL: Final = {"SCRAM-SHA-512": SASLScram512, "SCRAM-SHA-256": SASLScram256, "PLAIN": SASLPlaintext}
+
 _log = logging.getLogger(__name__)
 # Errors alone: it warns at each start that it creates no topics, which is as it should be.
 _faststream = logging.getLogger("consumers.faststream")
@@ -84,6 +89,7 @@ class _Delivery:
         self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._broker = KafkaBroker(
             worker.settings.kafka.split(","),
+            security=_security(worker.settings.brokers),
             client_id=client_id(worker.group, worker.life),
             consumer_only=True,
             allow_auto_create_topics=False,
@@ -118,8 +124,9 @@ class _Delivery:
             try:
                 await self._broker.start()
             except KafkaError as error:
+                kafka = self._worker.settings.brokers
                 raise Unavailable(
-                    f"{self._worker.name} cannot reach Kafka at {self._worker.settings.kafka} ({error})"
+                    f"{self._worker.name} cannot reach Kafka at {kafka}: {await advice(kafka, error)}"
                 ) from error
             self._worker.ready_when(self._why_not_ready)
             if await until_stopped(self._worker.stopping, self._failed):
@@ -197,6 +204,14 @@ class _Delivery:
         except KafkaError as error:
             # The effect is committed. Whoever has the partition now gets the batch again and finds it in the inbox.
             _log.warning("an acknowledgement failed: %s", error, extra={"function": self._worker.name})
+
+
+def _security(brokers: Brokers) -> BaseSecurity:
+    """Say it in FastStream's words, for it takes no other."""
+    context = brokers.security().get("ssl_context")
+    if not brokers.protocol.startswith("SASL"):
+        return BaseSecurity(context, use_ssl=context is not None)
+    return _SASL[brokers.mechanism](brokers.username, brokers.password, context, use_ssl=context is not None)
 
 
 async def _wait_for_records(consumer: "AIOKafkaConsumer[Any, Any]") -> Records:

@@ -21,6 +21,7 @@ from aiokafka.protocol.group import LeaveGroupRequest
 
 from consumers.waiting import pause
 from consumers.worker import Worker
+from controller.brokers import Brokers
 from controller.core.errors import Unavailable
 from controller.journal.lives import Life
 
@@ -54,7 +55,7 @@ async def see_off(workers: Sequence[Worker], life: Life) -> None:
         delay_s = _LOOK_EVERY_S
         try:
             if await watch.anybody_missing():
-                async with _kafka(workers[0].settings.kafka) as kafka:
+                async with _kafka(workers[0].settings.brokers) as kafka:
                     for one in watch.gone(await members(kafka, groups)):
                         await _leave(kafka, one)
                 watch.seen_off()
@@ -140,8 +141,8 @@ def _check(code: int) -> None:
 
 
 @asynccontextmanager
-async def _kafka(bootstrap: str) -> AsyncIterator[AIOKafkaClient]:
-    client = AIOKafkaClient(bootstrap_servers=bootstrap.split(","), request_timeout_ms=2_000)
+async def _kafka(brokers: Brokers) -> AsyncIterator[AIOKafkaClient]:
+    client = AIOKafkaClient(**brokers.client(), request_timeout_ms=2_000)
     try:
         await client.bootstrap()
         yield client

@@ -9,6 +9,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from controller.core.errors import Unavailable
+from controller.outside.turned_away import advice
 from controller.settings import Settings
 
 _CLOSE_S: Final = 0.5
@@ -25,7 +26,7 @@ async def producer(settings: Settings) -> AsyncIterator[AIOKafkaProducer]:
     Raises Unavailable when Kafka cannot be reached at the start.
     """
     kafka = AIOKafkaProducer(
-        bootstrap_servers=settings.kafka.split(","),
+        **settings.brokers.client(),
         acks="all",
         enable_idempotence=True,
         linger_ms=0,
@@ -37,7 +38,8 @@ async def producer(settings: Settings) -> AsyncIterator[AIOKafkaProducer]:
         try:
             await kafka.start()
         except KafkaError as error:
-            raise Unavailable(f"Kafka at {settings.kafka} cannot be reached ({error})") from error
+            why = await advice(settings.brokers, error)
+            raise Unavailable(f"Kafka at {settings.kafka} cannot be reached: {why}") from error
         yield kafka
     finally:
         # Stopping first sends what is left, which never ends while Kafka is away.

@@ -52,7 +52,7 @@ async def run(names: Sequence[str], settings: Settings) -> None:
     for stop in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(stop, stopping.set)
     readiness = Readiness()
-    async with answering(settings.host, settings.worker_port, readiness) as port:
+    async with answering(settings, readiness) as port:
         _log.info("hosting %s", ", ".join(names), extra={"functions": list(names), "port": port})
         store = await _open(settings, stopping)
         if store is None:

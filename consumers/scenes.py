@@ -14,7 +14,6 @@ from functools import partial
 from glob import glob
 from pathlib import Path
 from typing import Final
-from urllib.parse import unquote, urlsplit
 
 from consumers.metrics import SCENES
 from consumers.producing import producer
@@ -81,7 +80,7 @@ async def _sources(settings: Settings, stack: AsyncExitStack) -> Sources:
         addresses=tuple(_listed(settings.scene_gateways)),
         logs=partial(_log_files, settings),
         probes=Probes(Path(settings.scenes), settings.scene_audio_mib) if settings.scene_audio_mib else None,
-        secrets=secrets_of(settings),
+        secrets=settings.secrets,
     )
 
 
@@ -92,13 +91,6 @@ def _log_files(settings: Settings) -> Sequence[Path]:
     record = read_record(settings.data)
     # What outside parts log is theirs: Triton's stages may quote what they were to speak.
     return [Path(member.log) for member in record.members if member.ready_url] if record else []
-
-
-def secrets_of(settings: Settings) -> tuple[str, ...]:
-    """Return what must stand in no file: a password as its URL has it, and as the database knows it."""
-    password = urlsplit(settings.database_url).password or ""
-    secrets = (*settings.tokens, settings.notify_webhook, password, unquote(password))
-    return tuple(one for one in dict.fromkeys(secrets) if one)
 
 
 def _listed(text: str) -> list[str]:

@@ -165,17 +165,25 @@ def guarded(guard: Guard, certificate: str = "", key: str = "") -> dict[str, Any
 
     Raises Broken when they are no certificate and its key.
     """
-    if not certificate and not key:
+    if certified(certificate, key) is None:
         return {"http": guard}
+    return {"http": guard, "ssl_certfile": certificate, "ssl_keyfile": key}
+
+
+def certified(certificate: str, key: str) -> ssl.SSLContext | None:
+    """Return how a server speaks TLS by two files in PEM; None when none are named. Raises Broken like `guarded`."""
+    if not certificate and not key:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key, password="")
+        context.load_cert_chain(certificate, key, password="")
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or str(error)
         raise Broken(
             f"SEGUE_TLS_CERT and SEGUE_TLS_KEY name {certificate!r} and {key!r}, which are no certificate and its key "
             f"({why}); give two files in PEM, the key without a password"
         ) from error
-    return {"http": guard, "ssl_certfile": certificate, "ssl_keyfile": key}
+    return context
 
 
 def _files() -> int:

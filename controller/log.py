@@ -26,13 +26,15 @@ _QUIET: Final = (
     "httpcore",
     "asyncio",
 )
+_LEAST_CHARACTERS: Final = 8
 
 
 def configure(level: str = "INFO", *, secrets: Collection[str] = (), stream: IO[str] | None = None) -> None:
     """
     Send every logger's lines from `level` up to `stream` (standard error when None), replacing earlier handlers.
 
-    secrets: texts such as tokens that are blotted out wherever they would appear in a line.
+    secrets: texts such as tokens that are blotted out wherever they would appear in a line; below eight characters they
+    are left, for a line of which every e is blotted out tells nothing, and the secret.
     Libraries below us speak from WARNING up, unless level is DEBUG.
     """
     handler = logging.StreamHandler(stream or sys.stderr)
@@ -48,7 +50,9 @@ class JsonLines(logging.Formatter):
 
     def __init__(self, secrets: Collection[str] = ()) -> None:
         super().__init__()
-        self._secrets = tuple(secret for secret in secrets if secret)
+        # As they stand in JSON.
+        known = {json.dumps(secret, ensure_ascii=False)[1:-1] for secret in secrets if len(secret) >= _LEAST_CHARACTERS}
+        self._secrets = tuple(sorted(known, key=len, reverse=True))
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line, without its end."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final
 
+from controller.brokers import Kafka
 from controller.core.errors import Broken, Malformed
 from controller.core.events import WindowMeasured
 from controller.core.names import UNADDRESSED
@@ -94,7 +95,7 @@ async def replay_sql(
 
 
 async def replay_kafka(
-    bootstrap: str,
+    kafka: Kafka,
     prefix: str = "",
     service: str | None = None,
     until: Until = EVERYTHING,
@@ -115,9 +116,9 @@ async def replay_kafka(
     key = None if service is None else service.encode()
     read = 0
     try:
-        read, endings = await _last_endings(bootstrap, prefix, key, until, partitions, told)
+        read, endings = await _last_endings(kafka, prefix, key, until, partitions, told)
         # Closed here, not some time later: its consumer would outlive this replay when a fact is not what was written.
-        async with aclosing(published(bootstrap, prefix, partitions=partitions)) as records:
+        async with aclosing(published(kafka, prefix, partitions=partitions)) as records:
             async for record in records:
                 read += 1
                 if read % _TOLD_EVERY == 0:
@@ -140,7 +141,7 @@ async def replay_kafka(
 
 
 async def _last_endings(
-    bootstrap: str, prefix: str, key: bytes | None, until: Until, partitions: Collection[int], told: Told
+    kafka: Kafka, prefix: str, key: bytes | None, until: Until, partitions: Collection[int], told: Told
 ) -> tuple[int, dict[str, int]]:
     """
     Return how many records there are, and of each stream the last position at which a rollout began or ended.
@@ -149,7 +150,7 @@ async def _last_endings(
     """
     found: dict[str, int] = {}
     read = 0
-    async with aclosing(published(bootstrap, prefix, partitions=partitions)) as records:
+    async with aclosing(published(kafka, prefix, partitions=partitions)) as records:
         async for record in records:
             read += 1
             if read % _TOLD_EVERY == 0:

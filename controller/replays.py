@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
+from controller.brokers import Kafka
 from controller.core.stream import History
 from controller.journal import Store, open_store
 from controller.journal.facts import size, streams
@@ -44,22 +45,22 @@ async def all_from_sql(
 
 
 async def all_from_kafka(
-    bootstrap: str,
+    kafka: Kafka,
     prefix: str = "",
     until: Until = EVERYTHING,
     jobs: int | None = None,
     progress: Progress = unheard,
 ) -> dict[str, History]:
     """Do what `replay_kafka` does for all services, by several processes, each with partitions of its own."""
-    there = await sizes(bootstrap, prefix)
+    there = await sizes(kafka, prefix)
     records = sum(there.values())
     jobs, told = jobs or _worth(records), partial(_tell, progress, 2 * records)
     if jobs == 1:
-        return await replay_kafka(bootstrap, prefix, until=until, told=told)
+        return await replay_kafka(kafka, prefix, until=until, told=told)
     # Each process reads its partitions from start to end twice, so there are as many parts as processes, and no more.
     numbers = sorted(there, key=lambda number: there[number])
     shares = [tuple(numbers[first::jobs]) for first in range(min(jobs, len(numbers)))]
-    parts = [_OfKafka(bootstrap, prefix, share, until) for share in shares]
+    parts = [_OfKafka(kafka, prefix, share, until) for share in shares]
     return _together(await spread(jobs, _replay_kafka, parts, told))
 
 
@@ -84,7 +85,7 @@ class _OfSql:
 class _OfKafka:
     """The same, of the topic."""
 
-    bootstrap: str
+    kafka: Kafka
     prefix: str
     partitions: tuple[int, ...]
     until: Until
@@ -102,7 +103,7 @@ def _replay_sql(part: _OfSql) -> dict[str, History]:
 
 
 def _replay_kafka(part: _OfKafka) -> dict[str, History]:
-    return asyncio.run(replay_kafka(part.bootstrap, part.prefix, None, part.until, part.partitions, counted()))
+    return asyncio.run(replay_kafka(part.kafka, part.prefix, None, part.until, part.partitions, counted()))
 
 
 def _together(parts: Sequence[dict[str, History]]) -> dict[str, History]:

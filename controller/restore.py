@@ -15,6 +15,7 @@ from typing import Final, TypeVar
 
 from sqlalchemy import Connection
 
+from controller.brokers import Kafka
 from controller.core.errors import Broken, Malformed
 from controller.core.stream import Fact
 from controller.journal.restored_checkpoints import RestoredCheckpoints
@@ -77,7 +78,7 @@ class Restored:
 
 
 async def restore(
-    store: Store, bootstrap: str, prefix: str, progress: Progress, trusted: Trusted | None = None
+    store: Store, kafka: Kafka, prefix: str, progress: Progress, trusted: Trusted | None = None
 ) -> Restored:
     """
     Fill an empty store, in one transaction.
@@ -87,26 +88,26 @@ async def restore(
     what was written, or not what a trusted key signed; Unavailable when either is away. Nothing is kept then.
     """
     groups = {topic: group_name(DECIDED_BY[topic], prefix) for topic in INBOUND}
-    in_groups = await asyncio.to_thread(members, bootstrap, list(groups.values()))
+    in_groups = await asyncio.to_thread(members, kafka, list(groups.values()))
     running = [group for group, number in in_groups.items() if number]
     if running:
         raise Broken(f"{', '.join(running)} still decide: stop every process that does, then restore")
     async with store.session() as session, session.transaction(View.ALONE):
         journal = await session.do(lambda connection: Restoring.begin(connection, store.name))
         inbox = await session.do(RestoredInbox.begin)
-        await _copy_facts(session, journal, inbox, published(bootstrap, prefix), progress)
+        await _copy_facts(session, journal, inbox, published(kafka, prefix), progress)
         for topic in INBOUND:
-            await _copy_messages(session, inbox, topic, received(bootstrap, prefix, topic), progress)
+            await _copy_messages(session, inbox, topic, received(kafka, prefix, topic), progress)
         whole = await session.do(lambda connection: make_whole(connection, journal, inbox))
         signed = RestoredCheckpoints()
-        words = published(bootstrap, prefix, Topic.CHECKPOINTS)
+        words = published(kafka, prefix, Topic.CHECKPOINTS)
         left_out, unreadable = await _copy_checkpoints(session, signed, words, progress, trusted)
         checkpoints = await session.do(signed.number)
-        ahead = await _ahead(journal, published(bootstrap, prefix, Topic.TABLE))
+        ahead = await _ahead(journal, published(kafka, prefix, Topic.TABLE))
         await session.do(journal.end)
         known: dict[Partition, int] = {}
         for topic, group in groups.items():
-            offsets = await asyncio.to_thread(acknowledged, bootstrap, group, topic_name(topic, prefix))
+            offsets = await asyncio.to_thread(acknowledged, kafka, group, topic_name(topic, prefix))
             known |= {(topic, partition): offset for partition, offset in offsets.items()}
         remembered = await session.do(lambda connection: inbox.end(connection, known))
         # Before the commit: what fails here leaves the store empty, and can be done again. After it, whoever dies in
@@ -114,7 +115,7 @@ async def restore(
         for topic, group in groups.items():
             offsets = {at: offset for (of, at), offset in remembered.first.items() if of is topic}
             before = {at: offset for (of, at), offset in known.items() if of is topic}
-            await asyncio.to_thread(set_next, bootstrap, group, topic_name(topic, prefix), offsets, before)
+            await asyncio.to_thread(set_next, kafka, group, topic_name(topic, prefix), offsets, before)
     return Restored(
         len(journal.heads),
         journal.facts,

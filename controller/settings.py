@@ -5,14 +5,15 @@ Every variable begins with `SEGUE_`. An address left empty means: `segue up` sta
 """
 
 import os
-import re
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
+from controller.brokers import MECHANISMS, PROTOCOLS, Brokers
 from controller.core.errors import Malformed
-from controller.core.names import ROLE_PATTERN
+from controller.given import given_kafka_password, given_tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +22,7 @@ class Settings:
     What a process needs to know of its surroundings.
 
     data: folder for everything this machine keeps (database, tables, logs). repository: Triton's model repository.
-    tokens: token to role (see `ROLES`); never printed. router: this gateway's own name.
+    tokens: token to role (see `controller.given.ROLES`); never printed. router: this gateway's own name.
     worker_port: where a worker process answers /health, /ready and /metrics; 0 takes a free port.
     drain_s: how long a release that nobody wants is kept at most, while somebody may still hear it. A gateway that
     ends goes on with what it speaks for as long, but for 25 s at most.
@@ -37,15 +38,23 @@ class Settings:
     after the rollback a scene is made, and scene_span_s: how long before it what is kept begins at most.
     scene_keep_days: how long a scene is kept. scene_logs: files or patterns of files, separated by commas, whose lines
     go into a scene; "" takes those of the `segue up` of this data folder. scene_gateways: host:port of each gateway,
-    separated by commas, which gets a token of the role viewer; "prometheus" among them stands for all that Prometheus
-    reads, "" asks none. scene_audio_mib: at most so much of what a rollout's
-    release said to golden prompts is kept for its scene; 0 keeps none.
-    tls_cert, tls_key: files in PEM with which gateway and API serve HTTPS; "" serves HTTP.
+    or https://host:port, separated by commas, which gets a token of the role viewer; "prometheus" among them stands for
+    all that Prometheus reads, "" asks none. scene_audio_mib: at most so much of what a rollout's release said to golden
+    prompts is kept for its scene; 0 keeps none.
+    tls_cert, tls_key: files in PEM with which gateway, API and workers serve HTTPS; "" serves HTTP.
+    kafka_...: how Kafka's clients show who they are; see `brokers`.
     """
 
     data: Path = Path(".local/segue")
     database_url: str = ""
     kafka: str = ""
+    kafka_security_protocol: str = PROTOCOLS[0]
+    kafka_sasl_mechanism: str = MECHANISMS[0]
+    kafka_username: str = ""
+    kafka_password: str = field(default="", repr=False)
+    kafka_ca: str = ""
+    kafka_cert: str = ""
+    kafka_key: str = ""
     topic_prefix: str = ""
     triton_grpc: str = ""
     triton_http: str = ""
@@ -86,6 +95,27 @@ class Settings:
         return self.database_url or f"sqlite:///{self.data.resolve()}/segue.db"
 
     @property
+    def secrets(self) -> tuple[str, ...]:
+        """Return what must be told nobody; a password both as its URL has it and as the database knows it."""
+        password = _password_in(self.database_url)
+        secrets = (*self.tokens, self.notify_webhook, password, unquote(password), self.kafka_password)
+        return tuple(one for one in dict.fromkeys(secrets) if one)
+
+    @property
+    def brokers(self) -> Brokers:
+        """Return Kafka as its clients reach it. Raises Malformed when what is given does not fit together."""
+        return Brokers(
+            self.kafka,
+            self.kafka_security_protocol,
+            self.kafka_sasl_mechanism,
+            self.kafka_username,
+            self.kafka_password,
+            self.kafka_ca,
+            self.kafka_cert,
+            self.kafka_key,
+        )
+
+    @property
     def tritons(self) -> Mapping[str, str]:
         """
         Return the gRPC address of each Triton by its HTTP endpoint.
@@ -110,8 +140,9 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
     """
     Read settings from the environment.
 
-    SEGUE_TOKENS is "role:token,role:token"; SEGUE_TOKENS_FILE names a file with one such pair a line.
-    Raises Malformed naming the variable, without ever quoting a token.
+    SEGUE_TOKENS is "role:token,role:token"; SEGUE_TOKENS_FILE names a file with one such pair a line, and
+    SEGUE_KAFKA_PASSWORD_FILE one with the password alone.
+    Raises Malformed naming the variable, without ever quoting a token or a password.
     """
     known = {name: environment[f"SEGUE_{name.upper()}"] for name in _TEXT if environment.get(f"SEGUE_{name.upper()}")}
     paths = {
@@ -128,16 +159,26 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
     counts = {
         name: _number(environment, name, 1, 1_000, int) for name in _COUNTS if f"SEGUE_{name.upper()}" in environment
     }
-    settings = Settings(**known, **paths, **ports, **seconds, **counts, tokens=_tokens(environment))  # type: ignore[arg-type]  # the tables below name fields of these types only
+    known |= given_kafka_password(environment)
+    settings = Settings(**known, **paths, **ports, **seconds, **counts, tokens=given_tokens(environment))  # type: ignore[arg-type]  # the tables below name fields of these types only
     if settings.triton_http:
         # Read here, so that a pair that is none is told at the start; one that is left out may be added later.
         _ = settings.tritons
+    # So are files that are no certificates: a client would be made again and again.
+    settings.brokers.security()
     return settings
 
 
 _TEXT = (
     "database_url",
     "kafka",
+    "kafka_security_protocol",
+    "kafka_sasl_mechanism",
+    "kafka_username",
+    "kafka_password",
+    "kafka_ca",
+    "kafka_cert",
+    "kafka_key",
     "topic_prefix",
     "triton_grpc",
     "triton_http",
@@ -172,10 +213,13 @@ _SECONDS = {
 }
 """With the least that each may be."""
 _COUNTS = ("eject_after", "scene_keep_days", "scene_audio_mib")
-_SENT_AS_IT_IS = r"[!-~]{16,}"
-"""A token that every client can send in a header, and that arrives as it was sent."""
-ROLES = ("viewer", "operator", "alertmanager")
-"""What tokens may do. Any other role in lower case may look, and approve the gates of plans that ask for it."""
+
+
+def _password_in(url: str) -> str:
+    try:
+        return urlsplit(url).password or ""
+    except ValueError:  # whoever opens the database says so, and tells nothing of it
+        return ""
 
 
 def _listed(addresses: str) -> list[str]:
@@ -195,23 +239,3 @@ def _number(
         besides = ", or 0 to turn it off" if name in _MAY_BE_OFF else ""
         raise Malformed(f"SEGUE_{name.upper()} is {text[:80]!r}; give a number from {least} to {most}{besides}")
     return value
-
-
-def _tokens(environment: Mapping[str, str]) -> Mapping[str, str]:
-    pairs = environment.get("SEGUE_TOKENS", "").split(",")
-    if file := environment.get("SEGUE_TOKENS_FILE"):
-        try:
-            pairs += Path(file).read_text().splitlines()
-        except (OSError, ValueError) as error:
-            why = getattr(error, "strerror", None) or "it is no text in UTF-8"
-            raise Malformed(f"SEGUE_TOKENS_FILE: cannot read it: {why}; name a readable file") from error
-    tokens: dict[str, str] = {}
-    for number, pair in enumerate((pair.strip() for pair in pairs if pair.strip()), start=1):
-        role, _, token = pair.partition(":")
-        if not re.fullmatch(ROLE_PATTERN, role) or not re.fullmatch(_SENT_AS_IT_IS, token):
-            raise Malformed(
-                f"SEGUE_TOKENS, pair {number}: write role:token with a role of {', '.join(ROLES)}, or one that gates "
-                "ask for such as voice-quality, and a token of at least 16 characters of ASCII without spaces"
-            )
-        tokens[token] = role
-    return tokens

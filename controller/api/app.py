@@ -54,7 +54,7 @@ def create_app(settings: Settings) -> Starlette:
     )
     app.state.tokens = settings.tokens
     app.state.metrics = metrics
-    app.state.publisher = Publisher(settings.kafka, settings.topic_prefix)
+    app.state.publisher = Publisher(settings.brokers, settings.topic_prefix)
     app.state.reading = Reading(settings.database)
     return app
 

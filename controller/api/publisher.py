@@ -15,7 +15,9 @@ from typing import Final
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
+from controller.brokers import Kafka, brokers
 from controller.core.errors import Unavailable
+from controller.outside.turned_away import advice
 from controller.wire.outbound import Outgoing
 from controller.wire.topics import INBOUND, topic_name
 
@@ -35,12 +37,12 @@ _REQUEST_BYTES: Final = 4 * 1024 * 1024
 class Publisher:
     """Publishes to the inbound topics while `run` runs. `missing` says in a sentence why it cannot, "" when it can."""
 
-    def __init__(self, bootstrap: str, prefix: str = "") -> None:
-        """bootstrap: "host:port,host:port". prefix: put before every topic's name."""
-        self._bootstrap = bootstrap
+    def __init__(self, kafka: Kafka, prefix: str = "") -> None:
+        """prefix: put before every topic's name."""
+        self._kafka = brokers(kafka)
         self._prefix = prefix
         self._producer: AIOKafkaProducer | None = None
-        self.missing = f"Kafka at {bootstrap} was not reached yet"
+        self.missing = f"Kafka at {kafka} was not reached yet"
 
     async def publish(self, messages: Sequence[Outgoing]) -> None:
         """
@@ -77,13 +79,11 @@ class Publisher:
                 self._now("")
                 await self._watch(producer)
             except KafkaError as error:
-                self._now(
-                    f"Kafka at {self._bootstrap} is away or lacks its topics, which `segue topics` creates "
-                    f"({type(error).__name__})"
-                )
+                why = await advice(self._kafka, error)
+                self._now(f"Kafka at {self._kafka} is away or lacks its topics, which `segue topics` creates: {why}")
             except Exception as error:
                 # Whatever it was, the next attempt begins anew; an API that gives up would be one that nobody watches.
-                self._now(f"the connection to Kafka at {self._bootstrap} broke ({error!r})")
+                self._now(f"the connection to Kafka at {self._kafka} broke ({error!r})")
             finally:
                 self._producer = None
                 await _close(producer)
@@ -98,7 +98,7 @@ class Publisher:
                 heard_s = time.monotonic()
                 self._now("")
             else:
-                self._now(f"Kafka at {self._bootstrap} does not answer")
+                self._now(f"Kafka at {self._kafka} does not answer")
 
     def _now(self, missing: str) -> None:
         """Remember what is missing, and log it when it is news."""
@@ -108,7 +108,7 @@ class Publisher:
 
     def _new_producer(self) -> AIOKafkaProducer:
         return AIOKafkaProducer(
-            bootstrap_servers=self._bootstrap.split(","),
+            **self._kafka.client(),
             client_id="segue-api",
             acks="all",
             linger_ms=0,

@@ -85,7 +85,7 @@ def tell(answer: Answer, *, waited: bool, as_json: bool) -> None:
 
 def _send(settings: Settings, topic: str, outgoing: Outgoing) -> tuple[int, int]:
     key = (outgoing.key or b"").decode()
-    return publish(settings.kafka, topic, key, outgoing.value, headers=outgoing.headers)
+    return publish(settings.brokers, topic, key, outgoing.value, headers=outgoing.headers)
 
 
 def _fact(fact: Fact) -> dict[str, object]:

@@ -58,7 +58,7 @@ def topics(as_json: AsJson = False) -> None:
     from controller.outside.kafka import ensure_topics
 
     settings = kafka_here()
-    found = ensure_topics(settings.kafka, settings.topic_prefix)
+    found = ensure_topics(settings.brokers, settings.topic_prefix)
     if as_json:
         tell_json([asdict(one) for one in found])
     else:

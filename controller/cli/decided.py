@@ -9,12 +9,14 @@ from kafka.errors import KafkaError
 
 from controller.core.errors import Broken, Unavailable
 from controller.core.stream import Fact
+from controller.outside.kafka import await_brokers
 from controller.settings import Settings
 from controller.wire.codec import fact_from_message
 from controller.wire.topics import Topic, topic_name
 
 # The facts of one message are published together; once one is here the others are on the way.
 _REST_S = 0.2
+_CONNECT_S = 10.0
 
 
 class Decisions:
@@ -40,9 +42,10 @@ class Decisions:
 def listening(settings: Settings) -> Iterator[Decisions]:
     """Listen to the topic of facts from its present end. Raises Unavailable when Kafka does not answer."""
     topic = topic_name(Topic.JOURNAL, settings.topic_prefix)
+    await_brokers(settings.brokers, _CONNECT_S)
     try:
         consumer = KafkaConsumer(
-            bootstrap_servers=settings.kafka.split(","), enable_auto_commit=False, bootstrap_timeout_ms=10_000
+            **settings.brokers.client(), enable_auto_commit=False, bootstrap_timeout_ms=round(_CONNECT_S * 1000)
         )
         try:
             partitions = [TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic)]

@@ -84,7 +84,7 @@ def redrive(letter: Letter, as_json: AsJson = False) -> None:
     settings = kafka_here()
     topic = topic_name(found.topic, settings.topic_prefix)
     key = (found.key or found.service.encode()).decode(errors="replace")
-    partition, offset = publish(settings.kafka, topic, key, found.value, headers=found.headers)
+    partition, offset = publish(settings.brokers, topic, key, found.value, headers=found.headers)
     if as_json:
         tell_json({"letter": letter, "topic": topic, "partition": partition, "offset": offset})
     else:

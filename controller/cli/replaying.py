@@ -145,7 +145,7 @@ async def _replay(
     end = _until(until, service)
 
     async def from_kafka(progress: Progress) -> "dict[str, History]":
-        kafka, prefix, told = settings.kafka, settings.topic_prefix, partial(progress, "records")
+        kafka, prefix, told = settings.brokers, settings.topic_prefix, partial(progress, "records")
         if service is not None:
             return await replay_kafka(kafka, prefix, service, end, told=told)
         return await all_from_kafka(kafka, prefix, end, jobs, told)

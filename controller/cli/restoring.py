@@ -115,7 +115,7 @@ async def _database(settings: "Settings") -> "Restored":
     progress = Progress()
     async with opened(settings) as store:
         try:
-            return await restore_all(store, settings.kafka, settings.topic_prefix, progress, trusted)
+            return await restore_all(store, settings.brokers, settings.topic_prefix, progress, trusted)
         finally:
             progress.end()
 
@@ -125,5 +125,5 @@ async def _tables(settings: "Settings") -> int:
     from controller.outside.kafka import ensure_topics
 
     async with opened(settings) as store:
-        await asyncio.to_thread(ensure_topics, settings.kafka, settings.topic_prefix)
+        await asyncio.to_thread(ensure_topics, settings.brokers, settings.topic_prefix)
         return await store.publish_tables()

@@ -40,7 +40,7 @@ def run(
     from controller.settings import read_settings
 
     settings = read_settings()
-    log.configure(settings.log_level, secrets=settings.tokens)
+    log.configure(settings.log_level, secrets=settings.secrets)
     try:
         if names == ["gateway"]:
             _run_gateway(settings)

@@ -19,7 +19,7 @@ def run_up(settings: Settings, *, free_ports: bool, pace: str, as_json: bool) ->
     if console.is_terminal:
         logging.basicConfig(format="%(asctime)s %(message)s", level=settings.log_level)
     else:
-        log.configure(settings.log_level, secrets=settings.tokens)
+        log.configure(settings.log_level, secrets=settings.secrets)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
     progress = Progress(console)

@@ -90,7 +90,7 @@ async def _verify(sql_only: bool, tables: bool) -> "tuple[Verified, RowsVerified
     # Who names no key wants no signatures checked; whoever names one distrusts every other.
     trusted = read_trusted(settings.trusted_keys, signer) or None
     async with opened(settings) as store:
-        verified = await look(store, "" if sql_only else settings.kafka, settings.topic_prefix, trusted)
+        verified = await look(store, "" if sql_only else settings.brokers, settings.topic_prefix, trusted)
         if not tables or any(one.copy is not Copy.KAFKA for one in verified.findings):
             return verified, None
         progress = Progress()

@@ -13,10 +13,12 @@ from typing import Final, Protocol
 from aiokafka import AIOKafkaConsumer, ConsumerRecord
 from aiokafka.errors import KafkaError
 
+from controller.brokers import Kafka, brokers
 from controller.core.errors import Malformed
 from controller.core.routing import RoutingTable
 from controller.gateway.tables import Tables
 from controller.outside.stopping import stop
+from controller.outside.turned_away import advice
 from controller.wire.codec import table_from
 from controller.wire.topics import Topic, topic_name
 
@@ -53,9 +55,9 @@ Applied = Callable[[RoutingTable, int], None]
 class Follower:
     """Brings tables from Kafka into use."""
 
-    def __init__(self, kafka: str, prefix: str, tables: Tables, applied: Applied) -> None:
+    def __init__(self, kafka: Kafka, prefix: str, tables: Tables, applied: Applied) -> None:
         """applied: told once for every service when the topic was read to its end, and then at every swap."""
-        self._kafka = kafka
+        self._kafka = brokers(kafka)
         self._topic = topic_name(Topic.TABLE, prefix)
         self._tables = tables
         self._applied = applied
@@ -89,7 +91,9 @@ class Follower:
             try:
                 await self._follow()
             except (KafkaError, OSError) as error:
-                log.log(self._level, "cannot follow routing.table now; trying again", extra={"fault": repr(error)})
+                if log.isEnabledFor(self._level):
+                    why = await advice(self._kafka, error)
+                    log.log(self._level, "cannot follow routing.table now; trying again", extra={"fault": why})
                 # Said once per absence: it is tried three times a second, and the table's age is a metric.
                 self._level = logging.DEBUG
             except Exception:
@@ -100,7 +104,7 @@ class Follower:
     async def _follow(self) -> None:
         consumer = AIOKafkaConsumer(
             self._topic,
-            bootstrap_servers=self._kafka,
+            **self._kafka.client(),
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             fetch_max_wait_ms=_FETCH_WAIT_MS,

@@ -16,7 +16,9 @@ from typing import Final
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
+from controller.brokers import Kafka, brokers
 from controller.core.routing import RoutingTable
+from controller.outside.turned_away import advice
 from controller.wire.envelope import HEADERS, encode
 from controller.wire.topics import Topic, topic_name
 
@@ -32,8 +34,8 @@ _AGAIN_S: Final = 0.3
 class Reporter:
     """Sends what it is told."""
 
-    def __init__(self, kafka: str, prefix: str, router: str) -> None:
-        self._kafka = kafka
+    def __init__(self, kafka: Kafka, prefix: str, router: str) -> None:
+        self._kafka = brokers(kafka)
         self._topic = topic_name(Topic.SIGNALS, prefix)
         self._router = router
         # Stays short: while Kafka is away no table comes, and what keeps failing is probed ever more rarely.
@@ -82,7 +84,9 @@ class Reporter:
             try:
                 await self._send()
             except (KafkaError, OSError) as error:
-                log.log(self._level, "cannot report to Kafka now; trying again", extra={"fault": repr(error)})
+                if log.isEnabledFor(self._level):
+                    why = await advice(self._kafka, error)
+                    log.log(self._level, "cannot report to Kafka now; trying again", extra={"fault": why})
                 # Said once per absence: it is tried three times a second, and the table's age is a metric.
                 self._level = logging.DEBUG
             except Exception:
@@ -91,7 +95,7 @@ class Reporter:
             await asyncio.sleep(_AGAIN_S)
 
     async def _send(self) -> None:
-        producer = AIOKafkaProducer(bootstrap_servers=self._kafka, acks="all", request_timeout_ms=5_000)
+        producer = AIOKafkaProducer(**self._kafka.client(), acks="all", request_timeout_ms=5_000)
         try:
             await producer.start()
             self._connected = True

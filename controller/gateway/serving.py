@@ -54,7 +54,7 @@ async def serve(settings: Settings) -> None:
     file = TableFile(settings.data, settings.router)
     tables = Tables(metrics, file.load(), file.note)
     keeper = Keeper(tables, file)
-    reporter = Reporter(settings.kafka, settings.topic_prefix, settings.router)
+    reporter = Reporter(settings.brokers, settings.topic_prefix, settings.router)
     under_way = UnderWay(reporter.drained)
 
     engine.watch(Ejections(engine, tables, metrics, reporter))
@@ -64,7 +64,7 @@ async def serve(settings: Settings) -> None:
         keeper.changed()
         log.info("routing table applied", extra={"service": table.service, "epoch": table.epoch, "at_ms": at_ms})
 
-    follower = Follower(settings.kafka, settings.topic_prefix, tables, applied)
+    follower = Follower(settings.brokers, settings.topic_prefix, tables, applied)
     metrics.watch_age(follower.age_s)
     encoders = Encoders()
     copies = Copies()

@@ -45,11 +45,18 @@ class Failures:
 
 
 class Gateways:
-    """Asks any gateway; `async with` closes the connections. token: of the role viewer; it is sent in clear."""
+    """
+    Asks any gateway; `async with` closes the connections.
+
+    token: of the role viewer; without TLS it is sent in clear. The file SSL_CERT_FILE says who may vouch for gateways.
+    """
 
     def __init__(self, token: str) -> None:
         self._client = httpx.AsyncClient(
-            trust_env=False, timeout=_LONGEST_S, headers={"authorization": f"Bearer {token}"}
+            trust_env=False,
+            verify=httpx.create_ssl_context(),
+            timeout=_LONGEST_S,
+            headers={"authorization": f"Bearer {token}"},
         )
 
     async def __aenter__(self) -> Self:
@@ -62,13 +69,13 @@ class Gateways:
 
     async def failures(self, address: str, service: str, release: str, *, timeout_s: float) -> Failures:
         """
-        Return what a gateway keeps of a release. address: host:port.
+        Return what a gateway keeps of a release. address: host:port, or https://host:port.
 
         Raises Unavailable when it does not answer in time, Broken when what it answers is no such thing.
         """
         named = {"service": service, "release": release}
         try:
-            request = self._client.build_request("GET", f"http://{address}/failures", params=named)
+            request = self._client.build_request("GET", f"{_with_scheme(address)}/failures", params=named)
         except (httpx.InvalidURL, ValueError) as error:
             raise Broken(f"{address} is no address of a gateway: {error}") from None
         status, body = await fetch(self._client, request, _WHO, timeout_s=timeout_s, most_bytes=_MOST_BYTES)
@@ -80,3 +87,7 @@ class Gateways:
             return shaped(Failures, json.loads(body), _WHO)
         except (ValueError, Malformed) as error:
             raise Broken(f"{_WHO} answers what is no list of failures: {error}") from None
+
+
+def _with_scheme(address: str) -> str:
+    return address if address.startswith("https://") else f"http://{address}"

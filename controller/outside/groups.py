@@ -7,6 +7,7 @@ from kafka import TopicPartition
 from kafka.errors import KafkaError, NoError
 from kafka.structs import OffsetAndMetadata
 
+from controller.brokers import Kafka
 from controller.core.errors import Broken
 from controller.outside.kafka import admin, kafka_errors
 
@@ -16,28 +17,26 @@ _BEFORE: Final = "segue restore; acknowledged before: "
 """Stands with an offset that was set, until the group acknowledges another."""
 
 
-def members(bootstrap: str, groups: list[str]) -> Mapping[str, int]:
+def members(kafka: Kafka, groups: list[str]) -> Mapping[str, int]:
     """Return how many members each group has; a group that is not there has none. Raises Unavailable or Broken."""
-    with kafka_errors(bootstrap, "describe its groups"), admin(bootstrap, _ANSWER_S) as asked:
+    with kafka_errors(kafka, "describe its groups"), admin(kafka, _ANSWER_S) as asked:
         described = asked.describe_groups(groups)
     return {group: len(described[group]["members"]) if group in described else 0 for group in groups}
 
 
-def acknowledged(bootstrap: str, group: str, topic: str) -> Mapping[int, int]:
+def acknowledged(kafka: Kafka, group: str, topic: str) -> Mapping[int, int]:
     """
     Return the next offset of each partition of a topic; those that the group never acknowledged are left out.
 
     Where `set_next` set an offset and nothing was acknowledged since, it is the one from before that.
     """
-    with kafka_errors(bootstrap, f"tell the offsets of {group}"), admin(bootstrap, _ANSWER_S) as asked:
+    with kafka_errors(kafka, f"tell the offsets of {group}"), admin(kafka, _ANSWER_S) as asked:
         offsets = asked.list_group_offsets({group: None}).get(group, {})
     found = {at.partition: _own(next) for at, next in offsets.items() if at.topic == topic}
     return {partition: offset for partition, offset in found.items() if offset >= 0}
 
 
-def set_next(
-    bootstrap: str, group: str, topic: str, offsets: Mapping[int, int], acknowledged: Mapping[int, int]
-) -> None:
+def set_next(kafka: Kafka, group: str, topic: str, offsets: Mapping[int, int], acknowledged: Mapping[int, int]) -> None:
     """
     Let a group that has no members go on at these offsets, by partition.
 
@@ -50,7 +49,7 @@ def set_next(
         )
         for partition, offset in offsets.items()
     }
-    with kafka_errors(bootstrap, f"set the offsets of {group}"), admin(bootstrap, _ANSWER_S) as asked:
+    with kafka_errors(kafka, f"set the offsets of {group}"), admin(kafka, _ANSWER_S) as asked:
         answers: Mapping[TopicPartition, type[KafkaError]] = asked.alter_group_offsets(group, wanted)
     refused = {at.partition: error.__name__ for at, error in answers.items() if error is not NoError}
     if refused:

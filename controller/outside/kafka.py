@@ -15,6 +15,7 @@ from kafka import KafkaAdminClient, KafkaProducer
 from kafka.admin import ConfigResource
 from kafka.errors import KafkaError, TopicAlreadyExistsError
 
+from controller.brokers import Kafka, brokers
 from controller.core.errors import Broken, Unavailable
 from controller.wire.topics import SPECS, TopicSpec, topic_name
 
@@ -41,17 +42,17 @@ class Provisioned:
     note: str = ""
 
 
-def ensure_topics(bootstrap: str, prefix: str = "", *, timeout_s: float = 30) -> tuple[Provisioned, ...]:
+def ensure_topics(kafka: Kafka, prefix: str = "", *, timeout_s: float = 30) -> tuple[Provisioned, ...]:
     """
     Create the topics that are missing and correct the settings of those that drifted; running it again changes nothing.
 
-    bootstrap: "host:port,host:port". prefix: put before every topic's name. The replication factor is the broker's
+    prefix: put before every topic's name. The replication factor is the broker's
     default. A partition count that differs is told, never changed: another count would send a service's next messages
     to another partition than its last ones, out of order.
     Raises Unavailable when Kafka does not answer, Broken when it refuses.
     """
     specs = {topic_name(topic, prefix): spec for topic, spec in SPECS.items()}
-    with kafka_errors(bootstrap, "provision its topics"), admin(bootstrap, timeout_s) as client:
+    with kafka_errors(kafka, "provision its topics"), admin(kafka, timeout_s) as client:
         partitions = _partitions(client, list(specs))
         missing = {name: spec for name, spec in specs.items() if name not in partitions}
         if missing:
@@ -67,7 +68,7 @@ def ensure_topics(bootstrap: str, prefix: str = "", *, timeout_s: float = 30) ->
 
 
 def publish(
-    bootstrap: str,
+    kafka: Kafka,
     topic: str,
     key: str,
     value: bytes,
@@ -82,10 +83,10 @@ def publish(
     refuses the message.
     """
     timeout_ms = round(timeout_s * 1000)
-    _await_listener(bootstrap, timeout_s)
-    with kafka_errors(bootstrap, f"take a message for {topic}"):
+    await_brokers(kafka, timeout_s)
+    with kafka_errors(kafka, f"take a message for {topic}"):
         producer = KafkaProducer(
-            bootstrap_servers=bootstrap.split(","),
+            **brokers(kafka).client(),
             acks="all",
             linger_ms=0,
             max_block_ms=timeout_ms,
@@ -154,28 +155,27 @@ def _correct(admin: KafkaAdminClient, present: Mapping[str, TopicSpec]) -> dict[
 
 
 @contextmanager
-def admin(bootstrap: str, timeout_s: float) -> Iterator[KafkaAdminClient]:
+def admin(kafka: Kafka, timeout_s: float) -> Iterator[KafkaAdminClient]:
     """Give a client for administration. Raises Unavailable when nobody answers within timeout_s."""
     timeout_ms = round(timeout_s * 1000)
-    _await_listener(bootstrap, timeout_s)
-    admin = KafkaAdminClient(
-        bootstrap_servers=bootstrap.split(","), request_timeout_ms=timeout_ms, bootstrap_timeout_ms=timeout_ms
-    )
+    await_brokers(kafka, timeout_s)
+    admin = KafkaAdminClient(**brokers(kafka).client(), request_timeout_ms=timeout_ms, bootstrap_timeout_ms=timeout_ms)
     try:
         yield admin
     finally:
         admin.close()
 
 
-def _await_listener(bootstrap: str, timeout_s: float) -> None:
+def await_brokers(kafka: Kafka, timeout_s: float) -> None:
     """
-    Return once somebody listens at one of the addresses; raise Unavailable after timeout_s.
+    Return once somebody listens at one of the addresses and lets us in.
 
+    Raises Unavailable after timeout_s, and at once when we are turned away.
     kafka-python's clients, when they find nobody, leave their thread and their sockets behind for ever.
     """
     deadline = time.monotonic() + timeout_s
     while True:
-        for address in bootstrap.split(","):
+        for address in str(kafka).split(","):
             host, _, port = address.strip().rpartition(":")
             left_s = max(0.1, deadline - time.monotonic())
             try:
@@ -183,21 +183,31 @@ def _await_listener(bootstrap: str, timeout_s: float) -> None:
             except (OSError, ValueError) as error:
                 why = str(error)
             else:
+                _let_in(kafka)
                 return
         if time.monotonic() > deadline:
-            raise Unavailable(f"Kafka at {bootstrap} does not answer ({why}); start it, or correct SEGUE_KAFKA")
+            raise Unavailable(f"Kafka at {kafka} does not answer ({why}); start it, or correct SEGUE_KAFKA")
         time.sleep(_ASK_AGAIN_S)
 
 
+def _let_in(kafka: Kafka) -> None:
+    if not brokers(kafka).open:
+        # It takes a quarter of a second to import, which a verb has no need of where Kafka lets in anybody.
+        from controller.outside.turned_away import turned_away
+
+        if why := turned_away(kafka):
+            raise Unavailable(f"Kafka at {kafka} does not let us in: {why}")
+
+
 @contextmanager
-def kafka_errors(bootstrap: str, what: str) -> Iterator[None]:
+def kafka_errors(kafka: Kafka, what: str) -> Iterator[None]:
     """Turn what kafka-python raises into our two kinds of error."""
     try:
         yield
     except KafkaError as error:
         if error.retriable:
             raise Unavailable(
-                f"Kafka at {bootstrap} did not {what} ({error}); see whether it runs there and has the topics "
+                f"Kafka at {kafka} did not {what} ({error}); see whether it runs there and has the topics "
                 "(`segue topics`)"
             ) from error
-        raise Broken(f"Kafka at {bootstrap} refuses to {what}: {error}") from error
+        raise Broken(f"Kafka at {kafka} refuses to {what}: {error}") from error

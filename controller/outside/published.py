@@ -8,8 +8,10 @@ from typing import Any, Final, TypeAlias
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
+from controller.brokers import Kafka, brokers
 from controller.core.errors import Broken, Unavailable
 from controller.outside.stopping import stop
+from controller.outside.turned_away import advice
 from controller.wire.inbound import Received
 from controller.wire.topics import Topic, topic_name
 
@@ -30,7 +32,7 @@ class Published:
 
 
 async def published(
-    bootstrap: str, prefix: str = "", of: Topic = Topic.JOURNAL, *, partitions: Collection[int] = ()
+    kafka: Kafka, prefix: str = "", of: Topic = Topic.JOURNAL, *, partitions: Collection[int] = ()
 ) -> AsyncGenerator[Published, None]:
     """
     Yield the records, each partition in its order, as they come; close it (`contextlib.aclosing`) when left early.
@@ -38,15 +40,15 @@ async def published(
     partitions: only these, when any are named. Raises Broken when there is no such topic, Unavailable when Kafka does
     not answer.
     """
-    async with aclosing(_records(bootstrap, topic_name(of, prefix), partitions)) as records:
+    async with aclosing(_records(kafka, topic_name(of, prefix), partitions)) as records:
         async for record in records:
             if record.value is not None:
                 yield Published(record.partition, record.offset, record.key, record.value, record.timestamp)
 
 
-async def received(bootstrap: str, prefix: str, topic: Topic) -> AsyncGenerator[Received, None]:
+async def received(kafka: Kafka, prefix: str, topic: Topic) -> AsyncGenerator[Received, None]:
     """Yield the messages of a topic that the broker still has, as consumers get them; otherwise as `published`."""
-    async with aclosing(_records(bootstrap, topic_name(topic, prefix))) as records:
+    async with aclosing(_records(kafka, topic_name(topic, prefix))) as records:
         async for record in records:
             yield received_from(topic, record)
 
@@ -65,9 +67,9 @@ def received_from(topic: Topic, record: Record) -> Received:
     )
 
 
-async def _records(bootstrap: str, topic: str, partitions: Collection[int] = ()) -> AsyncGenerator[Record, None]:
+async def _records(kafka: Kafka, topic: str, partitions: Collection[int] = ()) -> AsyncGenerator[Record, None]:
     try:
-        async with _reader(bootstrap, topic) as reading:
+        async with _reader(kafka, topic) as reading:
             left_out = [one for one in reading.assignment() if partitions and one.partition not in partitions]
             reading.pause(*left_out)
             assigned = list(reading.assignment() - set(left_out))
@@ -75,37 +77,37 @@ async def _records(bootstrap: str, topic: str, partitions: Collection[int] = ())
                 async for record in records:
                     yield record
     except KafkaError as error:
-        raise Unavailable(f"Kafka at {bootstrap} did not give {topic} ({error!r}); is it running there?") from error
+        raise Unavailable(f"Kafka at {kafka} did not give {topic}: {await advice(kafka, error)}") from error
 
 
-async def sizes(bootstrap: str, prefix: str = "", of: Topic = Topic.JOURNAL) -> dict[int, int]:
+async def sizes(kafka: Kafka, prefix: str = "", of: Topic = Topic.JOURNAL) -> dict[int, int]:
     """Return how many records each partition of a topic has at most; raises as `published` does."""
     topic = topic_name(of, prefix)
     try:
-        async with _reader(bootstrap, topic) as reading:
+        async with _reader(kafka, topic) as reading:
             partitions = list(reading.assignment())
             first, end = await reading.beginning_offsets(partitions), await reading.end_offsets(partitions)
             return {one.partition: end[one] - first[one] for one in partitions}
     except KafkaError as error:
-        raise Unavailable(f"Kafka at {bootstrap} did not tell of {topic} ({error!r}); is it running there?") from error
+        raise Unavailable(f"Kafka at {kafka} did not tell of {topic}: {await advice(kafka, error)}") from error
 
 
 @asynccontextmanager
-async def _reader(bootstrap: str, topic: str) -> AsyncIterator[AIOKafkaConsumer]:
+async def _reader(kafka: Kafka, topic: str) -> AsyncIterator[AIOKafkaConsumer]:
     """Read all partitions of a topic, each from its start."""
     # A reader of a topic that is not there waits for it; so it is looked for first.
-    async with _consumer(bootstrap) as looking:
+    async with _consumer(kafka) as looking:
         if topic not in await looking.topics():
-            raise Broken(f"Kafka at {bootstrap} has no topic {topic}: create it with `segue topics`")
-    async with _consumer(bootstrap, topic) as reading:
+            raise Broken(f"Kafka at {kafka} has no topic {topic}: create it with `segue topics`")
+    async with _consumer(kafka, topic) as reading:
         yield reading
 
 
 @asynccontextmanager
-async def _consumer(bootstrap: str, *topics: str) -> AsyncIterator[AIOKafkaConsumer]:
+async def _consumer(kafka: Kafka, *topics: str) -> AsyncIterator[AIOKafkaConsumer]:
     consumer = AIOKafkaConsumer(
         *topics,
-        bootstrap_servers=bootstrap.split(","),
+        **brokers(kafka).client(),
         group_id=None,
         auto_offset_reset="earliest",
         enable_auto_commit=False,

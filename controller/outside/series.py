@@ -39,7 +39,7 @@ class Prometheus:
         """url: of the server, such as http://localhost:9090."""
         self._url = f"{url.rstrip('/')}/api/v1/query"
         # Whatever proxy the environment names is for the world outside.
-        self._client = httpx.AsyncClient(trust_env=False, timeout=_LONGEST_S)
+        self._client = httpx.AsyncClient(trust_env=False, verify=httpx.create_ssl_context(), timeout=_LONGEST_S)
 
     async def __aenter__(self) -> Self:
         return self

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import bindparam, func, select
 
+from controller.brokers import Kafka
 from controller.core.errors import Malformed
 from controller.journal.audit import misquoted
 from controller.journal.facts import Recorded, recorded
@@ -39,7 +40,7 @@ class Verified:
     detached: int = 0
 
 
-async def verify(store: Store, kafka: str = "", prefix: str = "", trusted: Trusted | None = None) -> Verified:
+async def verify(store: Store, kafka: Kafka = "", prefix: str = "", trusted: Trusted | None = None) -> Verified:
     """
     Check the chain of every stream in SQL and, where Kafka's address is given, in Kafka, and compare the two.
 
@@ -168,7 +169,7 @@ class _Sql:
 
 
 async def _look_at_kafka(
-    kafka: str, prefix: str, signed: Hashes, sql_misses: Callable[[Written], bool]
+    kafka: Kafka, prefix: str, signed: Hashes, sql_misses: Callable[[Written], bool]
 ) -> tuple[dict[str, Chain], list[Finding]]:
     """Return each stream as Kafka has it, and what is found on the way: records that are none, and facts SQL lacks."""
     chains: dict[str, Chain] = {}

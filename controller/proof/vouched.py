@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
+from controller.brokers import Kafka
 from controller.core.errors import Malformed
 from controller.journal.checkpoints import kept
 from controller.journal.store import Store
@@ -31,7 +32,7 @@ class Vouched:
         return sum(len(positions) for positions in self.hashes.values())
 
 
-async def vouched_for(store: Store, kafka: str, prefix: str, trusted: Trusted) -> Vouched:
+async def vouched_for(store: Store, kafka: Kafka, prefix: str, trusted: Trusted) -> Vouched:
     """Collect the checkpoints of both copies, of SQL alone when Kafka's address is empty."""
     vouched = Vouched()
     # Kafka first: whatever it has by then, SQL had before.
@@ -58,7 +59,7 @@ def _believe(vouched: Vouched, one: Checkpoint, copy: Copy, trusted: Trusted) ->
     return True
 
 
-async def _in_kafka(kafka: str, prefix: str, vouched: Vouched) -> AsyncIterator[Checkpoint]:
+async def _in_kafka(kafka: Kafka, prefix: str, vouched: Vouched) -> AsyncIterator[Checkpoint]:
     async with aclosing(published(kafka, prefix, Topic.CHECKPOINTS)) as records:
         async for record in records:
             try:

@@ -100,8 +100,13 @@ def lay_out(settings: Settings, parts: Collection[Part], processes: Collection[s
     if unknown := set(processes) - set(PROCESSES):
         raise Malformed(f"there is no process {', '.join(sorted(unknown))}; choose among {', '.join(PROCESSES)}")
     if settings.tls_cert or settings.tls_key:
-        raise Malformed("SEGUE_TLS_CERT is for `segue run gateway` and `segue run api` alone; leave it out here")
+        raise Malformed("SEGUE_TLS_CERT is for processes of `segue run` alone; leave it out here")
     missing = frozenset(part for part in parts if not _given(settings, part))
+    if Part.KAFKA in missing and not settings.brokers.open:
+        raise Malformed(
+            f"SEGUE_KAFKA_SECURITY_PROTOCOL is {settings.kafka_security_protocol}, and the Kafka that is started here "
+            "lets in anybody; say in SEGUE_KAFKA where yours is, or leave it out"
+        )
     names = [*_USUAL, *PROCESSES]
     chosen = dict(zip(names, ports.free_ports(len(names)), strict=True))
     if not free_ports:
@@ -111,10 +116,9 @@ def lay_out(settings: Settings, parts: Collection[Part], processes: Collection[s
             if name in processes:
                 chosen[name] = _asked_for(name, asked)
     filled = replace(settings, data=settings.data.resolve(), repository=settings.repository.resolve())
-    if filled.signing_key:
-        filled = replace(filled, signing_key=str(Path(filled.signing_key).resolve()))
-    if filled.scenes:
-        filled = replace(filled, scenes=str(Path(filled.scenes).resolve()))
+    for name in ("signing_key", "scenes", "kafka_ca", "kafka_cert", "kafka_key"):
+        if path := getattr(filled, name):
+            filled = replace(filled, **{name: str(Path(path).resolve())})  # type: ignore[arg-type]  # these are texts
     if free_ports or "gateway" in processes:
         filled = replace(filled, gateway_port=chosen["gateway"])
     if free_ports or "api" in processes:
@@ -143,7 +147,8 @@ def environment_of(settings: Settings, tokens_file: Path, worker_port: int) -> d
         if field.name != "tokens"
     }
     own = {"SEGUE_WORKER_PORT": str(worker_port), "SEGUE_TOKENS": "", "SEGUE_TOKENS_FILE": str(tokens_file)}
-    return environment | own
+    # It was read already, and a password is not to be given twice.
+    return environment | own | {"SEGUE_KAFKA_PASSWORD_FILE": ""}
 
 
 def command(process: str) -> list[str]:

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from controller.settings import ROLES, read_settings
+from controller.given import ROLES
+from controller.settings import read_settings
 
 
 @dataclass(frozen=True, slots=True)

@@ -151,7 +151,7 @@ class Tree:
 
     def _topics(self) -> None:
         if not self._ending.is_set():
-            ensure_topics(self.settings.kafka, self.settings.topic_prefix)
+            ensure_topics(self.settings.brokers, self.settings.topic_prefix)
             self._told("topics", "ready")
 
     def _database(self) -> None:

@@ -127,7 +127,7 @@ async def test_a_journal_that_is_not_there_is_told(deciding: Deciding) -> None:
     """Without the topic, or without Kafka, the sentence says what to do."""
     with pytest.raises(Broken, match="segue topics"):
         await replay_kafka(deciding.tree.kafka, "nobody.")
-    with pytest.raises(Unavailable, match="is it running there"):
+    with pytest.raises(Unavailable, match="see whether it runs there"):
         await replay_kafka(f"{LOOPBACK}:{free_port()}")
 
 

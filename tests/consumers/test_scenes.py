@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, insert, select
 
-from consumers.scenes import secrets_of
 from controller.core.events import SceneDropped, SceneKept
 from controller.handle import handle
 from controller.journal import Store
@@ -121,7 +120,7 @@ def test_a_password_is_a_secret_as_the_url_has_it_and_as_it_is() -> None:
     settings = Settings(
         database_url="postgresql://segue:p%40ss%2Fword@db/segue", tokens={"a-viewer-s-token-1": "viewer"}
     )
-    assert set(secrets_of(settings)) == {"p%40ss%2Fword", "p@ss/word", "a-viewer-s-token-1"}
+    assert set(settings.secrets) == {"p%40ss%2Fword", "p@ss/word", "a-viewer-s-token-1"}
 
 
 async def test_without_a_folder_nothing_is_kept(world: World, store: Store, tmp_path: Path) -> None:

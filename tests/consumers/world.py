@@ -105,7 +105,7 @@ class World:
     async def _records(self, topic: Topic) -> Sequence[tuple[bytes, bytes]]:
         name = topic_name(topic, self.settings.topic_prefix)
         consumer = AIOKafkaConsumer(
-            bootstrap_servers=self.settings.kafka, auto_offset_reset="earliest", fetch_max_wait_ms=10
+            **self.settings.brokers.client(), auto_offset_reset="earliest", fetch_max_wait_ms=10
         )
         await consumer.start()
         try:

@@ -14,7 +14,10 @@ ROWS = {
 
 def test_every_setting_has_a_row() -> None:
     """Each variable that is read stands on the page, and no other."""
-    assert set(ROWS) == {f"SEGUE_{field.name.upper()}" for field in fields(Settings)} | {"SEGUE_TOKENS_FILE"}
+    assert set(ROWS) == {f"SEGUE_{field.name.upper()}" for field in fields(Settings)} | {
+        "SEGUE_TOKENS_FILE",
+        "SEGUE_KAFKA_PASSWORD_FILE",
+    }
 
 
 def test_what_is_left_out_is_what_the_page_says() -> None:

@@ -1,4 +1,4 @@
-"""Certificates as an authority of one's own would give them: one authority, one server on loopback."""
+"""Certificates as an authority of one's own would give them: one authority, one server on loopback, one client."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -9,31 +9,50 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePrivateKey, generate_private_key
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from controller.parts.ports import LOOPBACK
 
 
 @dataclass(frozen=True, slots=True)
 class Certificates:
-    """Files in PEM. authority: whom clients have to trust. server, key: what a server on loopback shows."""
+    """
+    Files in PEM. authority: whom both sides have to trust. server, key: what a server on loopback shows.
+
+    client, client_key: what somebody of the name "client" shows.
+    """
 
     authority: Path
     server: Path
     key: Path
+    client: Path
+    client_key: Path
 
 
 def certify(folder: Path) -> Certificates:
-    """Make an authority and a server's certificate in a folder."""
-    authority_key, server_key = generate_private_key(SECP256R1()), generate_private_key(SECP256R1())
-    names = [x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)]) for name in ("authority", "server")]
+    """Make an authority, and certificates of a server and a client, in a folder."""
+    authority_key, server_key, client_key = (generate_private_key(SECP256R1()) for _ in range(3))
+    authority, server, client = (
+        x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)]) for name in ("authority", "server", "client")
+    )
     loopback = x509.SubjectAlternativeName([x509.IPAddress(ip_address(LOOPBACK))])
     is_authority = x509.BasicConstraints(ca=True, path_length=0)
-    authority = _signed(names[0], names[0], authority_key, authority_key, is_authority)
-    server = _signed(names[1], names[0], server_key, authority_key, loopback)
-    made = Certificates(folder / "authority.pem", folder / "server.crt", folder / "server.key")
-    made.authority.write_bytes(authority.public_bytes(Encoding.PEM))
-    made.server.write_bytes(server.public_bytes(Encoding.PEM))
-    made.key.write_bytes(server_key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    is_client = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH])
+    made = Certificates(
+        folder / "authority.pem",
+        folder / "server.crt",
+        folder / "server.key",
+        folder / "client.crt",
+        folder / "client.key",
+    )
+    for file, certificate in (
+        (made.authority, _signed(authority, authority, authority_key, authority_key, is_authority)),
+        (made.server, _signed(server, authority, server_key, authority_key, loopback)),
+        (made.client, _signed(client, authority, client_key, authority_key, is_client)),
+    ):
+        file.write_bytes(certificate.public_bytes(Encoding.PEM))
+    for file, key in ((made.key, server_key), (made.client_key, client_key)):
+        file.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     return made
 
 

@@ -88,7 +88,8 @@ def test_children_read_the_same_settings(settings: Settings, tmp_path: Path) -> 
     tokens.write_text("operator:0123456789abcdef\n")
     filled = lay_out(settings, PARTS, PROCESSES, free_ports=True).settings
     filled = replace(filled, tokens={"0123456789abcdef": "operator"}, drain_s=0.5, notify_webhook="http://x/y")
-    environment = environment_of(filled, tokens, 4711)
+    filled = replace(filled, kafka_security_protocol="SASL_PLAINTEXT", kafka_username="segue", kafka_password="hush")
+    environment = {"SEGUE_KAFKA_PASSWORD_FILE": "of the parent"} | environment_of(filled, tokens, 4711)
     assert read_settings(environment) == replace(filled, worker_port=4711)
     assert "0123456789abcdef" not in "".join(environment.values())
 
@@ -102,7 +103,18 @@ def test_observing_may_be_turned_off() -> None:
         read_settings({"SEGUE_EJECT_AFTER": "0"})
 
 
+def test_a_kafka_of_the_tree_s_own_asks_nobody_who_he_is(settings: Settings) -> None:
+    """A password for a Kafka that is started here would be of no use: whoever gave it meant another Kafka."""
+    meant = replace(
+        settings, kafka_security_protocol="SASL_PLAINTEXT", kafka_username="segue", kafka_password="hush-hush"
+    )
+    with pytest.raises(Malformed, match="say in SEGUE_KAFKA where yours is, or leave it out") as error:
+        lay_out(meant, PARTS, PROCESSES, free_ports=True)
+    assert "hush-hush" not in str(error.value)
+    assert Part.KAFKA not in lay_out(replace(meant, kafka="kafka-1:9092"), PARTS, PROCESSES, free_ports=True).parts
+
+
 def test_a_tree_serves_no_https(settings: Settings) -> None:
     """Its parts ask one another over HTTP: who wants TLS there is told where it is to be had."""
-    with pytest.raises(Malformed, match="SEGUE_TLS_CERT is for `segue run gateway` and `segue run api` alone"):
+    with pytest.raises(Malformed, match="SEGUE_TLS_CERT is for processes of `segue run` alone"):
         lay_out(replace(settings, tls_cert="a.pem", tls_key="a.key"), PARTS, PROCESSES, free_ports=True)

@@ -1,0 +1,187 @@
+"""A Kafka that asks who comes: every client that Segue has shows a password over TLS, or a certificate."""
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from aiokafka import AIOKafkaProducer
+
+from consumers.departed import see_off
+from consumers.worker import Readiness, Worker
+from controller.brokers import Brokers
+from controller.core.errors import Unavailable
+from controller.journal import Store, open_store
+from controller.journal.schema import upgrade
+from controller.outside.kafka import ensure_topics
+from controller.outside.published import sizes
+from controller.parts.ports import LOOPBACK, free_port
+from controller.proof.look import verify
+from controller.replay import replay_sql
+from controller.replays import all_from_kafka
+from controller.restore import restore
+from controller.settings import Settings
+from controller.supervise.plan import environment_of
+from tests.api.test_alertmanager import alert as fired
+from tests.api.test_alertmanager import webhook
+from tests.api.world import ALERTMANAGER, TOKENS, running
+from tests.cli.segue import Segue, segue_in
+from tests.consumers.test_deciding import INSTALLED, ROLLED_BACK, ROLLING, publish_in_turn
+from tests.consumers.world import DECIDERS, World, new_prefix
+from tests.gateway.test_following import process
+from tests.journal.messages import SERVICE, installed, requested, rolling
+from tests.parts.certificates import certify
+from tests.parts.sealed import PASSWORD, PLAIN_PASSWORD, USERNAME, Sealed, sealed_kafka
+
+
+@pytest.fixture(scope="module")
+def sealed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sealed]:
+    """A running Kafka that lets nobody in without a word."""
+    with sealed_kafka(tmp_path_factory.mktemp("sealed")) as one:
+        yield one
+
+
+@pytest.fixture
+def settings(sealed: Sealed, template: Path, tmp_path: Path) -> Settings:
+    """Settings of a Segue that shows a password by SCRAM, with topics and a store of its own."""
+    shutil.copy(template, tmp_path / "segue.db")
+    own = Settings(
+        data=tmp_path,
+        topic_prefix=new_prefix(),
+        tokens=TOKENS,
+        api_port=free_port(),
+        gateway_port=free_port(),
+        triton_http=f"{LOOPBACK}:{free_port()}",
+        router="gateway@sealed",
+        kafka=sealed.password,
+        kafka_security_protocol="SASL_SSL",
+        kafka_username=USERNAME,
+        kafka_password=PASSWORD,
+        kafka_ca=str(sealed.certificates.authority),
+    )
+    ensure_topics(own.brokers, own.topic_prefix)
+    return own
+
+
+@pytest.fixture
+async def producer(sealed: Sealed) -> AsyncIterator[AIOKafkaProducer]:
+    """What the test publishes with; it has a door of its own."""
+    made = AIOKafkaProducer(bootstrap_servers=sealed.clear, acks="all")
+    await made.start()
+    yield made
+    await made.stop()
+
+
+def segue(settings: Settings, folder: Path) -> Segue:
+    """Return the command as somebody with these settings calls it."""
+    return segue_in(folder, **environment_of(settings, folder / "none", 0) | {"SEGUE_TOKENS_FILE": ""})
+
+
+async def test_a_release_is_taken_back(world: World, store: Store, tmp_path: Path) -> None:
+    """Deciders, relay, gateway, API and commands all reach a Kafka that speaks to nobody without a password."""
+    call = segue(world.settings, tmp_path)
+    async with world.hosting(store, *DECIDERS, "partitions"):
+        await publish_in_turn(world, SERVICE, installed(), *INSTALLED)
+        await publish_in_turn(world, SERVICE, rolling(), *ROLLING)
+        async with process(world.settings) as gateway, running(world.settings) as api:
+            await gateway.serves(2)
+            await api.until_ready()
+            answer = await api.post("/alertmanager", webhook(fired(SERVICE, release="1.5.0")), ALERTMANAGER)
+            assert answer.status_code == 202
+            await gateway.serves(3)
+            await world.until_told(SERVICE, *ROLLED_BACK, "RouteApplied")
+            ordered = ("rollout", "pause", SERVICE, "--reason", "nothing runs")
+            refused = await asyncio.to_thread(call.json, *ordered, code=None)
+            assert "nothing" in str(refused)
+    assert {one["found"] for one in await asyncio.to_thread(call.json, "topics")} == {"as specified"}
+
+
+async def test_history_is_read_from_it(world: World, store: Store, tmp_path: Path) -> None:
+    """A replay, a check of both copies and a restore get in, too."""
+    kafka, prefix = world.settings.brokers, world.settings.topic_prefix
+    async with world.hosting(store, *DECIDERS):
+        await publish_in_turn(world, SERVICE, installed(), *INSTALLED)
+    assert (await verify(store, kafka, prefix)).findings == ()
+    assert await all_from_kafka(kafka, prefix, jobs=2) == await replay_sql(store)
+    upgrade(lost := f"sqlite:///{tmp_path}/lost.db")
+    empty = await open_store(lost)
+    await restore(empty, kafka, prefix, lambda _what, _number: None)
+    assert await replay_sql(empty) == await replay_sql(store)
+    await empty.close()
+
+
+@pytest.mark.parametrize("shown", ["password in TLS", "certificate"])
+async def test_other_ways_to_be_known(world: World, store: Store, sealed: Sealed, shown: str) -> None:
+    """PLAIN over TLS, and a certificate without a password, do as well."""
+    if shown == "certificate":
+        world.settings = replace(
+            world.settings,
+            kafka=sealed.certificate,
+            kafka_security_protocol="SSL",
+            kafka_username="",
+            kafka_password="",
+            kafka_cert=str(sealed.certificates.client),
+            kafka_key=str(sealed.certificates.client_key),
+        )
+    else:
+        world.settings = replace(world.settings, kafka_sasl_mechanism="PLAIN", kafka_password=PLAIN_PASSWORD)
+    async with world.hosting(store, "rollouts", "relay"):
+        await world.publish(requested("1.4.0").record)
+        await world.until_told(SERVICE, "RolloutStarted")
+
+
+async def test_the_dead_are_seen_off_there(world: World, store: Store, caplog: pytest.LogCaptureFixture) -> None:
+    """Who leaves a group in a dead one's name shows who he is, as everybody does."""
+    stopping = asyncio.Event()
+    async with store.life() as life, world.hosting(store, "alerts"):
+        worker = Worker("alerts", replace(world.settings), store, stopping, Readiness(), life.name)
+        seeing = asyncio.create_task(see_off([worker], life))
+        await asyncio.sleep(0)
+        stopping.set()
+        await seeing
+    assert caplog.records == []
+
+
+def _brokers(sealed: Sealed, **other: str) -> Brokers:
+    known = Brokers(
+        sealed.password, "SASL_SSL", "SCRAM-SHA-512", USERNAME, PASSWORD, str(sealed.certificates.authority)
+    )
+    return replace(known, **other)
+
+
+async def test_who_is_turned_away_is_told_why(sealed: Sealed, tmp_path: Path) -> None:
+    """Each thing that may be wrong has its own sentence, at once, which names the setting and tells no password."""
+    stranger = str(certify(tmp_path).authority)
+    without = {"username": "", "password": "", "protocol": "SSL"}
+    for wrong, sentence in (
+        (
+            _brokers(sealed, password="not-this-0123456789"),
+            "knows no 'segue' with this password; correct SEGUE_KAFKA_US",
+        ),
+        (_brokers(sealed, mechanism="SCRAM-SHA-256"), "does not take SCRAM-SHA-256; set SEGUE_KAFKA_SASL_MECHANISM"),
+        (_brokers(sealed, authority=stranger), "its certificate is refused .* let SEGUE_KAFKA_CA name"),
+        (_brokers(sealed, addresses=sealed.clear), "see whether it speaks SASL_SSL there"),
+        (_brokers(sealed, addresses=sealed.certificate, **without), "whether it asks for a certificate"),
+        (Brokers(sealed.password), "speaks PLAINTEXT .SEGUE_KAFKA_SECURITY_PROTOCOL"),
+    ):
+        with pytest.raises(Unavailable, match=sentence) as told:
+            await sizes(wrong)
+        assert wrong.password not in str(told.value) or not wrong.password
+        if not wrong.open:
+            with pytest.raises(Unavailable, match=sentence):
+                ensure_topics(wrong)
+
+
+async def test_a_worker_that_is_turned_away_says_so(world: World, store: Store) -> None:
+    """/ready and the log name the setting, while it goes on trying: the user may be added meanwhile."""
+    world.settings = replace(world.settings, kafka_password="not-this-0123456789")
+    async with world.hosting(store, "rollouts", "relay") as readiness:
+
+        async def told() -> bool:
+            missing = await readiness.missing()
+            return all("SEGUE_KAFKA_PASSWORD" in missing.get(name, "") for name in ("rollouts", "relay"))
+
+        await world.until("both say what is wrong", told)
+        assert "not-this-0123456789" not in str(await readiness.missing())

@@ -1,0 +1,55 @@
+"""A worker's port over TLS, by a certificate that the test makes."""
+
+import ssl
+from dataclasses import replace
+from pathlib import Path
+
+import httpx
+import pytest
+
+from consumers.answering import answering
+from consumers.worker import Readiness
+from controller.core.errors import Broken, Unavailable
+from controller.outside.gateways import Gateways
+from controller.settings import Settings
+from tests.parts.certificates import certify
+
+PLAIN = Settings(worker_port=0)
+
+
+async def test_metrics_are_told_over_tls(tmp_path: Path) -> None:
+    """Whoever trusts the authority is answered on all three paths; plain HTTP, and who trusts others, is not."""
+    certificates = certify(tmp_path)
+    sealed = replace(PLAIN, tls_cert=str(certificates.server), tls_key=str(certificates.key))
+    trusted = ssl.create_default_context(cafile=str(certificates.authority))
+    async with answering(sealed, Readiness()) as port, httpx.AsyncClient(verify=trusted) as client:
+        for path, status in (("health", 200), ("metrics", 200), ("ready", 503)):
+            assert (await client.get(f"https://127.0.0.1:{port}/{path}")).status_code == status
+        async with httpx.AsyncClient() as other:
+            for scheme in ("http", "https"):
+                with pytest.raises(httpx.TransportError):
+                    await other.get(f"{scheme}://127.0.0.1:{port}/health")
+
+
+async def test_files_that_are_no_certificate_end_the_start(tmp_path: Path) -> None:
+    """A worker says what is wrong before it does anything."""
+    with pytest.raises(Broken, match=r"SEGUE_TLS_CERT and SEGUE_TLS_KEY name .* give two files in PEM"):
+        async with answering(replace(PLAIN, tls_cert=str(tmp_path / "none"), tls_key="none"), Readiness()):
+            pass
+
+
+async def test_a_gateway_is_shown_a_token_over_tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Scenes ask `https://` of a gateway whom SSL_CERT_FILE vouches for, and send no token to another."""
+    certificates = certify(tmp_path)
+    sealed = replace(PLAIN, tls_cert=str(certificates.server), tls_key=str(certificates.key))
+    async with answering(sealed, Readiness()) as port:
+        address = f"https://127.0.0.1:{port}"
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificates.authority))
+        async with Gateways("a-viewer-s-token-123") as asking:
+            with pytest.raises(Broken, match="answers 404"):  # it is a worker, and heard the question
+                await asking.failures(address, "hibari", "1.5.0", timeout_s=5)
+        (tmp_path / "other").mkdir()
+        monkeypatch.setenv("SSL_CERT_FILE", str(certify(tmp_path / "other").authority))
+        async with Gateways("a-viewer-s-token-123") as asking:
+            with pytest.raises(Unavailable, match="does not answer"):
+                await asking.failures(address, "hibari", "1.5.0", timeout_s=5)
