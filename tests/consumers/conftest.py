@@ -15,6 +15,7 @@ from controller.parts.kafka import Kafka, start_kafka
 from controller.parts.postgres import Postgres, start_postgres
 from controller.settings import Settings
 from tests.consumers.world import World, new_prefix
+from tests.parts.sealed import Sealed, sealed_kafka
 
 OpenStore = Callable[[], Awaitable[Store]]
 
@@ -24,6 +25,13 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kafka]:
     """A running Kafka."""
     with start_kafka(tmp_path_factory.mktemp("kafka")) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def sealed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sealed]:
+    """A running Kafka that lets nobody in without a word."""
+    with sealed_kafka(tmp_path_factory.mktemp("sealed")) as one:
+        yield one
 
 
 @pytest.fixture(scope="session")
@@ -41,6 +49,26 @@ def settings(broker: Kafka, template: Path, tmp_path: Path) -> Settings:
     ensure_topics(broker.bootstrap, prefix)
     shutil.copy(template, tmp_path / "segue.db")
     return Settings(data=tmp_path, kafka=broker.bootstrap, topic_prefix=prefix)
+
+
+@pytest.fixture
+async def sealed_world(sealed: Sealed, template: Path, tmp_path: Path) -> AsyncIterator[World]:
+    """A Segue that shows a password by SCRAM, with topics and a store of its own; the test itself has another door."""
+    shutil.copy(template, tmp_path / "segue.db")
+    own = sealed.known(Settings(data=tmp_path, topic_prefix=new_prefix()))
+    ensure_topics(own.brokers, own.topic_prefix)
+    made = AIOKafkaProducer(bootstrap_servers=sealed.clear, acks="all")
+    await made.start()
+    yield World(own, made)
+    await made.stop()
+
+
+@pytest.fixture
+async def sealed_store(sealed_world: World) -> AsyncIterator[Store]:
+    """Its store, opened."""
+    opened = await open_store(sealed_world.settings.database)
+    yield opened
+    await opened.close()
 
 
 @pytest.fixture

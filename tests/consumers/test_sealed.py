@@ -1,18 +1,19 @@
 """A Kafka that asks who comes: every client that Segue has shows a password over TLS, or a certificate."""
 
 import asyncio
-import shutil
-from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from aiokafka import AIOKafkaProducer
+from aiokafka.errors import TopicAuthorizationFailedError
 
 from consumers.departed import see_off
 from consumers.worker import Readiness, Worker
 from controller.brokers import Brokers
 from controller.core.errors import Unavailable
+from controller.core.routing import RoutingTable
 from controller.journal import Store, open_store
 from controller.journal.schema import upgrade
 from controller.outside.kafka import ensure_topics
@@ -24,54 +25,37 @@ from controller.replays import all_from_kafka
 from controller.restore import restore
 from controller.settings import Settings
 from controller.supervise.plan import environment_of
+from controller.wire.topics import Topic, topic_name
 from tests.api.test_alertmanager import alert as fired
 from tests.api.test_alertmanager import webhook
 from tests.api.world import ALERTMANAGER, TOKENS, running
 from tests.cli.segue import Segue, segue_in
-from tests.consumers.test_deciding import INSTALLED, ROLLED_BACK, ROLLING, publish_in_turn
-from tests.consumers.world import DECIDERS, World, new_prefix
+from tests.consumers.test_deciding import INSTALLED, publish_in_turn
+from tests.consumers.world import DECIDERS, World
 from tests.gateway.test_following import process
 from tests.journal.messages import SERVICE, installed, requested, rolling
 from tests.parts.certificates import certify
-from tests.parts.sealed import PASSWORD, PLAIN_PASSWORD, USERNAME, Sealed, sealed_kafka
-
-
-@pytest.fixture(scope="module")
-def sealed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sealed]:
-    """A running Kafka that lets nobody in without a word."""
-    with sealed_kafka(tmp_path_factory.mktemp("sealed")) as one:
-        yield one
+from tests.parts.sealed import PASSWORD, PLAIN_PASSWORD, RIGHTS, USERNAME, Sealed
 
 
 @pytest.fixture
-def settings(sealed: Sealed, template: Path, tmp_path: Path) -> Settings:
-    """Settings of a Segue that shows a password by SCRAM, with topics and a store of its own."""
-    shutil.copy(template, tmp_path / "segue.db")
-    own = Settings(
-        data=tmp_path,
-        topic_prefix=new_prefix(),
+def world(sealed_world: World) -> World:
+    """A Segue with a gateway and an API besides."""
+    sealed_world.settings = replace(
+        sealed_world.settings,
         tokens=TOKENS,
         api_port=free_port(),
         gateway_port=free_port(),
         triton_http=f"{LOOPBACK}:{free_port()}",
         router="gateway@sealed",
-        kafka=sealed.password,
-        kafka_security_protocol="SASL_SSL",
-        kafka_username=USERNAME,
-        kafka_password=PASSWORD,
-        kafka_ca=str(sealed.certificates.authority),
     )
-    ensure_topics(own.brokers, own.topic_prefix)
-    return own
+    return sealed_world
 
 
 @pytest.fixture
-async def producer(sealed: Sealed) -> AsyncIterator[AIOKafkaProducer]:
-    """What the test publishes with; it has a door of its own."""
-    made = AIOKafkaProducer(bootstrap_servers=sealed.clear, acks="all")
-    await made.start()
-    yield made
-    await made.stop()
+def store(sealed_store: Store) -> Store:
+    """Its store."""
+    return sealed_store
 
 
 def segue(settings: Settings, folder: Path) -> Segue:
@@ -79,23 +63,69 @@ def segue(settings: Settings, folder: Path) -> Segue:
     return segue_in(folder, **environment_of(settings, folder / "none", 0) | {"SEGUE_TOKENS_FILE": ""})
 
 
-async def test_a_release_is_taken_back(world: World, store: Store, tmp_path: Path) -> None:
-    """Deciders, relay, gateway, API and commands all reach a Kafka that speaks to nobody without a password."""
-    call = segue(world.settings, tmp_path)
-    async with world.hosting(store, *DECIDERS, "partitions"):
+async def test_a_release_is_taken_back(world: World, store: Store, sealed: Sealed, tmp_path: Path) -> None:
+    """Deciders, gateway and API each by an account of its own that may do no more than it must; commands, too."""
+    sealed.grant(world.settings.topic_prefix)
+    all_rights, control = world.settings, replace(world.settings, kafka_username="control")
+    world.settings = control
+    async with world.hosting(store, *DECIDERS, "checkpoints"):
         await publish_in_turn(world, SERVICE, installed(), *INSTALLED)
-        await publish_in_turn(world, SERVICE, rolling(), *ROLLING)
-        async with process(world.settings) as gateway, running(world.settings) as api:
-            await gateway.serves(2)
+        async with (
+            process(replace(control, kafka_username="gateway")) as gateway,
+            running(replace(control, kafka_username="api")) as api,
+        ):
+            await gateway.serves(1, service=SERVICE)
             await api.until_ready()
+            for message, sign in zip(rolling(), ("RolloutStarted", "StepStarted"), strict=True):
+                known = (await world.told(SERVICE)).count(sign)
+
+                async def more(known: int = known, sign: str = sign) -> bool:
+                    return (await world.told(SERVICE)).count(sign) > known
+
+                await world.publish(message.record)
+                await world.until(f"{sign} is told", more)
             answer = await api.post("/alertmanager", webhook(fired(SERVICE, release="1.5.0")), ALERTMANAGER)
             assert answer.status_code == 202
-            await gateway.serves(3)
-            await world.until_told(SERVICE, *ROLLED_BACK, "RouteApplied")
+
+            async def is_back() -> bool:
+                return "ReleaseQuarantined" in await world.told(SERVICE)
+
+            await world.until("it is taken back", is_back)
+            await gateway.serves((await table(world)).epoch, service=SERVICE)
+
+            async def is_told() -> bool:
+                return "RouteApplied" in await world.told(SERVICE)
+
+            await world.until("the gateway's report is heard", is_told)
             ordered = ("rollout", "pause", SERVICE, "--reason", "nothing runs")
-            refused = await asyncio.to_thread(call.json, *ordered, code=None)
+            refused = await asyncio.to_thread(segue(all_rights, tmp_path).json, *ordered, code=None)
             assert "nothing" in str(refused)
-    assert {one["found"] for one in await asyncio.to_thread(call.json, "topics")} == {"as specified"}
+    assert {one["found"] for one in await asyncio.to_thread(segue(all_rights, tmp_path).json, "topics")} == {
+        "as specified"
+    }
+
+
+async def table(world: World) -> RoutingTable:
+    """Return the table that is live."""
+    found = await world.table(SERVICE)
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize("account", RIGHTS)
+async def test_nobody_writes_to_the_topic_of_another(world: World, sealed: Sealed, account: str) -> None:
+    """Every topic is tried by every account: the gateway's, were it stolen, neither orders nor decides."""
+    sealed.grant(prefix := world.settings.topic_prefix)
+    brokers = replace(world.settings, kafka_username=account).brokers
+    producer = AIOKafkaProducer(**brokers.client(), acks="all")
+    await producer.start()
+    written = set()
+    for topic in Topic:
+        with suppress(TopicAuthorizationFailedError):
+            await producer.send_and_wait(topic_name(topic, prefix), b"{}", key=b"tried")
+            written.add(topic)
+    await producer.stop()
+    assert written == set(RIGHTS[account].writes)
 
 
 async def test_history_is_read_from_it(world: World, store: Store, tmp_path: Path) -> None:

@@ -25,6 +25,8 @@ async def test_metrics_are_told_over_tls(tmp_path: Path) -> None:
     async with answering(sealed, Readiness()) as port, httpx.AsyncClient(verify=trusted) as client:
         for path, status in (("health", 200), ("metrics", 200), ("ready", 503)):
             assert (await client.get(f"https://127.0.0.1:{port}/{path}")).status_code == status
+            # It shows, and takes no orders.
+            assert (await client.post(f"https://127.0.0.1:{port}/{path}")).status_code == 405
         async with httpx.AsyncClient() as other:
             for scheme in ("http", "https"):
                 with pytest.raises(httpx.TransportError):

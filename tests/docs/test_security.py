@@ -12,6 +12,7 @@ from controller.journal.database import database
 from controller.parts.installed import ROOT
 from controller.settings import Settings, read_settings
 from tests.parts.certificates import certify
+from tests.parts.sealed import RIGHTS
 
 TEXT = (ROOT / "docs" / "security.md").read_text()
 SHOWN = dict(word.split("=", 1) for word in shlex.split(TEXT.split("```sh")[1].split("```")[0]) if "=" in word)
@@ -39,6 +40,14 @@ def test_every_setting_exists(name: str) -> None:
     """Nobody is told to set what nobody reads."""
     files = {"SEGUE_TOKENS_FILE", "SEGUE_KAFKA_PASSWORD_FILE"}
     assert name in {f"SEGUE_{field.name.upper()}" for field in fields(Settings)} | files
+
+
+def test_accounts_are_those_that_are_tried() -> None:
+    """What the table lets gateway and API write is what a real broker lets them in the tests."""
+    rows = {cells[1].strip(): cells for line in TEXT.splitlines() if (cells := line.split("|"))[1:]}
+    for account, name in (("gateway", "gateway"), ("API", "api")):
+        for column, topics in ((2, RIGHTS[name].reads), (3, RIGHTS[name].writes), (4, RIGHTS[name].describes)):
+            assert set(re.findall(r"`(\w+\.\w+)`", rows[account][column])) == set(topics)
 
 
 def test_every_protocol_is_told() -> None:

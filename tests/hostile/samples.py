@@ -58,6 +58,10 @@ SPEECH: Final = {
 ENVIRONMENT: Final = {
     "SEGUE_KAFKA": "127.0.0.1:9092",
     "SEGUE_DATABASE_URL": f"postgresql+asyncpg://segue:{SECRET}@localhost/segue",
+    "SEGUE_KAFKA_SECURITY_PROTOCOL": "SASL_PLAINTEXT",
+    "SEGUE_KAFKA_SASL_MECHANISM": "SCRAM-SHA-512",
+    "SEGUE_KAFKA_USERNAME": "segue",
+    "SEGUE_KAFKA_PASSWORD": f"{SECRET}8",
     "SEGUE_TOKENS": f"viewer:{SECRET},operator:{SECRET}9",
     "SEGUE_TRITON_HTTP": "a:8000,b:8000",
     "SEGUE_TRITON_GRPC": "a:8001,b:8001",

@@ -43,3 +43,51 @@ def test_an_address_that_cannot_be_read_tells_no_password(url: str) -> None:
     with pytest.raises(Malformed, match="set SEGUE_DATABASE_URL to") as error:
         database(url)
     assert "hush" not in str(error.value)
+
+
+HUSH = "hush-hush-0123456789"
+NAMED = {"SEGUE_KAFKA_USERNAME": "segue", "SEGUE_KAFKA_PASSWORD": HUSH}
+SASL = {"SEGUE_KAFKA_SECURITY_PROTOCOL": "SASL_SSL", **NAMED}
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        (
+            {"SEGUE_KAFKA_SECURITY_PROTOCOL": "TLS"},
+            "PROTOCOL is 'TLS'; give PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL",
+        ),
+        ({**SASL, "SEGUE_KAFKA_SASL_MECHANISM": "scram"}, "MECHANISM is 'scram'; give SCRAM-SHA-512, SCRAM-SHA-256 or"),
+        ({"SEGUE_KAFKA_SECURITY_PROTOCOL": "SASL_SSL"}, "which wants a name and a password; give SEGUE_KAFKA_USERNAME"),
+        (NAMED, "a name or a password for Kafka is given, and SEGUE_KAFKA_SECURITY_PROTOCOL is PLAINTEXT"),
+        ({"SEGUE_KAFKA_CA": "/etc/segue/ca.pem"}, "are for TLS, and SEGUE_KAFKA_SECURITY_PROTOCOL is PLAINTEXT"),
+        ({**SASL, "SEGUE_KAFKA_CERT": "a.crt"}, "SEGUE_KAFKA_CERT and SEGUE_KAFKA_KEY belong together"),
+        (
+            {**SASL, "SEGUE_KAFKA_CA": "/nowhere"},
+            "SEGUE_KAFKA_CA names '/nowhere', which holds no certificate .No such",
+        ),
+        ({**SASL, "SEGUE_KAFKA_CA": __file__}, "which holds no certificate .* give a file in PEM"),
+        ({**SASL, "SEGUE_KAFKA_CERT": __file__, "SEGUE_KAFKA_KEY": __file__}, "are no certificate and its key"),
+        ({**SASL, "SEGUE_KAFKA_PASSWORD_FILE": "/nowhere"}, "are both given; leave one out"),
+        ({"SEGUE_KAFKA_PASSWORD_FILE": "/nowhere"}, "SEGUE_KAFKA_PASSWORD_FILE: cannot read it: No such file"),
+        (
+            {**SASL, "SEGUE_KAFKA_SECURITY_PROTOCOL": "SASL_PLAINTEXT", "SEGUE_KAFKA_SASL_MECHANISM": "PLAIN"},
+            "would send the password to Kafka in clear",
+        ),
+    ],
+)
+def test_what_is_said_of_kafka_fits_together(given: dict[str, str], sentence: str) -> None:
+    """Nothing that was meant to protect is left out in silence: the start names the setting, and tells no password."""
+    with pytest.raises(Malformed, match=sentence) as error:
+        read_settings(given)
+    assert HUSH not in str(error.value)
+
+
+def test_a_password_file_ends_where_its_line_does(tmp_path: Path) -> None:
+    """Editors end a line, and passwords do not; spaces are its own."""
+    file = tmp_path / "password"
+    file.write_text(f" {HUSH} \n")
+    named = {**SASL, "SEGUE_KAFKA_PASSWORD": "", "SEGUE_KAFKA_PASSWORD_FILE": str(file)}
+    settings = read_settings(named)
+    assert settings.brokers.password == f" {HUSH} "
+    assert HUSH not in repr(settings) + repr(settings.brokers) + str(settings.brokers)

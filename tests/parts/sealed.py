@@ -1,18 +1,29 @@
 """A Kafka that lets in who has a password or a certificate, over TLS; in clear it speaks to the test alone."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from kafka import KafkaAdminClient
-from kafka.admin import ScramMechanism, UserScramCredentialUpsertion
+from kafka.admin import (
+    ACL,
+    ACLOperation,
+    ACLPermissionType,
+    ACLResourcePatternType,
+    ResourcePattern,
+    ResourceType,
+    ScramMechanism,
+    UserScramCredentialUpsertion,
+)
 from kafka.errors import KafkaError
 
 from controller.parts.kafka import Kafka
 from controller.parts.ports import LOOPBACK, free_ports
+from controller.settings import Settings
+from controller.wire.topics import Topic, group_name, topic_name
 from tests.parts.certificates import Certificates, certify
 
 USERNAME: Final = "segue"
@@ -20,6 +31,39 @@ PASSWORD: Final = "scrambled-0123456789"
 PLAIN_PASSWORD: Final = "plain-and-simple-0123456789"
 
 _MODULES: Final = "org.apache.kafka.common.security"
+
+
+@dataclass(frozen=True, slots=True)
+class Rights:
+    """What an account may do with topics, and whether it may be a member of our groups."""
+
+    reads: Collection[Topic] = ()
+    writes: Collection[Topic] = ()
+    describes: Collection[Topic] = ()
+    in_groups: bool = False
+
+    def acls(self, name: str, prefix: str) -> Iterator[ACL]:
+        """Yield what a broker is told."""
+        for operation, topics in (
+            (ACLOperation.READ, self.reads),
+            (ACLOperation.WRITE, self.writes),
+            (ACLOperation.DESCRIBE, self.describes),
+        ):
+            for topic in topics:
+                pattern = ResourcePattern(ResourceType.TOPIC, topic_name(topic, prefix), ACLResourcePatternType.LITERAL)
+                yield ACL(f"User:{name}", "*", operation, ACLPermissionType.ALLOW, pattern)
+        if self.in_groups:
+            pattern = ResourcePattern(ResourceType.GROUP, group_name("", prefix), ACLResourcePatternType.PREFIXED)
+            yield ACL(f"User:{name}", "*", ACLOperation.READ, ACLPermissionType.ALLOW, pattern)
+
+
+_PEOPLES: Final = (Topic.REQUESTED, Topic.ORDERED, Topic.ALERTS)
+RIGHTS: Final = {
+    "control": Rights(reads=tuple(Topic), writes=tuple(set(Topic) - set(_PEOPLES)), in_groups=True),
+    "gateway": Rights(reads=(Topic.TABLE,), writes=(Topic.SIGNALS,)),
+    "api": Rights(writes=_PEOPLES, describes=(Topic.SIGNALS,)),
+}
+"""What docs/security.md says that each process needs, and no more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +79,28 @@ class Sealed:
     certificate: str
     clear: str
     certificates: Certificates
+
+    def grant(self, prefix: str) -> None:
+        """Give everybody of `RIGHTS` his own on the topics and groups of this prefix."""
+        with KafkaAdminClient(bootstrap_servers=self.clear) as admin:
+            granted = [acl for name, rights in RIGHTS.items() for acl in rights.acls(name, prefix)]
+            admin.create_acls(granted)
+            # They are written at once, and in force a little later.
+            deadline = time.monotonic() + 20
+            while missing := [acl for acl in granted if not admin.describe_acls(acl)[0]]:
+                assert time.monotonic() < deadline, f"not in force: {missing}"
+                time.sleep(0.05)
+
+    def known(self, settings: Settings) -> Settings:
+        """Return settings of somebody who shows a password by SCRAM, and may do everything."""
+        return replace(
+            settings,
+            kafka=self.password,
+            kafka_security_protocol="SASL_SSL",
+            kafka_username=USERNAME,
+            kafka_password=PASSWORD,
+            kafka_ca=str(self.certificates.authority),
+        )
 
 
 @contextmanager
@@ -56,6 +122,8 @@ def sealed_kafka(folder: Path) -> Iterator[Sealed]:
         "ssl.truststore.location": str(certificates.authority),
         "listener.name.ssl.ssl.client.auth": "required",
         "sasl.enabled.mechanisms": "SCRAM-SHA-512,PLAIN",
+        "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+        "super.users": f"User:ANONYMOUS;User:{USERNAME};User:CN=client",
         f"{login}.scram-sha-512.sasl.jaas.config": f"{_MODULES}.scram.ScramLoginModule required;",
         f"{login}.plain.sasl.jaas.config": f"{_MODULES}.plain.PlainLoginModule required "
         f'user_{USERNAME}="{PLAIN_PASSWORD}";',
@@ -63,8 +131,12 @@ def sealed_kafka(folder: Path) -> Iterator[Sealed]:
     port, controller_port = (int(address.rpartition(":")[2]) for address in (clear, controller))
     with Kafka(folder / "kafka", port, controller_port, settings).start() as broker:
         with KafkaAdminClient(bootstrap_servers=clear) as admin:
-            known = UserScramCredentialUpsertion(USERNAME, ScramMechanism.SCRAM_SHA_512, PASSWORD)
-            admin.alter_user_scram_credentials([known])
+            admin.alter_user_scram_credentials(
+                [
+                    UserScramCredentialUpsertion(name, ScramMechanism.SCRAM_SHA_512, PASSWORD)
+                    for name in (USERNAME, *RIGHTS)
+                ]
+            )
             _until_groups_are_kept(admin)
         yield Sealed(broker, password, certificate, clear, certificates)
 
