@@ -59,11 +59,19 @@ def seen(connection: Connection, inputs: Collection[Input]) -> set[Key]:
         wanted[key(one)].add(key(one))
         if restored:
             wanted[RESTORED_SOURCE, f"{one.command.service}/{one.id}"].add(key(one))
-    found = {(row.source, row.id) for row in _SEEN.run(connection, list(wanted))}
+    found = _found(connection, list(wanted))
     if not restored and _SOME_RESTORED in found:
         connection.info[_RESTORED] = True
         return seen(connection, inputs)
     return {name for each in found - {_SOME_RESTORED} for name in wanted[each]}
+
+
+def _found(connection: Connection, names: Sequence[Key]) -> set[Key]:
+    return {
+        (row.source, row.id)
+        for first in range(0, len(names), _AT_ONCE)
+        for row in _SEEN.run(connection, names[first : first + _AT_ONCE])
+    }
 
 
 def keep(connection: Connection, decided: Sequence[Decided], decided_ms: int) -> None:
@@ -86,6 +94,10 @@ def headers_json(headers: Collection[tuple[str, bytes]]) -> str:
 _RESTORED: Final = "segue_restored"
 _SOME_RESTORED: Final = (RESTORED_SOURCE, "")
 """Stands for any restored name; none is like it, for a service has a name."""
+
+
+_AT_ONCE: Final = 512
+"""Names in one statement: SQLite takes no condition of more than a thousand parts."""
 
 
 def _any_of(number: int) -> CompoundSelect[Any]:

@@ -138,6 +138,14 @@ async def test_a_batch_of_many_services_is_one_transaction(store: Store) -> None
     assert all(one.position == 4 and one.state.epoch == 1 for one in await views.services(store))
 
 
+async def test_a_batch_may_be_of_any_size(store: Store) -> None:
+    """More than a thousand messages at once are decided as few are; when they come again, all of them are known."""
+    batch = [message for number in range(600) for message in installed(f"voice-{number}")]
+    assert len(batch) > 1_000
+    assert set((await handle(store, batch)).outcomes) == {Outcome.DECIDED}
+    assert set((await handle(store, batch)).outcomes) == {Outcome.DUPLICATE}
+
+
 async def test_batch_boundaries_mean_nothing(store: Store, kind: str, new_url: NewUrl, opened: Opened) -> None:
     """One batch of everything and one batch a message give the same journal."""
     batch = [*installed(), *rolling(), alert("1.5.0", 20_000), requested("1.5.0", 30_000), applied(3, 31_000)]
