@@ -6,9 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 from aiokafka.conn import create_conn
-from aiokafka.errors import KafkaError, SaslAuthenticationFailed, UnsupportedSaslMechanismError
+from aiokafka.errors import SaslAuthenticationFailed, UnsupportedSaslMechanismError
 
 from controller.brokers import Brokers, Kafka, brokers
+from controller.core.errors import Malformed
 
 _ANSWER_MS: Final = 2_000
 
@@ -46,7 +47,7 @@ async def _turned_away(kafka: Brokers) -> str:
             connection = await create_conn(
                 host.strip("[]"), int(port), request_timeout_ms=_ANSWER_MS, **kafka.security()
             )
-        except (OSError, KafkaError, TimeoutError, ValueError) as error:
+        except Exception as error:  # whoever asks has failed already, and goes on when it knows why
             if why := _why(kafka, error):
                 return f"{address}: {why}"
         else:
@@ -71,6 +72,8 @@ def _why(kafka: Brokers, error: Exception) -> str:
             )
         case ConnectionRefusedError() | TimeoutError():
             return ""
+        case Malformed():
+            return str(error)
         case _:
             said = str(error) or type(error).__name__
             return (
