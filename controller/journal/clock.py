@@ -13,27 +13,35 @@ from sqlalchemy import Connection, text
 _TRUSTED_S: Final = 60.0
 """Asked again after so long: two clocks drift apart by less than a millisecond meanwhile."""
 
+_JUMP_S: Final = 1.0
+"""Asked again when the machine's clock went on by so much more or less: it slept, and the monotonic one stood still."""
+
 
 class ServerClock:
     """What the server said last, and when that was."""
 
     def __init__(self) -> None:
         self._said_ms = 0
-        self._heard_s = float("-inf")
+        self._heard_s = self._wall_s = float("-inf")
 
     @property
     def known(self) -> bool:
-        """Say whether it was asked lately."""
-        return time.monotonic() - self._heard_s < _TRUSTED_S
+        """Say whether it was asked lately, and the time since then is known."""
+        passed_s = time.monotonic() - self._heard_s
+        return passed_s < _TRUSTED_S and abs(_wall_s() - self._wall_s - passed_s) < _JUMP_S
 
     def hear(self, now_ms: int) -> int:
         """Take what the server says now, milliseconds since 1970, and return it."""
-        self._said_ms, self._heard_s = now_ms, time.monotonic()
+        self._said_ms, self._heard_s, self._wall_s = now_ms, time.monotonic(), _wall_s()
         return now_ms
 
     def now_ms(self) -> int:
         """Return the time since 1970, milliseconds; meaningless before the server was heard."""
         return self._said_ms + int((time.monotonic() - self._heard_s) * 1000)
+
+
+def _wall_s() -> float:
+    return time.time_ns() / 1e9
 
 
 def machine_ms() -> int:

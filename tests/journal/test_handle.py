@@ -307,3 +307,19 @@ async def test_facts_are_written_down_by_the_databases_clock(
     await handle(store, [ready("1.4.0", began_ms)])
     noted = await store.rows(select(tables.journal.c.recorded_at), {})
     assert max(row.recorded_at for row in noted) < began_ms + 600_000
+
+
+async def test_a_decider_that_slept_asks_for_the_time_anew(
+    new_url: NewUrl, opened: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On PostgreSQL the time is carried on for a minute, but not past a sleep, which no monotonic clock counts."""
+    store = await opened(await new_url("postgresql"))
+    now_ns = time.time_ns
+    began_ms = now_ns() // 1_000_000
+    await handle(store, [requested("1.4.0", began_ms)])
+    with statements() as said:
+        await handle(store, [ready("1.4.0", began_ms)])
+        assert not [text for text, _ in said if "clock_timestamp" in text]
+        monkeypatch.setattr(time, "time_ns", lambda: now_ns() + 30_000_000_000)
+        await handle(store, [requested("1.5.0", began_ms)])
+        assert [text for text, _ in said if "clock_timestamp" in text]
