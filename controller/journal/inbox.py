@@ -20,6 +20,7 @@ from controller.journal.tables import inbox
 from controller.wire.inbound import Input
 
 Key = tuple[str, str]
+Headers = tuple[tuple[str, bytes], ...]
 
 RESTORED_SOURCE: Final = "segue/restored"
 """
@@ -80,9 +81,17 @@ def keep(connection: Connection, decided: Sequence[Decided], decided_ms: int) ->
         _KEEP.run(connection, [_row(message, decided_ms) for message in decided])
 
 
+_REMEMBERED_BYTES: Final = 1024
+
+
+def _headers(headers: Headers) -> str:
+    # Those of nearly every message are the same few; but a sender may fill a record with them.
+    few = sum(1 + len(name) + len(value) for name, value in headers) <= _REMEMBERED_BYTES
+    return _remembered(headers) if few else headers_json(headers)
+
+
 @lru_cache(maxsize=64)
-def _headers(headers: tuple[tuple[str, bytes], ...]) -> str:
-    # Those of nearly every message are the same few.
+def _remembered(headers: Headers) -> str:
     return headers_json(headers)
 
 

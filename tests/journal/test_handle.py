@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+import tracemalloc
 from dataclasses import replace
 from typing import cast
 
@@ -229,6 +230,17 @@ async def test_huge_headers_and_keys_fit_their_dead_letter(store: Store) -> None
     assert [(one.key, one.headers) for one in await views.dead_letters(store)] == [
         (record.key, record.headers) for record in (heavy, keyed)
     ]
+
+
+async def test_huge_headers_are_kept_in_the_store_alone(store: Store) -> None:
+    """Once their messages are decided nothing of them stays in memory."""
+    records = [replace(unreadable(offset=number), headers=(("x", bytes([number]) * 1_000_000),)) for number in range(8)]
+    messages = [rejected(record, Malformed("no message")) for record in records]
+    tracemalloc.start()
+    await handle(store, messages)
+    held_bytes, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert held_bytes < 4_000_000
 
 
 async def test_a_topic_made_anew_gives_new_letters(store: Store) -> None:
