@@ -17,10 +17,7 @@ from itertools import chain
 from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
-from aiokafka.errors import KafkaError
-
-_FAULTS: Final = (KafkaError, ValueError)
-"""What a poll raises; ValueError comes bare from the part of aiokafka that is written in C."""
+from aiokafka.errors import ConsumerStoppedError, KafkaError
 
 Records = tuple[ConsumerRecord[Any, Any], ...]
 
@@ -47,8 +44,10 @@ async def poll(consumer: "AIOKafkaConsumer[Any, Any]", most: int) -> Records:
                 batches = await consumer.getmany(partition, timeout_ms=0, max_records=max(1, most // len(others)))
                 found += batches.get(partition, ())
         return tuple(found)
-    except _FAULTS as error:
-        _log.warning("a poll failed: %s", error)
+    except ConsumerStoppedError:
+        raise
+    except Exception as error:  # KafkaError, ValueError from its part in C, or a mistake: all of it must come again
+        _log.warning("a poll failed: %r", error)
     await _go_back(consumer)
     partitions = sorted(consumer.assignment() - consumer.paused())
     records: list[ConsumerRecord[Any, Any]] = []
@@ -82,9 +81,11 @@ async def _ask(consumer: "AIOKafkaConsumer[Any, Any]", partition: TopicPartition
             if not batches:
                 break
             records += batches[partition]
-    except _FAULTS as error:
+    except ConsumerStoppedError:
+        raise
+    except Exception as error:
         _log.error(
-            "%s/%d is left alone for %g s: what follows %s cannot be taken apart (%s)",
+            "%s/%d is left alone for %g s: what follows %s cannot be taken apart (%r)",
             partition.topic,
             partition.partition,
             _LEFT_ALONE_S,
