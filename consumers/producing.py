@@ -1,6 +1,5 @@
 """A Kafka producer whose messages arrive once, in order, and are acknowledged by all replicas."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
@@ -9,6 +8,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from controller.core.errors import Unavailable
+from controller.outside.stopping import stop_sending
 from controller.outside.turned_away import advice
 from controller.settings import Settings
 
@@ -42,11 +42,4 @@ async def producer(settings: Settings) -> AsyncIterator[AIOKafkaProducer]:
             raise Unavailable(f"Kafka at {settings.kafka} cannot be reached: {why}") from error
         yield kafka
     finally:
-        # Stopping first sends what is left, which never ends while Kafka is away.
-        try:
-            async with asyncio.timeout(_CLOSE_S):
-                await kafka.stop()
-        except TimeoutError:
-            # aiokafka has no public way to give up what it holds, and would send it late, behind a successor's back.
-            await kafka._sender.close()
-            await kafka.client.close()
+        await stop_sending(kafka, _CLOSE_S)

@@ -9,7 +9,6 @@ import asyncio
 import logging
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import Final
 
 from aiokafka import AIOKafkaProducer
@@ -17,6 +16,7 @@ from aiokafka.errors import KafkaError
 
 from controller.brokers import Kafka, brokers
 from controller.core.errors import Unavailable
+from controller.outside.stopping import stop_sending
 from controller.outside.turned_away import advice
 from controller.wire.outbound import Outgoing
 from controller.wire.topics import INBOUND, topic_name
@@ -86,7 +86,7 @@ class Publisher:
                 self._now(f"the connection to Kafka at {self._kafka} broke ({error!r})")
             finally:
                 self._producer = None
-                await _close(producer)
+                await stop_sending(producer, _CLOSE_S)
             await asyncio.sleep(_WATCH_WHILE_AWAY_S)
 
     async def _watch(self, producer: AIOKafkaProducer) -> None:
@@ -128,13 +128,3 @@ async def _answers(producer: AIOKafkaProducer) -> bool:
             return bool(await producer.client.force_metadata_update())
     except (KafkaError, TimeoutError):
         return False
-
-
-async def _close(producer: AIOKafkaProducer) -> None:
-    # Stopping sends first what is left, which does not end while Kafka is away.
-    try:
-        async with asyncio.timeout(_CLOSE_S):
-            await producer.stop()
-    except (KafkaError, TimeoutError):
-        with suppress(KafkaError):
-            await producer.client.close()

@@ -18,6 +18,7 @@ from aiokafka.errors import KafkaError
 
 from controller.brokers import Kafka, brokers
 from controller.core.routing import RoutingTable
+from controller.outside.stopping import stop_sending
 from controller.outside.turned_away import advice
 from controller.wire.envelope import HEADERS, encode
 from controller.wire.topics import Topic, topic_name
@@ -29,6 +30,7 @@ _APPLIED: Final = "io.segue.route.applied"
 _DRAINED: Final = "io.segue.release.drained"
 _ENDED: Final = "io.segue.router.ended"
 _AGAIN_S: Final = 0.3
+_CLOSE_S: Final = 0.5
 
 
 class Reporter:
@@ -111,7 +113,7 @@ class Reporter:
         finally:
             self._connected = False
             self._silent.set()
-            await producer.stop()
+            await stop_sending(producer, _CLOSE_S)
 
 
 def _now_ms() -> int:

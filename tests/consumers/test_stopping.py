@@ -1,11 +1,13 @@
-"""A consumer that ends while Kafka is away."""
+"""Clients of Kafka that end while it is away."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from aiokafka import AIOKafkaConsumer
 
+from consumers.producing import producer
 from controller.outside.kafka import ensure_topics
 from controller.outside.stopping import stop
 from controller.parts.kafka import Kafka, start_kafka
@@ -40,3 +42,24 @@ async def test_consumer_whose_leaving_is_cut_short_is_gone_all_the_same(broker: 
         async with asyncio.timeout(0.1):
             await stop(consumer, asyncio.sleep(60))
     assert asyncio.all_tasks() == before
+
+
+async def test_producer_whose_end_is_cut_short_sends_nothing_late(tmp_path: Path, settings: Settings) -> None:
+    """Who is cancelled while he waits for what is left leaves nothing behind that would send it later."""
+    with await asyncio.to_thread(start_kafka, tmp_path / "kafka") as broker:
+        await asyncio.to_thread(ensure_topics, broker.bootstrap)
+        before, leaving = asyncio.all_tasks(), asyncio.Event()
+
+        async def send() -> None:
+            async with producer(replace(settings, kafka=broker.bootstrap)) as kafka:
+                await kafka.partitions_for(Topic.TABLE)
+                await asyncio.to_thread(broker.kill)
+                await kafka.send(Topic.TABLE, b"late")
+                leaving.set()
+
+        sending = asyncio.create_task(send())
+        await leaving.wait()
+        sending.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await sending
+        assert asyncio.all_tasks() == before

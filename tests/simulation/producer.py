@@ -51,11 +51,15 @@ class Producer:
         if struck is not None:
             raise KafkaConnectionError("simulated: no broker answers")
 
-    async def stop(self) -> None:
+    async def flush(self) -> None:
         """Send what is left."""
         current()
         if self._on_its_way:
             await asyncio.wait([one.answer for one in self._on_its_way])
+
+    async def stop(self) -> None:
+        """Likewise."""
+        await self.flush()
 
     async def send(
         self, topic: str, value: bytes | None = None, key: bytes | None = None, headers: Headers = ()
@@ -108,6 +112,8 @@ class Producer:
 
 
 class _Closing:
+    sender_task = None
+
     def __init__(self, producer: Producer) -> None:
         self._producer = producer
 
