@@ -7,7 +7,7 @@ epoch.
 
 One that stood still lost its turn, and may have sent a table after a newer one that its successor published. Gateways
 that know the newer one refuse it; but the topic keeps the last one, for those who begin. So it has all tables published
-once more, after its own.
+once more, after its own. For that it looks, however it ends, whether it had the turn all along.
 """
 
 import asyncio
@@ -46,7 +46,16 @@ async def run(worker: Worker) -> None:
 
 
 async def _relay(worker: Worker) -> None:
-    async with worker.store.relay(0) as relay, producer(worker.settings) as kafka:
+    async with worker.store.relay(0) as relay:
+        try:
+            await _relay_on(worker, relay)
+        finally:
+            # Also when Kafka failed, or it is asked to end: nothing of it can come later than this.
+            await relay.sign()
+
+
+async def _relay_on(worker: Worker, relay: Relay) -> None:
+    async with producer(worker.settings) as kafka:
         _log.info("this relay works now", extra={"function": worker.name})
         # Kafka may have lost the tables, or hold an older one that came late from a relay that had lost its turn.
         await _published(worker, kafka, await relay.standing())

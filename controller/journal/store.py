@@ -50,6 +50,10 @@ class Relay:
         self._shard = shard
         self._turn = turn
 
+    async def sign(self) -> None:
+        """Do nothing, but raise TurnLost when the turn is over."""
+        await self._turn.sign()
+
     async def standing(self) -> list[OutboxRow]:
         """
         Return every service's routing table as it stands, to be published before the first batch.

@@ -76,6 +76,21 @@ async def test_a_relay_that_wakes_has_its_tables_published_again(world: World, s
     assert newest.epoch == 2
 
 
+async def test_a_relay_that_wakes_and_is_asked_to_end_has_them_published_too(world: World, store: Store) -> None:
+    """It looks once more whether it still had the turn, for what it sent on waking may have been the last of all."""
+    await handle(store, installed())
+    with hosting(world.settings, "never", "relay") as first:
+        await world.until_told(SERVICE, "RolloutPromoted", "RouteSet")
+        first.send_signal(signal.SIGSTOP)
+        await handle(store, rolling())
+        async with world.hosting(store, "relay"):
+            await world.until_told(SERVICE, "StepStarted", "RouteSet")
+            sent = len(await world.values(Topic.TABLE))
+            first.send_signal(signal.SIGTERM)
+            first.send_signal(signal.SIGCONT)
+            await world.until("the table came again", lambda: more_than(world, sent))
+
+
 async def more_than(world: World, sent: int) -> bool:
     """Say whether more tables than so many were published."""
     return len(await world.values(Topic.TABLE)) > sent
