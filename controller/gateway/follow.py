@@ -62,7 +62,9 @@ class Follower:
         self._tables = tables
         self._applied = applied
         self._read_to_end = False
-        self._heard_s = time.time()
+        # By the monotonic clock: the machine's own is set, above all soon after it was switched on.
+        self._heard_s = self._looked_s = time.monotonic()
+        self._answered_ms: int | None = None
         self._consumer: AIOKafkaConsumer | None = None
         self._level = logging.WARNING
 
@@ -78,12 +80,8 @@ class Follower:
 
     def age_s(self) -> float:
         """Return the seconds since a broker last answered for the topic, or since the start if none did."""
-        if self._consumer is not None:
-            answered = [self._consumer.last_poll_timestamp(partition) for partition in self._consumer.assignment()]
-            # The partition that was silent longest: a table of its services may be waiting behind it.
-            if answered and None not in answered:
-                self._heard_s = max(self._heard_s, min(answered) / 1000)
-        return max(0.0, time.time() - self._heard_s)
+        self._hear()
+        return time.monotonic() - self._heard_s
 
     async def run(self) -> None:
         """Follow until cancelled, connecting again for ever."""
@@ -100,6 +98,18 @@ class Follower:
                 # A fault of our own must not cost the gateway its ears for good.
                 log.exception("following routing.table failed; trying again")
             await asyncio.sleep(_AGAIN_S)
+
+    def _hear(self) -> None:
+        """Note whether a broker answered since this was called last; it is, by whoever follows, twice a second."""
+        now_s = time.monotonic()
+        if self._consumer is not None:
+            answered = [self._consumer.last_poll_timestamp(partition) for partition in self._consumer.assignment()]
+            # The partition that was silent longest: a table of its services may be waiting behind it.
+            if answered and None not in answered and min(answered) != self._answered_ms:
+                self._answered_ms = min(answered)
+                ago_s = max(0.0, time.time() - self._answered_ms / 1000)
+                self._heard_s = now_s - min(ago_s, now_s - self._looked_s)
+        self._looked_s = now_s
 
     async def _follow(self) -> None:
         consumer = AIOKafkaConsumer(
@@ -120,6 +130,7 @@ class Follower:
                 for table in await _tables_from(consumer):
                     if self._tables.offer(table):
                         self._applied(table, time.time_ns() // 1_000_000)
+                self._hear()
         finally:
             self._consumer = None
             await stop(consumer)

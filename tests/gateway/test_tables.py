@@ -1,9 +1,13 @@
 """Tables: swapped for newer ones only, and kept over a restart."""
 
 import asyncio
+import time
 from pathlib import Path
 
+import pytest
+
 from controller.core.names import Release
+from controller.gateway.follow import Follower
 from controller.gateway.keep import Keeper, TableFile
 from controller.gateway.metrics import Metrics
 from controller.gateway.tables import Tables
@@ -70,6 +74,17 @@ def test_a_note_that_was_cut_off_costs_no_other(tmp_path: Path) -> None:
     notes.write_bytes(notes.read_bytes() + b'{"service": "to')
     file.note(table(2, stable=V2))
     assert file.load() == (table(2, stable=V2),)
+
+
+def test_a_clock_that_is_set_back_keeps_no_gateway_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without Kafka a gateway is ready with the tables on disk two seconds after its start, whatever the hour."""
+    follower = Follower("nowhere:9092", "", Tables(Metrics(), [table(1, stable=V1)]), lambda _table, _at_ms: None)
+    assert not follower.ready
+    wall_s, monotonic_s = time.time() - 3600, time.monotonic() + 3
+    monkeypatch.setattr(time, "time", lambda: wall_s)
+    monkeypatch.setattr(time, "monotonic", lambda: monotonic_s)
+    assert follower.ready
+    assert 3 <= follower.age_s() < 4
 
 
 async def test_a_disk_that_refused_is_tried_again(tmp_path: Path) -> None:
