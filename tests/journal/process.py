@@ -76,9 +76,13 @@ async def _relay_on(store: Store, argument: str) -> None:
     with suppress(TurnLost):
         async with store.relay() as relay:
             print("relaying", flush=True)
-            while True:
-                await relay.next_batch(1)
-                await asyncio.sleep(0.1)
+            with suppress(TurnLost):
+                while True:
+                    await relay.next_batch(1)
+                    await asyncio.sleep(0.1)
+            # Once lost, it is for good.
+            await relay.sign()
+            return
     print("lost", flush=True)
 
 
