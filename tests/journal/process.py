@@ -11,7 +11,7 @@ from typing import Any
 
 from controller.core.stream import react
 from controller.handle import handle
-from controller.journal import Store, append, open_store
+from controller.journal import Store, append, open_store, outbox
 from controller.journal import heads as head_rows
 from controller.journal.turn import TurnLost
 from tests.journal.messages import alert, installed, requested
@@ -56,6 +56,20 @@ async def _die_uncommitted(store: Store, argument: str) -> None:
     await store.write(work)
 
 
+async def _stand_still(store: Store, argument: str) -> None:
+    """Stand still, as by SIGSTOP, with an alert decided and not committed; say what became of it later."""
+    put = outbox.put
+
+    def stand_still(*arguments: Any) -> Any:
+        setattr(outbox, "put", put)  # noqa: B010  # once
+        os.kill(os.getpid(), signal.SIGSTOP)
+        return put(*arguments)
+
+    setattr(outbox, "put", stand_still)  # noqa: B010  # the outbox is what a batch writes last
+    handled = await handle(store, [alert("1.4.0", 3_000)])
+    print(*handled.outcomes, flush=True)
+
+
 async def _live(store: Store, argument: str) -> None:
     """Live until killed, and say under which name."""
     async with store.life() as life:
@@ -90,6 +104,7 @@ _ROLES = {
     "decide": _decide,
     "commit-and-die": _commit_and_die,
     "die-uncommitted": _die_uncommitted,
+    "stand-still": _stand_still,
     "live": _live,
     "relay": _relay,
     "relay-on": _relay_on,

@@ -2,9 +2,12 @@
 
 import asyncio
 import json
+import os
+import signal
 from collections import defaultdict
 
 import pytest
+from sqlalchemy import text
 
 from controller.core.errors import Broken, Conflict
 from controller.core.stream import begin, react
@@ -15,7 +18,7 @@ from controller.proof.look import Verified, verify
 from controller.wire.codec import GENESIS_HASH
 from controller.wire.inbound import Input
 from controller.wire.topics import Topic
-from tests.journal.conftest import Opened
+from tests.journal.conftest import NewUrl, Opened
 from tests.journal.messages import SERVICE, alert, installed, requested
 from tests.journal.process import another
 from tests.journal.sight import outgoing, rows
@@ -100,6 +103,26 @@ async def test_a_death_before_the_commit_leaves_nothing(store: Store, url: str) 
     assert await rows(store, tables.journal) == []
     done = await handle(store, [requested("1.4.0")])
     assert [fact.position for fact in done.facts] == [1]
+
+
+async def test_one_that_stands_still_before_its_commit_holds_its_services_for_seconds(
+    new_url: NewUrl, opened: Opened
+) -> None:
+    """PostgreSQL ends its transaction, another decides, and it finds that when it wakes; who reads has longer."""
+    url = await new_url("postgresql")
+    store = await opened(url)
+    await handle(store, installed())
+    with another("stand-still", url) as child:
+        seen = await asyncio.to_thread(os.waitid, os.P_PID, child.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+        assert seen is not None
+        assert seen.si_code == os.CLD_STOPPED
+        async with asyncio.timeout(8):
+            assert (await handle(store, [alert("1.4.0", 3_000)])).outcomes == (Outcome.DECIDED,)
+        child.send_signal(signal.SIGCONT)
+        assert child.stdout is not None
+        assert await asyncio.to_thread(child.stdout.readline) == "duplicate\n"
+    ((patience,),) = await store.rows(text("SHOW idle_in_transaction_session_timeout"), {})
+    assert patience == "30s"
 
 
 @pytest.mark.parametrize("statement", ["UPDATE journal SET reason = 'nothing happened'", "DELETE FROM journal"])

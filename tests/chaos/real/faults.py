@@ -99,7 +99,7 @@ CATALOGUE: Final = (
     # It may hold SQLite's only lock just then.
     Fault("decider paused for 30 s", "control", paused(30), 5, "back", stores=("sqlite",)),
     Fault("decider stopped for 9 s with a batch in hand", "control", stopped("after-read", 9), 10),
-    Fault("decider stopped for 9 s before its commit", "control", stopped("before-commit", 9), 10, stores=_PG),
+    Fault("decider stopped for 30 s before its commit", "control", stopped("before-commit", 30), 10, stores=_PG),
     Fault("decider stopped for 9 s before it publishes", "control", stopped("before-publish", 9), 10),
     Fault("gateway paused for 12 s", "gateway", paused(12), 5, "back", users=True),
     Fault("Kafka paused for 3 s", "kafka", paused(3), 5, "back"),
