@@ -22,7 +22,7 @@ async def member(settings: Settings, life: str) -> AsyncIterator[str]:
     group = group_name("alerts", settings.topic_prefix)
     consumer = AIOKafkaConsumer(
         topic_name(Topic.ALERTS, settings.topic_prefix),
-        bootstrap_servers=settings.kafka,
+        **settings.brokers.client(),
         group_id=group,
         client_id=client_id(group, life),
         heartbeat_interval_ms=60_000,
@@ -52,7 +52,7 @@ async def watching(settings: Settings, store: Store) -> AsyncIterator[str]:
 
 async def reading(settings: Settings) -> set[str]:
     """Return the lives of those who are in the alerts' group, "" for one that tells none."""
-    kafka = AIOKafkaClient(bootstrap_servers=settings.kafka)
+    kafka = AIOKafkaClient(**settings.brokers.client())
     await kafka.bootstrap()
     try:
         return {one.life for one in await members(kafka, [group_name("alerts", settings.topic_prefix)])}

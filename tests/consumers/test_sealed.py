@@ -9,8 +9,6 @@ import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import TopicAuthorizationFailedError
 
-from consumers.departed import see_off
-from consumers.worker import Readiness, Worker
 from controller.brokers import Brokers
 from controller.core.errors import Unavailable
 from controller.core.routing import RoutingTable
@@ -31,6 +29,7 @@ from tests.api.test_alertmanager import webhook
 from tests.api.world import ALERTMANAGER, TOKENS, running
 from tests.cli.segue import Segue, segue_in
 from tests.consumers.test_deciding import INSTALLED, publish_in_turn
+from tests.consumers.test_departed import member, reading, watching
 from tests.consumers.world import DECIDERS, World
 from tests.gateway.test_following import process
 from tests.journal.messages import SERVICE, installed, requested, rolling
@@ -162,16 +161,16 @@ async def test_other_ways_to_be_known(world: World, store: Store, sealed: Sealed
         await world.until_told(SERVICE, "RolloutStarted")
 
 
-async def test_the_dead_are_seen_off_there(world: World, store: Store, caplog: pytest.LogCaptureFixture) -> None:
-    """Who leaves a group in a dead one's name shows who he is, as everybody does."""
-    stopping = asyncio.Event()
-    async with store.life() as life, world.hosting(store, "alerts"):
-        worker = Worker("alerts", replace(world.settings), store, stopping, Readiness(), life.name)
-        seeing = asyncio.create_task(see_off([worker], life))
-        await asyncio.sleep(0)
-        stopping.set()
-        await seeing
-    assert caplog.records == []
+async def test_the_dead_are_seen_off_there(world: World, store: Store) -> None:
+    """Who tells Kafka that a dead member leaves shows who he is, as everybody does: it is out of its group."""
+    async with member(world.settings, "0badcafe"):
+        assert await reading(world.settings) == {"0badcafe"}
+        async with watching(world.settings, store):
+
+            async def gone() -> bool:
+                return await reading(world.settings) == set()
+
+            await world.until("it is seen off", gone)
 
 
 def _brokers(sealed: Sealed, **other: str) -> Brokers:
