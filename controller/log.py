@@ -26,6 +26,8 @@ _QUIET: Final = (
     "httpcore",
     "asyncio",
 )
+_SENDERS: Final = ("aiokafka.conn", "kafka.net.connection")
+"""At DEBUG they write what they send: a password too, as bytes that look otherwise than it does, or as half of them."""
 _LEAST_CHARACTERS: Final = 8
 
 
@@ -35,13 +37,15 @@ def configure(level: str = "INFO", *, secrets: Collection[str] = (), stream: IO[
 
     secrets: texts such as tokens that are blotted out wherever they would appear in a line; below eight characters they
     are left, for a line of which every e is blotted out tells nothing, and the secret.
-    Libraries below us speak from WARNING up, unless level is DEBUG.
+    Libraries below us speak from WARNING up, unless level is DEBUG; what is sent to Kafka is not written even then.
     """
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(JsonLines(secrets))
     logging.basicConfig(level=level, handlers=[handler], force=True)
     for name in _QUIET:
         logging.getLogger(name).setLevel(logging.NOTSET if level == "DEBUG" else logging.WARNING)
+    for name in _SENDERS:
+        logging.getLogger(name).setLevel(logging.INFO if level == "DEBUG" else logging.WARNING)
     logging.captureWarnings(True)
 
 

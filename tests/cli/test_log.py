@@ -68,6 +68,16 @@ def test_libraries_speak_from_warning_up(lines: io.StringIO) -> None:
     assert [json.loads(line)["message"] for line in lines.getvalue().splitlines()] == ["trouble"]
 
 
+def test_what_is_sent_to_kafka_is_not_written(lines: io.StringIO) -> None:
+    """At DEBUG libraries tell what they do, but not what they send: a password's bytes do not look like it."""
+    log.configure("DEBUG", secrets=["p\u00e4ssword-0123456789"], stream=lines)
+    sent = "\0segue\0p\u00e4ssword-0123456789".encode()
+    for name in ("aiokafka.conn", "kafka.net.connection"):
+        logging.getLogger(name).debug("Request %d: SaslAuthenticateRequest(%s)", 3, sent)
+    logging.getLogger("aiokafka.cluster").debug("chatter")
+    assert [json.loads(line)["message"] for line in lines.getvalue().splitlines()] == ["chatter"]
+
+
 def test_times_round_to_the_millisecond() -> None:
     """A time that rounds up to the next second is written as that second."""
     assert log.iso(1_772_529_299.9996) == "2026-03-03T09:15:00.000Z"
