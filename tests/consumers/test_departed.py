@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 
 from aiokafka import AIOKafkaConsumer
@@ -17,7 +17,7 @@ from tests.consumers.world import World
 
 
 @asynccontextmanager
-async def member(settings: Settings, life: str) -> AsyncIterator[str]:
+async def member(settings: Settings, life: str, heartbeat_ms: int = 100) -> AsyncIterator[str]:
     """Read alerts in the deciders' group as a process with this life would, and go on telling Kafka so."""
     group = group_name("alerts", settings.topic_prefix)
     consumer = AIOKafkaConsumer(
@@ -25,7 +25,7 @@ async def member(settings: Settings, life: str) -> AsyncIterator[str]:
         **settings.brokers.client(),
         group_id=group,
         client_id=client_id(group, life),
-        heartbeat_interval_ms=60_000,
+        heartbeat_interval_ms=heartbeat_ms,
         session_timeout_ms=180_000,
     )
     await consumer.start()
@@ -33,6 +33,11 @@ async def member(settings: Settings, life: str) -> AsyncIterator[str]:
         yield group
     finally:
         await consumer.stop()
+
+
+def dead(settings: Settings) -> AbstractAsyncContextManager[str]:
+    """Be there as one that was killed is: it hears of nothing, and Kafka waits for it."""
+    return member(settings, "0badcafe", heartbeat_ms=60_000)
 
 
 @asynccontextmanager
@@ -62,7 +67,7 @@ async def reading(settings: Settings) -> set[str]:
 
 async def test_the_dead_leave_their_groups(world: World, store: Store) -> None:
     """A member whose process is not alive is out of its group, though Kafka would wait for it for minutes."""
-    async with member(world.settings, "0badcafe"):
+    async with dead(world.settings):
         assert await reading(world.settings) == {"0badcafe"}
         async with watching(world.settings, store):
 
@@ -76,7 +81,7 @@ async def test_the_living_and_the_unknown_stay(world: World, store: Store) -> No
     """Members that live stay, as do those of whom nobody can say, while a dead one beside them goes."""
     async with store.life() as life, member(world.settings, life.name), member(world.settings, ""):
         await life.living()
-        async with member(world.settings, "0badcafe"), watching(world.settings, store):
+        async with dead(world.settings), watching(world.settings, store):
 
             async def gone() -> bool:
                 return "0badcafe" not in await reading(world.settings)
