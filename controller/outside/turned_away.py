@@ -5,13 +5,14 @@ import ssl
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
-from aiokafka.conn import create_conn
+from aiokafka.conn import AIOKafkaConnection
 from aiokafka.errors import SaslAuthenticationFailed, UnsupportedSaslMechanismError
 
 from controller.brokers import Brokers, Kafka, brokers
 from controller.core.errors import Malformed
 
 _ANSWER_MS: Final = 2_000
+_FAREWELL_S: Final = 0.2
 
 
 async def advice(kafka: Kafka, error: Exception) -> str:
@@ -44,16 +45,22 @@ async def _turned_away(kafka: Brokers) -> str:
     for address in kafka.addresses.split(","):
         host, _, port = address.strip().rpartition(":")
         try:
-            connection = await create_conn(
-                host.strip("[]"), int(port), request_timeout_ms=_ANSWER_MS, **kafka.security()
-            )
+            await _greet(host.strip("[]"), int(port), kafka)
         except Exception as error:  # whoever asks has failed already, and goes on when it knows why
             if why := _why(kafka, error):
                 return f"{address}: {why}"
         else:
-            await connection.close()
             return ""
     return ""
+
+
+async def _greet(host: str, port: int, kafka: Brokers) -> None:
+    connection = AIOKafkaConnection(host, port, request_timeout_ms=_ANSWER_MS, **kafka.security())
+    try:
+        await connection.connect()
+    finally:
+        # Over TLS both sides say farewell; what has not come to that when the loop ends would stay open.
+        await asyncio.wait([connection.close()], timeout=_FAREWELL_S)
 
 
 def _why(kafka: Brokers, error: Exception) -> str:

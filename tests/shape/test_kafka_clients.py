@@ -14,7 +14,7 @@ CLIENTS: Final = {
     "KafkaBroker",
     "KafkaConsumer",
     "KafkaProducer",
-    "create_conn",
+    "AIOKafkaConnection",
 }
 OWN: Final = ("controller/bench/", "controller/demo/")
 """Both start a Kafka themselves, which lets in anybody."""
