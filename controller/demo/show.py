@@ -93,7 +93,7 @@ class Show:
         lines.add_row("promised", Text(came.promised))
         lines.add_row("instead", Text(came.instead, style="red"))
         for number, sentence in enumerate(told):
-            lines.add_row("" if number else "its story", Text(sentence))
+            lines.add_row("" if number else "its story", Text(_from_here(sentence)))
         if free < CORES:
             lines.add_row("machine", Text(f"it is busy: {shortage(free)}. That may be why: try again when it is calm"))
         if came.rollout:
@@ -111,9 +111,14 @@ class Show:
         self._console.save_svg(str(path), title="make demo")
 
     def _line(self, text: str) -> None:
-        self._console.print(f"[dim]{time.monotonic() - self._begun:6.1f} s[/dim]  {text}")
+        self._console.print(f"[dim]{time.monotonic() - self._begun:6.1f} s[/dim]  {_from_here(text)}")
 
 
 def short(path: Path) -> Path:
     """Return a path as whoever stands in the working directory would type it."""
     return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
+def _from_here(text: str) -> str:
+    # A scene's fact names its folder in full, for whoever reads it may stand anywhere.
+    return text.replace(f"{Path.cwd()}/", "")

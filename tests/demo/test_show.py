@@ -31,3 +31,13 @@ def test_a_busy_machine_is_named_as_what_may_be_the_cause(capsys: pytest.Capture
     """Where the demo gets less of the machine than it needs, the message says so, and what to do."""
     said = shown(0.4, capsys)
     assert "0.4 are free for the demo, which needs 1.5. That may be why: try again when it is calm" in said
+
+
+def test_a_place_below_here_is_told_as_it_can_be_typed(capsys: pytest.CaptureFixture[str]) -> None:
+    """A scene's fact names its folder in full; what is printed, and kept as a picture, names no folder of a machine."""
+    show = Show()
+    show.happened(f"kept in {Path.cwd()}/.local/demo/scenes/hibari-3")
+    show.otherwise(CAME, [f"kept in {Path.cwd()}/.local/demo/scenes/hibari-2"], 2.0, Path.cwd() / ".local/demo/segue")
+    said = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    assert "kept in .local/demo/scenes/hibari-3" in said
+    assert "kept in .local/demo/scenes/hibari-2" in said

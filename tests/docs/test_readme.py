@@ -1,6 +1,7 @@
 """What README tells people to type is tried: its commands, its event, its plan, its routes, its SQL."""
 
 import asyncio
+import html
 import json
 import re
 import shlex
@@ -150,3 +151,9 @@ def test_plan_is_read() -> None:
     assert isinstance(command, RequestRollout)
     assert isinstance(command.plan, Plan)
     assert [(step.weight_bp, step.hold_s) for step in command.plan.steps] == [(500, 600), (5000, 600)]
+
+
+def test_the_picture_names_no_folder_of_a_machine() -> None:
+    """What make demo printed where it was drawn is what it prints anywhere."""
+    picture = html.unescape((ROOT / "docs/demo.svg").read_text())
+    assert not re.findall(r"/\S*\.local/", picture)
