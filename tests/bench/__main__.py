@@ -6,6 +6,7 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -75,69 +76,51 @@ def _load(chosen: argparse.Namespace) -> Sequence[Figure]:
 def _rolled_back(
     name: str, measure: Callable[[Path, str, str, str, int], Sequence[Figure]], chosen: argparse.Namespace
 ) -> Sequence[Figure]:
-    return [
-        figure
-        for work, server in _stores(name, chosen.store)
-        for figure in measure(
-            work,
-            "PostgreSQL" if server else "SQLite",
-            server.create("segue") if server else "",
-            server.create("bare") if server else f"sqlite+aiosqlite:///{work}/bare.db",
+    return _on_stores(
+        name,
+        chosen,
+        lambda store: measure(
+            store.work,
+            store.name,
+            store.made("segue"),
+            store.made("bare") or f"sqlite+aiosqlite:///{store.work}/bare.db",
             chosen.rounds,
-        )
-    ]
+        ),
+    )
 
 
 def _deciding(chosen: argparse.Namespace) -> Sequence[Figure]:
-    return [
-        figure
-        for work, server in _stores("deciding", chosen.store)
-        for figure in deciding.measure(
-            "PostgreSQL" if server else "SQLite",
-            server.create("segue") if server else f"sqlite:///{work}/segue.db",
-            server.create("bare") if server else f"sqlite:///{work}/bare.db",
-            chosen.batches,
-        )
-    ]
+    return _on_stores(
+        "deciding",
+        chosen,
+        lambda store: deciding.measure(store.name, store.address("segue"), store.address("bare"), chosen.batches),
+    )
 
 
 def _scaling(chosen: argparse.Namespace) -> Sequence[Figure]:
-    return [
-        figure
-        for work, server in _stores("scaling", chosen.store)
-        for figure in scaling.measure(
-            "PostgreSQL" if server else "SQLite",
-            server.create("segue") if server else f"sqlite:///{work}/segue.db",
-            chosen.batches,
-            store_is_shared=server is not None,
-        )
-    ]
+    return _on_stores(
+        "scaling",
+        chosen,
+        lambda store: scaling.measure(
+            store.name, store.address("segue"), chosen.batches, store_is_shared=store.server is not None
+        ),
+    )
 
 
 def _growth(chosen: argparse.Namespace) -> Sequence[Figure]:
-    return [
-        figure
-        for work, server in _stores("growth", chosen.store)
-        for figure in growth.measure("PostgreSQL" if server else "SQLite", work, server, chosen.batches)
-    ]
+    return _on_stores(
+        "growth", chosen, lambda store: growth.measure(store.name, store.work, store.server, chosen.batches)
+    )
 
 
 def _start(chosen: argparse.Namespace) -> Sequence[Figure]:
-    return [
-        figure
-        for work, server in _stores("start", chosen.store)
-        for figure in start.measure("PostgreSQL" if server else "SQLite", work, server, chosen.starts)
-    ]
+    return _on_stores("start", chosen, lambda store: start.measure(store.name, store.work, store.server, chosen.starts))
 
 
 def _soak(chosen: argparse.Namespace) -> Sequence[Figure]:
-    return [
-        figure
-        for work, server in _stores("soak", chosen.store)
-        for figure in soak.measure(
-            work, "PostgreSQL" if server else "SQLite", server.create("segue") if server else "", chosen.minutes
-        )
-    ]
+    return _on_stores(
+        "soak", chosen, lambda store: soak.measure(store.work, store.name, store.made("segue"), chosen.minutes)
+    )
 
 
 def _gateway(chosen: argparse.Namespace) -> Sequence[Figure]:
@@ -176,15 +159,42 @@ def _folder() -> Path:
     return local_folder() / "bench"
 
 
-def _stores(name: str, asked: Sequence[str] | None) -> Iterator[tuple[Path, Postgres | None]]:
-    """Yield each store's empty folder, and its server where it has one, which ends before the next begins."""
+@dataclass(frozen=True, slots=True)
+class _Store:
+    """A store's empty folder, and its server where it has one."""
+
+    work: Path
+    server: Postgres | None
+
+    @property
+    def name(self) -> str:
+        """What it is called in the tables."""
+        return "PostgreSQL" if self.server else "SQLite"
+
+    def made(self, database: str) -> str:
+        """Make a database on the server and return its address; "" where there is no server."""
+        return self.server.create(database) if self.server else ""
+
+    def address(self, database: str) -> str:
+        """Return the address of an empty database."""
+        return self.made(database) or f"sqlite:///{self.work}/{database}.db"
+
+
+def _on_stores(
+    name: str, chosen: argparse.Namespace, measure: Callable[[_Store], Sequence[Figure]]
+) -> Sequence[Figure]:
+    return [figure for store in _stores(name, chosen.store) for figure in measure(store)]
+
+
+def _stores(name: str, asked: Sequence[str] | None) -> Iterator[_Store]:
+    """Yield the stores; a server ends before the next begins."""
     for store in asked or ("sqlite", "postgresql"):
         with _place(_folder() / f"{name}-{store}") as work:
             if store == "sqlite":
-                yield work, None
+                yield _Store(work, None)
             else:
                 with start_postgres(work / "postgres") as server:
-                    yield work, server
+                    yield _Store(work, server)
 
 
 @contextmanager
