@@ -67,6 +67,11 @@ async def reading(settings: Settings) -> set[str]:
 
 async def test_the_dead_leave_their_groups(world: World, store: Store) -> None:
     """A member whose process is not alive is out of its group, though Kafka would wait for it for minutes."""
+    await seen_off(world, store)
+
+
+async def seen_off(world: World, store: Store) -> None:
+    """Let a member be read by Kafka whose process is not alive, and wait until it is out of its group."""
     async with dead(world.settings):
         assert await reading(world.settings) == {"0badcafe"}
         async with watching(world.settings, store):

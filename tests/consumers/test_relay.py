@@ -3,8 +3,11 @@
 import asyncio
 import signal
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from subprocess import Popen
 
 import pytest
 
@@ -61,16 +64,9 @@ async def test_second_relay_takes_over_from_a_killed_one(world: World, store: St
 
 async def test_a_relay_that_wakes_has_its_tables_published_again(world: World, store: Store) -> None:
     """What it may send late could be older than what its successor sent: so each table comes once more, after all."""
-    await handle(store, installed())
-    with hosting(world.settings, "never", "relay") as first:
-        await world.until_told(SERVICE, "RolloutPromoted", "RouteSet")
-        first.send_signal(signal.SIGSTOP)
-        await handle(store, rolling())
-        async with world.hosting(store, "relay"):
-            await world.until_told(SERVICE, "StepStarted", "RouteSet")
-            sent = len(await world.values(Topic.TABLE))
-            first.send_signal(signal.SIGCONT)
-            await world.until("the table came again", lambda: more_than(world, sent))
+    async with standing_still(world, store) as (first, sent):
+        first.send_signal(signal.SIGCONT)
+        await world.until("the table came again", lambda: more_than(world, sent))
     newest = await world.table(SERVICE)
     assert newest is not None
     assert newest.epoch == 2
@@ -78,6 +74,15 @@ async def test_a_relay_that_wakes_has_its_tables_published_again(world: World, s
 
 async def test_a_relay_that_wakes_and_is_asked_to_end_has_them_published_too(world: World, store: Store) -> None:
     """It looks once more whether it still had the turn, for what it sent on waking may have been the last of all."""
+    async with standing_still(world, store) as (first, sent):
+        first.send_signal(signal.SIGTERM)
+        first.send_signal(signal.SIGCONT)
+        await world.until("the table came again", lambda: more_than(world, sent))
+
+
+@asynccontextmanager
+async def standing_still(world: World, store: Store) -> AsyncIterator[tuple[Popen[bytes], int]]:
+    """A stopped relay whose successor has published a newer table, and how many tables there are by then."""
     await handle(store, installed())
     with hosting(world.settings, "never", "relay") as first:
         await world.until_told(SERVICE, "RolloutPromoted", "RouteSet")
@@ -85,10 +90,7 @@ async def test_a_relay_that_wakes_and_is_asked_to_end_has_them_published_too(wor
         await handle(store, rolling())
         async with world.hosting(store, "relay"):
             await world.until_told(SERVICE, "StepStarted", "RouteSet")
-            sent = len(await world.values(Topic.TABLE))
-            first.send_signal(signal.SIGTERM)
-            first.send_signal(signal.SIGCONT)
-            await world.until("the table came again", lambda: more_than(world, sent))
+            yield first, len(await world.values(Topic.TABLE))
 
 
 async def more_than(world: World, sent: int) -> bool:

@@ -29,7 +29,7 @@ from tests.api.test_alertmanager import webhook
 from tests.api.world import ALERTMANAGER, TOKENS, running
 from tests.cli.segue import Segue, segue_in
 from tests.consumers.test_deciding import INSTALLED, publish_in_turn
-from tests.consumers.test_departed import dead, reading, watching
+from tests.consumers.test_departed import seen_off
 from tests.consumers.world import DECIDERS, World
 from tests.gateway.test_following import process
 from tests.journal.messages import SERVICE, installed, requested, rolling
@@ -163,14 +163,7 @@ async def test_other_ways_to_be_known(world: World, store: Store, sealed: Sealed
 
 async def test_the_dead_are_seen_off_there(world: World, store: Store) -> None:
     """Who tells Kafka that a dead member leaves shows who he is, as everybody does: it is out of its group."""
-    async with dead(world.settings):
-        assert await reading(world.settings) == {"0badcafe"}
-        async with watching(world.settings, store):
-
-            async def gone() -> bool:
-                return await reading(world.settings) == set()
-
-            await world.until("it is seen off", gone)
+    await seen_off(world, store)
 
 
 def _brokers(sealed: Sealed, **other: str) -> Brokers:
