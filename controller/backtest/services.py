@@ -54,7 +54,7 @@ def _set_imported_aside() -> None:
     # Rows are many, so the collector would come often, and each time look at all that was ever imported: a third of all
     # computing. Once is enough, for what later services leave is to be collected; and while things are imported, never.
     gc.disable()
-    import controller.backtest.pages  # noqa: F401
+    import controller.backtest.pages  # noqa: F401  # it is what the service needs, imported ahead
 
     gc.freeze()
     gc.set_threshold(_ROWS)

@@ -68,9 +68,9 @@ if __name__ == "__main__":
         # The outbox is what a batch writes last.
         setattr(outbox, "put", _die)  # noqa: B010  # a fault on purpose
     elif point == "after-commit":
-        setattr(deciding, "handle", _commit_and_die)  # noqa: B010
+        setattr(deciding, "handle", _commit_and_die)  # noqa: B010  # likewise
     elif point == "after-publish":
-        setattr(delivery._Delivery, "_acknowledge", _die_once_published)  # noqa: B010
+        setattr(delivery._Delivery, "_acknowledge", _die_once_published)  # noqa: B010  # likewise
     elif point == "in-hand":
-        setattr(deciding, "handle", _freeze_and_handle)  # noqa: B010
+        setattr(deciding, "handle", _freeze_and_handle)  # noqa: B010  # likewise
     asyncio.run(run(names, read_settings()))
