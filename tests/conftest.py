@@ -1,5 +1,6 @@
 """What holds for all tests: shared words are explained as well as tests, and what shares servers stays together."""
 
+import gc
 from pathlib import Path
 
 import pytest
@@ -25,3 +26,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         store = callspec.params.get("world", "") if callspec and folder == "journey" else ""
         group = f"{folder} {store}" if folder in ONE_SET_OF_SERVERS else "/".join(parts)
         item.add_marker(pytest.mark.xdist_group(group))
+
+
+def pytest_collection_finish() -> None:
+    """Take what was imported out of the collector's sight, so that a collection costs only what a test made."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown() -> None:
+    """Collect garbage after each test: what one leaves open is then told as its own, and fails no later one."""
+    gc.collect()

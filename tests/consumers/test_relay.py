@@ -1,6 +1,7 @@
 """Outbox to Kafka: everything that was committed, in order per service, whatever happens to relay and broker."""
 
 import asyncio
+import os
 import signal
 import time
 from collections.abc import AsyncIterator
@@ -86,11 +87,17 @@ async def standing_still(world: World, store: Store) -> AsyncIterator[tuple[Pope
     await handle(store, installed())
     with hosting(world.settings, "never", "relay") as first:
         await world.until_told(SERVICE, "RolloutPromoted", "RouteSet")
-        first.send_signal(signal.SIGSTOP)
+        await store.write(lambda _: stop(first))
         await handle(store, rolling())
         async with world.hosting(store, "relay"):
             await world.until_told(SERVICE, "StepStarted", "RouteSet")
             yield first, len(await world.values(Topic.TABLE))
+
+
+def stop(relay: Popen[bytes]) -> None:
+    """Have it stand still; while somebody else writes, for with SQLite nobody could if it did so itself."""
+    relay.send_signal(signal.SIGSTOP)
+    os.waitid(os.P_PID, relay.pid, os.WSTOPPED | os.WNOWAIT)
 
 
 async def more_than(world: World, sent: int) -> bool:
