@@ -6,8 +6,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from controller.core.errors import Broken
-from controller.parts.installed import folder as installed_folder
-from controller.parts.installed import program
+from controller.parts.java import java
 from controller.parts.ports import LOOPBACK, free_ports
 from controller.parts.process import Process, Program
 
@@ -28,7 +27,7 @@ class Kafka(Process):
         self._text = _properties(folder / "data", self.bootstrap, f"{LOOPBACK}:{controller_port}") + given
         self._read_from = 0
         super().__init__(
-            Program("kafka", _java("-Xmx512m", "kafka.Kafka", str(self._properties)), folder),
+            Program("kafka", java("-Xmx512m", "kafka.Kafka", str(self._properties)), folder),
             ready=self._says_it_started,
             deadline_s=60,
         )
@@ -61,15 +60,9 @@ def start_kafka(folder: Path, port: int | None = None, settings: Mapping[str, st
     return Kafka(folder.resolve(), port or free, controller_port, settings).start()
 
 
-def _java(*arguments: str) -> list[str]:
-    # The first compiler only: runs here last minutes, and the second one would take a core for most of the first.
-    jars = f"{installed_folder('kafka/libs')}/*"
-    return [program("java"), "-XX:TieredStopAtLevel=1", "-cp", jars, *arguments]
-
-
 def _format(properties: Path, log: Path) -> None:
     tool = ["kafka.tools.StorageTool", "format", "--ignore-formatted", f"--cluster-id={_CLUSTER_ID}", "-c"]
-    done = subprocess.run(_java(*tool, str(properties)), capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(java(*tool, str(properties)), capture_output=True, text=True, timeout=60, check=False)
     with log.open("a") as out:
         out.write(done.stdout + done.stderr)
     if done.returncode != 0:

@@ -16,8 +16,8 @@ CLIENTS: Final = {
     "KafkaProducer",
     "AIOKafkaConnection",
 }
-OWN: Final = ("controller/bench/", "controller/demo/")
-"""Both start a Kafka themselves, which lets in anybody."""
+OWN: Final = ("controller/bench/", "controller/demo/", "controller/parts/")
+"""They start a Kafka themselves, which lets in anybody."""
 PLAIN: Final = {"bool", "Brokers"}
 """What may be given an address: the one says whether there is any, the other adds who we are."""
 
