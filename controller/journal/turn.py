@@ -126,10 +126,10 @@ async def session_turn(database: PostgresDatabase, number: int) -> AsyncIterator
 _TRY: Final = text("SELECT pg_try_advisory_lock(:class, :number)")
 _SIGN: Final = text("SELECT 1")
 _END: Final = text("SELECT pg_terminate_backend(:pid)")
-# One that is busy waits for the database, not the database for it.
+# Not by its state: amid a statement, too, the database may wait for the rest of it. For one that is busy it does not.
 _HOLDER: Final = text(
     "SELECT pid, backend_start, state_change FROM pg_locks JOIN pg_stat_activity USING (pid)"
-    " WHERE locktype = 'advisory' AND classid = :class AND objid = :number AND granted AND state = 'idle'"
+    " WHERE locktype = 'advisory' AND classid = :class AND objid = :number AND granted AND wait_event = 'ClientRead'"
     " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
 )
 

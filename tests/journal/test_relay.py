@@ -3,6 +3,7 @@
 import asyncio
 import signal
 import time
+from collections.abc import AsyncIterator
 
 import asyncpg
 import pytest
@@ -113,6 +114,27 @@ async def test_a_relay_that_stands_still_loses_its_turn(store: Store, url: str) 
             child.send_signal(signal.SIGCONT)
             assert await asyncio.to_thread(child.stdout.readline) == "lost\n"
             await relay.next_batch(1)
+
+
+@pytest.mark.parametrize("kind", ["postgresql"])
+async def test_a_relay_that_stands_still_amid_a_statement_loses_its_turn(store: Store, url: str) -> None:
+    """PostgreSQL, which waits for the rest of it, does not call that session idle."""
+    holder = await asyncpg.connect(url.replace("+asyncpg", ""))
+    await holder.execute("SELECT pg_advisory_lock(5683527, 0); CREATE TEMPORARY TABLE given (line text)")
+    try:
+        standing = asyncio.create_task(holder.copy_to_table("given", source=_nothing()))
+        async with asyncio.timeout(8), store.relay() as relay:
+            await relay.next_batch(1)
+        assert holder.is_closed()
+    finally:
+        holder.terminate()
+        standing.cancel()
+        await asyncio.gather(standing, return_exceptions=True)
+
+
+async def _nothing() -> AsyncIterator[bytes]:
+    await asyncio.Event().wait()
+    yield b""
 
 
 async def test_a_relay_that_has_nothing_to_do_keeps_its_turn(store: Store, url: str) -> None:
