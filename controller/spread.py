@@ -74,6 +74,8 @@ async def spread(jobs: int, work: Callable[[A], T], items: Sequence[A], told: To
             return await all_
         finally:
             all_.cancel()
+            # Nobody else asks what became of it, and asyncio would log that as a mistake.
+            await asyncio.gather(all_, return_exceptions=True)
 
 
 def counted() -> Told:

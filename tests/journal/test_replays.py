@@ -49,9 +49,10 @@ async def test_who_stops_waiting_ends_the_processes() -> None:
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await waiting
-    for child in multiprocessing.active_children():
-        child.join(20)
-        assert not child.is_alive()
+    # Not by joining them: the pool's own thread does, and of two that join one may hear nothing.
+    async with asyncio.timeout(20):
+        while multiprocessing.active_children():  # noqa: ASYNC110  # no event comes from there
+            await asyncio.sleep(0.05)
 
 
 async def test_answers_come_in_the_order_of_what_was_asked() -> None:
