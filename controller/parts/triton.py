@@ -23,7 +23,7 @@ class Triton(Process):
         self.grpc = f"{LOOPBACK}:{grpc}"
         self.metrics = f"http://{LOOPBACK}:{metrics}/metrics"
         self.repository = repository
-        self._region_prefix = f"segue_triton_{http}_"
+        self.region_prefix = f"segue_triton_{http}_"
         super().__init__(
             Program("triton", self._argv(ports), folder, env={**_environment(), **env}, grace_s=20),
             ready=lambda: answers_ok(http, "/v2/health/ready"),
@@ -33,7 +33,7 @@ class Triton(Process):
     def kill(self) -> None:
         """End the server and its model stages at once, and give back the shared memory that a crash leaves."""
         super().kill()
-        for region in _SHARED_MEMORY.glob(f"{self._region_prefix}*"):
+        for region in _SHARED_MEMORY.glob(f"{self.region_prefix}*"):
             with suppress(FileNotFoundError):
                 region.unlink()
 
@@ -57,7 +57,7 @@ class Triton(Process):
             f"--metrics-port={metrics}",
             "--exit-timeout-secs=10",
             "--backend-config=python,shm-default-byte-size=1048576",
-            f"--backend-config=python,shm-region-prefix-name={self._region_prefix}",
+            f"--backend-config=python,shm-region-prefix-name={self.region_prefix}",
         ]
 
 
