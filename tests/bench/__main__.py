@@ -31,7 +31,7 @@ def main() -> int:
         epilog="examples: python -m tests.bench --only rollback --rounds 200; "
         "python -m tests.bench --only soak --store postgresql --minutes 30",
     )
-    parser.add_argument("--rounds", type=int, default=60, help="rollbacks on each store (default: 60)")
+    parser.add_argument("--rounds", type=int, default=200, help="rollbacks on each store (default: 200)")
     parser.add_argument("--batches", type=int, default=60, help="batches decided on each store (default: 60)")
     parser.add_argument("--starts", type=int, default=5, help="starts of all of Segue on each store (default: 5)")
     parser.add_argument("--minutes", type=float, default=30, help="of the soak on each store (default: 30)")
