@@ -28,6 +28,8 @@ class Settings:
     ends goes on with what it speaks for as long, but for 25 s at most.
     triton_http: host:port, or several separated by commas, where releases live that name no endpoint of their own.
     triton_grpc: the same Tritons in the same order, where releases are loaded and probed; see `tritons`.
+    hedge_after_s: how long a release may say nothing before another that may answer is asked; 0 is a quarter of
+    release_timeout_s.
     eject_after: failures in a row after which a gateway leaves an endpoint alone. eject_first_s, eject_most_s: until
     the first probe of such an endpoint, and at most between two.
     observe_every_s: length of a window of measurements; at least twice what Prometheus lets pass between two scrapes.
@@ -71,6 +73,7 @@ class Settings:
     drain_s: float = 120
     probe_every_s: float = 5
     release_timeout_s: float = 30
+    hedge_after_s: float = 0
     eject_after: int = 5
     eject_first_s: float = 1
     eject_most_s: float = 60
@@ -204,6 +207,7 @@ _SECONDS = {
     "drain_s": 0,
     "probe_every_s": 0,
     "release_timeout_s": 0,
+    "hedge_after_s": 0,
     "eject_first_s": 0,
     "eject_most_s": 0,
     "observe_every_s": 1,

@@ -73,6 +73,13 @@ class Admission(Generic[K]):
         door = self._doors.get(key)
         return self._limits.concurrent - (door.inside if door else 0)
 
+    def has_room(self, key: K, *, guest: bool = False) -> bool:
+        """Say whether somebody would find a place, or one to wait in their line."""
+        door = self._doors.get(key)
+        if door is None or door.inside < self._limits.concurrent:
+            return True
+        return len(door.guests if guest else door.own) < self._limits.waiting
+
     def leave(self, key: K) -> None:
         """Give the place to whoever waits longest, of both lines in turn, or free it."""
         door = self._doors[key]

@@ -12,7 +12,7 @@ from controller.gateway.engine import Engine
 from controller.gateway.failures import FAILURES_PATH, Failures
 from controller.gateway.follow import Follows
 from controller.gateway.metrics import Metrics
-from controller.gateway.mirror import Copies, Mirror
+from controller.gateway.mirror import Mirror
 from controller.gateway.openapi import SPEECH_PATH
 from controller.gateway.page import page
 from controller.gateway.problem import Problem
@@ -20,6 +20,7 @@ from controller.gateway.speak import PATIENCE_S, Speaker
 from controller.gateway.speech import Speech
 from controller.gateway.tables import Tables
 from controller.gateway.underway import UnderWay
+from controller.gateway.unheard import Unheard
 from controller.wire.openapi import PATH as OPENAPI_PATH
 
 
@@ -28,8 +29,9 @@ class Parts:
     """
     What the application is made from.
 
-    timeout_s, patience_s: see `Means`. copies: to be ended when serving has ended. under_way: told of every utterance.
-    failures: the last that failed, shown to whose token, of `tokens`, may look.
+    timeout_s, late_s, patience_s: see `Means`; late_s is a quarter of timeout_s where None is given. copies: of users'
+    requests, and late: attempts that go on after another release was heard, both to be ended when serving has ended.
+    under_way: told of every utterance. failures: the last that failed, shown to whose token, of `tokens`, may look.
     """
 
     tables: Tables
@@ -39,21 +41,25 @@ class Parts:
     encoders: Encoders
     timeout_s: float
     limits: Limits | None = None
-    copies: Copies = field(default_factory=Copies)
+    copies: Unheard = field(default_factory=Unheard)
     patience_s: float = PATIENCE_S
     under_way: UnderWay = field(default_factory=UnderWay)
     failures: Failures = field(default_factory=Failures)
     tokens: Mapping[str, str] = field(default_factory=dict, repr=False)
+    late_s: float | None = None
+    late: Unheard = field(default_factory=Unheard)
 
 
 def make_app(parts: Parts) -> App:
-    """Return the application: every route, and nothing that runs by itself but parts.copies."""
+    """Return the application: every route, and nothing that runs by itself but parts.copies and parts.late."""
     speaker = Speaker(
         parts.engine,
         parts.metrics,
         timeout_s=parts.timeout_s,
         limits=parts.limits,
+        late_s=parts.late_s,
         patience_s=parts.patience_s,
+        late=parts.late,
         under_way=parts.under_way,
         failures=parts.failures,
     )

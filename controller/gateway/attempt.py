@@ -5,60 +5,15 @@ import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 
-from controller.core.names import Release
-from controller.core.routing import Arm, Pick, RoutingTable, Why
-from controller.gateway.admission import Admission, Crowded
-from controller.gateway.budget import FailoverBudget
+from controller.core.routing import Arm, Why
+from controller.gateway.admission import Crowded
 from controller.gateway.checks import check_audio
 from controller.gateway.encode import Samples
-from controller.gateway.engine import Engine, ModelFailed, NoneLeft, ReleaseFault
-from controller.gateway.evidence import Evidence, Measured, Source
-from controller.gateway.failures import CALLER_LEFT, CROWDED, NONE_LEFT, Failure, Failures
-from controller.gateway.metrics import ArmMetrics, Metrics
-
-Place = tuple[str, Release]
-"""Where an utterance is at work: a service and one of its releases."""
-
-
-@dataclass(frozen=True, slots=True)
-class Utterance:
-    """
-    What is to be spoken, and by whom.
-
-    table: the one of the pick; an utterance does not notice a swap. groups: the text in groups of sentences.
-    characters: of the whole text. ahead: how many groups are spoken before the answer begins. exact: the caller named
-    the release, so no other may answer. mirrored: the candidate is to speak a copy that nobody hears. failed: attempts
-    at it that failed, copies aside.
-    """
-
-    table: RoutingTable
-    pick: Pick
-    groups: tuple[str, ...]
-    speed: float
-    characters: int
-    ahead: int
-    exact: bool = False
-    mirrored: bool = False
-    failed: list[Failure] = field(default_factory=list, compare=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Means:
-    """
-    What attempts share.
-
-    timeout_s: how long a release may take over one group of sentences. patience_s: a caller who leaves later than this
-    without any audio was failed; one who leaves sooner says nothing about the release.
-    """
-
-    engine: Engine
-    metrics: Metrics
-    admission: Admission[Place]
-    budget: FailoverBudget[Place]
-    evidence: Evidence
-    failures: Failures
-    timeout_s: float
-    patience_s: float
+from controller.gateway.engine import ModelFailed, NoneLeft, ReleaseFault
+from controller.gateway.evidence import Measured, Source
+from controller.gateway.failures import CALLER_LEFT, CROWDED, NONE_LEFT, OVERRUN, Failure
+from controller.gateway.metrics import ArmMetrics
+from controller.gateway.utterance import Means, Place, Utterance
 
 
 @dataclass(slots=True)
@@ -71,6 +26,8 @@ class Attempt:
     copied: nobody hears it.
     left: called when it asks for nothing more.
     audio: int16 samples of the groups that were spoken ahead.
+    began_s: when its release was turned to, by time.perf_counter.
+    why: how it failed, as in `Failure`; "" while it did not.
     """
 
     means: Means
@@ -81,15 +38,17 @@ class Attempt:
     copied: bool = False
     left: Callable[[], None] | None = None
     audio: list[Samples] = field(default_factory=list)
+    began_s: float = field(default_factory=time.perf_counter)
+    why: str = ""
     _counted_as: str = field(init=False)
     _counts: ArmMetrics = field(init=False)
-    _began_s: float = field(default_factory=time.perf_counter)
     _waited_s: float = 0.0
     _first_s: float = 0.0
     _infer_s: float = 0.0
     _lost_s: float = 0.0
     _audio_s: float = 0.0
     _inside: bool = False
+    _withdrawn: bool = False
     _succeeded: bool = False
     _fault: ReleaseFault | None = None
     _endpoint: str = ""
@@ -108,17 +67,17 @@ class Attempt:
         try:
             self._check_left()
             await self.means.admission.enter(self._place, guest=self.failed_over_from is not None)
-        except (Crowded, NoneLeft) as error:
-            crowded = isinstance(error, Crowded)
-            if crowded:
-                self._counts.outcomes["rejected"].inc()
-            self._failed(CROWDED if crowded else NONE_LEFT)
+        except NoneLeft:
+            self._failed(NONE_LEFT)
+            raise
+        except Crowded:
+            self._no_place()
             raise
         except asyncio.CancelledError:
             self._left_by_its_caller()
             raise
         self._inside = True
-        self._waited_s = time.perf_counter() - self._began_s
+        self._waited_s = time.perf_counter() - self.began_s
         try:
             # Once more, for the last endpoint may have gone while this one stood in line.
             self._check_left()
@@ -128,13 +87,32 @@ class Attempt:
                 self.audio.append(b"" if self.copied else audio)
         except BaseException as error:
             if isinstance(error, ReleaseFault):
-                self._failed(error.kind)
+                self._failed(NONE_LEFT if isinstance(error, NoneLeft) else error.kind)
             elif isinstance(error, asyncio.CancelledError):
                 self._left_by_its_caller()
             self.leave()
             raise
         if self.utterance.ahead >= len(self.utterance.groups):
             self._succeed()
+
+    @property
+    def in_line(self) -> bool:
+        """Say whether it still waits for its place."""
+        return not self._inside
+
+    @property
+    def speaks(self) -> bool:
+        """Say whether its release has said something."""
+        return self._audio_s > 0
+
+    def leave_line(self) -> None:
+        """Count that its user waited long enough for a place: another release is asked. `begin` is to be cancelled."""
+        self._overrun()
+        self.withdraw()
+
+    def withdraw(self) -> None:
+        """Count nothing more: another release is heard, and `begin` is to be cancelled."""
+        self._withdrawn = True
 
     async def rest(self) -> AsyncIterator[Samples]:
         """
@@ -161,16 +139,33 @@ class Attempt:
         if self.left is not None:
             self.left()
         failed = self._fault is not None and self._fault.outcome == "error"
-        if not self._succeeded and not failed:
+        if not self._succeeded and not failed and not self._withdrawn:
             # A time-out, or a caller who left: it took at least this long. Were that not counted, impatient callers
             # would make a slow release look quick. A failure says nothing about speed.
-            self._counts.request_seconds.observe(time.perf_counter() - self._began_s)
+            self._counts.request_seconds.observe(time.perf_counter() - self.began_s)
 
     def _check_left(self) -> None:
-        gone = self.means.engine.gone
-        if self.stand_in is not None and gone(self.arm) and not gone(self.stand_in):
+        if self.means.engine.gone(self.arm) and self._replaceable:
             self._fault = NoneLeft(f"no endpoint of {self.arm.release.ensemble} is left")
             raise self._fault
+
+    def _no_place(self) -> None:
+        if self._replaceable:
+            self._overrun()
+        else:
+            self._counts.outcomes["rejected"].inc()
+            self._failed(CROWDED)
+
+    def _overrun(self) -> None:
+        # Another speaks, so this is no failure to speak. But it is slow, and the longest waits must not be missing
+        # where slowness is judged: whoever leaves the line, or finds it full, counts as having waited for the longest.
+        late_s = max(self.means.late_s, time.perf_counter() - self.began_s)
+        self._counts.outcomes["rejected"].inc()
+        self._failed(OVERRUN, Measured(late_s, late_s, None))
+
+    @property
+    def _replaceable(self) -> bool:
+        return self.stand_in is not None and not self.means.engine.gone(self.stand_in)
 
     @property
     def _place(self) -> Place:
@@ -192,7 +187,7 @@ class Attempt:
             raise
         heard_s = time.perf_counter()
         if not self._audio_s:
-            self._first_s = heard_s - self._began_s
+            self._first_s = heard_s - self.began_s
             self._counts.first_audio_seconds.observe(self._first_s)
         self._fault = None
         self._infer_s += heard_s - asked_s
@@ -220,7 +215,7 @@ class Attempt:
         self._succeeded = True
         counts = self._counts
         counts.outcomes["ok"].inc()
-        counts.request_seconds.observe(time.perf_counter() - self._began_s)
+        counts.request_seconds.observe(time.perf_counter() - self.began_s)
         rtf = self._infer_s / self._audio_s
         counts.real_time_factor.observe(rtf)
         counts.audio_seconds.inc(self._audio_s)
@@ -231,17 +226,19 @@ class Attempt:
 
     def _left_by_its_caller(self) -> None:
         # Callers have time-outs of their own. Were none of them counted, a release that hangs would have no failures.
-        if not self._audio_s and time.perf_counter() - self._began_s >= self.means.patience_s:
+        waited_s = time.perf_counter() - self.began_s
+        if not self._audio_s and not self._withdrawn and waited_s >= self.means.patience_s:
             self._failed(CALLER_LEFT)
 
-    def _failed(self, why: str) -> None:
-        asked, lasted_s = self.utterance, time.perf_counter() - self._began_s
+    def _failed(self, why: str, measured: Measured | None = None) -> None:
+        self.why = why
+        asked, lasted_s = self.utterance, time.perf_counter() - self.began_s
         place = (self.arm.release.version, self._counted_as, asked.table.epoch, asked.pick.segment, self._endpoint)
         failure = Failure(*place, why, lasted_s, asked.characters)
         self.means.failures.add(asked.table.service, failure)
         if not self.copied:
             asked.failed.append(failure)
-        self._ended(None)
+        self._ended(measured)
 
     def _ended(self, measured: Measured | None) -> None:
         if self.failed_over_from is not None:

@@ -1,5 +1,5 @@
 """
-Whether a release may be asked to answer for another that failed.
+Whether a release may be asked to answer for another that failed, or beside one that is late.
 
 Answering for others must never push a release that is itself failing further down. So each release has tokens: its own
 failures take one, its answers and the passing of time give some back, and below half it is left alone.
@@ -16,6 +16,10 @@ K = TypeVar("K", bound=Hashable)
 _MOST: Final = 20.0
 _PER_ANSWER: Final = 0.5
 _PER_SECOND: Final = 1.0
+
+
+_MOST_HEDGED: Final = 20.0
+_HEDGED_PER_REQUEST: Final = 0.05
 
 
 class FailoverBudget(Generic[K]):
@@ -48,3 +52,31 @@ class FailoverBudget(Generic[K]):
             self._tokens.pop(key, None)
         else:
             self._tokens[key] = (max(0.0, tokens), self._clock())
+
+
+class HedgeBudget(Generic[K]):
+    """
+    For how many requests of a release another may be asked beside it: one in twenty, and twenty at once.
+
+    Without it a release that is late with everything would have everything spoken twice. By any key that names one.
+    """
+
+    def __init__(self) -> None:
+        self._tokens: dict[K, float] = {}
+
+    def requested(self, key: K) -> None:
+        """Note a request of the release; costs nothing while nothing was taken lately."""
+        if key in self._tokens:
+            tokens = self._tokens[key] + _HEDGED_PER_REQUEST
+            if tokens < _MOST_HEDGED:
+                self._tokens[key] = tokens
+            else:
+                del self._tokens[key]
+
+    def take(self, key: K) -> bool:
+        """Say whether another release may be asked for one of its requests, and count that it is."""
+        tokens = self._tokens.get(key, _MOST_HEDGED)
+        if tokens < 1:
+            return False
+        self._tokens[key] = tokens - 1
+        return True

@@ -2,13 +2,15 @@
 What evidence is made from: root requests, blocks of them, and how long those took that were spoken.
 
 A user's request counts once, for the release that was picked, whoever answered in the end: a failure that another
-release made good is still a failure. This is on the way of every request, so it is plain counting.
+release made good is still a failure. Of a release that was overrun, so that another had to speak, that is slowness and
+no failure: it counts in latency and time to first audio with what was waited at least. This is on the way of every
+request, so it is plain counting.
 """
 
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from controller.core.routing import RoutingTable
 from controller.core.sequential import bucket_of
@@ -34,12 +36,17 @@ class Measured(NamedTuple):
     """
     How long a release took over a request that it spoke; all above zero.
 
-    latency_s: to the last audio. ttfa_s: to the first. rtf: seconds of inference per second of audio.
+    latency_s: to the last audio. ttfa_s: to the first. rtf: seconds of inference per second of audio; None of a release
+    that was overrun and not asked: the times are what its user waited at least then.
     """
 
     latency_s: float
     ttfa_s: float
-    rtf: float
+    rtf: float | None
+
+
+_OUTCOMES: Final = ("ok", "failed", "overrun")
+_OK, _FAILED, _OVERRUN = range(3)
 
 
 class Evidence:
@@ -86,18 +93,21 @@ class _Series:
 
     def __init__(self, labels: str) -> None:
         self.labels = labels
-        self.requests = [0, 0]
+        self.requests = [0, 0, 0]
         self.blocks = [0, 0]
         self.measured: tuple[dict[int, int], ...] = ({}, {}, {})
         self.drop_begun_block()
 
     def count(self, measured: Measured | None, block_size: int) -> None:
         failed = measured is None
-        self.requests[failed] += 1
-        if measured is not None:
+        if measured is None:
+            self.requests[_FAILED] += 1
+        else:
+            self.requests[_OK if measured.rtf is not None else _OVERRUN] += 1
             for buckets, value in zip(self.measured, measured, strict=True):
-                bucket = bucket_of(value)
-                buckets[bucket] = buckets.get(bucket, 0) + 1
+                if value is not None:
+                    bucket = bucket_of(value)
+                    buckets[bucket] = buckets.get(bucket, 0) + 1
         if not block_size:
             return
         self._filled += 1
@@ -147,8 +157,11 @@ def _blocks(name: str, series: _Series) -> Iterable[str]:
 
 
 def _by_outcome(name: str, labels: str, counts: Sequence[int]) -> Iterable[str]:
-    ok, failed = counts
-    return f'{name}{{{labels},outcome="ok"}} {ok}', f'{name}{{{labels},outcome="failed"}} {failed}'
+    # Few releases are ever overrun; the others need no line for it.
+    told = zip(_OUTCOMES, counts, strict=False)
+    return [
+        f'{name}{{{labels},outcome="{outcome}"}} {count}' for outcome, count in told if count or outcome != "overrun"
+    ]
 
 
 def _buckets(name: str, series: _Series) -> Iterable[str]:
@@ -161,7 +174,8 @@ def _buckets(name: str, series: _Series) -> Iterable[str]:
 _FAMILIES = (
     (
         "segue_root_requests_total",
-        "Users' requests by how the release that was picked did, whoever answered in the end.",
+        "Users' requests by how the release that was picked did, whoever answered in the end; overrun: it had no place "
+        "for it in time, and another was asked.",
         _roots,
     ),
     (
@@ -171,7 +185,7 @@ _FAMILIES = (
     ),
     (
         "segue_measured_total",
-        "Root requests that were spoken, by measure (latency, ttfa: seconds; rtf) and bucket: "
+        "Root requests that did not fail, by measure (latency, ttfa: seconds; rtf) and bucket: "
         "1.05 ** bucket <= value < 1.05 ** (bucket + 1).",
         _buckets,
     ),

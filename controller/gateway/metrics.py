@@ -64,7 +64,14 @@ class Metrics:
         self.characters = Counter("segue_characters_total", "Characters spoken.", _ARM, registry=registry)
         self.failovers = Counter(
             "segue_failovers_total",
-            "Utterances that this release failed and another was asked for.",
+            "Utterances for which another release was asked instead of this one, by why: how it failed (failed, "
+            "timed_out, away, not_loaded, none_left), overrun (no place in time) or late (the other was heard first).",
+            ("service", "release", "why"),
+            registry=registry,
+        )
+        self.hedges = Counter(
+            "segue_hedges_total",
+            "Utterances for which another release was asked beside this one, which had said nothing yet.",
             ("service", "release"),
             registry=registry,
         )

@@ -7,20 +7,20 @@ What it costs is bounded: no more than MOST_COPIES of a service are at work, and
 counted. Copies never fail over, and their failures spend no release's fail-over budget.
 """
 
-import asyncio
 import logging
-from collections.abc import Coroutine
 from dataclasses import replace
 from hashlib import blake2b
-from typing import Any, Final
+from typing import Final
 
 from controller.core.names import FULL_BP
 from controller.core.routing import Arm, Pick, Role, RoutingTable, Why
 from controller.gateway.admission import Admission, Limits
-from controller.gateway.attempt import Attempt, Means, Place, Utterance
+from controller.gateway.attempt import Attempt
 from controller.gateway.budget import FailoverBudget
 from controller.gateway.engine import ReleaseFault
 from controller.gateway.tables import Tables
+from controller.gateway.unheard import Unheard
+from controller.gateway.utterance import Means, Place, Utterance
 
 log = logging.getLogger(__name__)
 
@@ -41,35 +41,10 @@ def mirrored(table: RoutingTable, chosen: Pick, user: str) -> bool:
     return int.from_bytes(hash.digest(), "big") % FULL_BP < table.mirror_bp
 
 
-class Copies:
-    """The copies at work, by service. Whoever serves the application ends them."""
-
-    def __init__(self) -> None:
-        self._tasks: dict[str, set[asyncio.Task[None]]] = {}
-
-    def at_work(self, service: str) -> int:
-        """Return how many of a service are at work."""
-        return len(self._tasks.get(service, ()))
-
-    def start(self, service: str, copy: Coroutine[Any, Any, None]) -> None:
-        """Let a copy work by itself."""
-        tasks = self._tasks.setdefault(service, set())
-        task = asyncio.create_task(copy)
-        tasks.add(task)
-        task.add_done_callback(tasks.discard)
-
-    async def end(self) -> None:
-        """Cancel all that are at work, and wait until they are gone."""
-        tasks = [task for tasks in self._tasks.values() for task in tasks]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-
 class Mirror:
     """Whoever decides what is copied, and lets the candidate speak it."""
 
-    def __init__(self, means: Means, tables: Tables, copies: Copies) -> None:
+    def __init__(self, means: Means, tables: Tables, copies: Unheard) -> None:
         """means: of the users' own attempts. tables: those in use."""
         self._users = means.admission
         self._tables = tables

@@ -20,11 +20,11 @@ from controller.gateway.health import EjectRules
 from controller.gateway.keep import Keeper, TableFile
 from controller.gateway.memory import keep_memory
 from controller.gateway.metrics import Metrics
-from controller.gateway.mirror import Copies
 from controller.gateway.report import Reporter
 from controller.gateway.tables import Tables
 from controller.gateway.triton import TritonEngine
 from controller.gateway.underway import UnderWay
+from controller.gateway.unheard import Unheard
 from controller.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -67,7 +67,7 @@ async def serve(settings: Settings) -> None:
     follower = Follower(settings.brokers, settings.topic_prefix, tables, applied)
     metrics.watch_age(follower.age_s)
     encoders = Encoders()
-    copies = Copies()
+    copies, late = Unheard(), Unheard()
     parts = Parts(
         tables,
         follower,
@@ -75,7 +75,9 @@ async def serve(settings: Settings) -> None:
         metrics,
         encoders,
         settings.release_timeout_s,
+        late_s=settings.hedge_after_s or None,
         copies=copies,
+        late=late,
         under_way=under_way,
         tokens=settings.tokens,
     )
@@ -93,6 +95,7 @@ async def serve(settings: Settings) -> None:
         await reporter.told(_LAST_WORDS_S)
         await _end(reporting, keeping, watching)
         await copies.end()
+        await late.end()
         encoders.close()
         engine.close()
 

@@ -17,7 +17,7 @@ from controller.gateway.asgi import (
     answer_problem,
     read_body,
 )
-from controller.gateway.attempt import Attempt, Utterance
+from controller.gateway.attempt import Attempt
 from controller.gateway.caller import Caller, read_caller
 from controller.gateway.encode import Encoder, Encoders, Samples, content_type
 from controller.gateway.engine import EngineAway, ModelTimedOut, NotLoaded, ReleaseFault
@@ -28,6 +28,7 @@ from controller.gateway.request import SpeechRequest, read_request
 from controller.gateway.sentences import sentence_groups
 from controller.gateway.speak import Speaker
 from controller.gateway.tables import Tables
+from controller.gateway.utterance import Utterance
 
 log = logging.getLogger(__name__)
 

@@ -3,8 +3,8 @@ Which ensembles users' utterances are under way on, and telling when the last on
 
 An utterance goes on with the table of its pick, whatever comes meanwhile. It is counted from the pick until its last
 sound is made, for the ensemble that speaks it and, until that is settled, for those that may take over. What is made
-and not yet sent needs no release: a player that takes a stream as fast as it plays it keeps none loaded. Copies that
-nobody hears are not counted.
+and not yet sent needs no release: a player that takes a stream as fast as it plays it keeps none loaded. What nobody
+hears, such as copies, is not counted.
 
 On the way of a request this is one entry in a set and its removal. Sets are only looked through when a table is
 reported and, while older utterances go on with a release that it does not name, when one of those ends.

@@ -16,6 +16,7 @@ FAMILIES: Final = (
     "segue_requests_total",
     "segue_user_requests_total",
     "segue_failovers_total",
+    "segue_hedges_total",
     "segue_audio_check_failures_total",
     "segue_broken_streams_total",
     "segue_mirror_dropped_total",

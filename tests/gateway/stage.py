@@ -19,9 +19,9 @@ from controller.gateway.encode import Encoders
 from controller.gateway.engine import Engine
 from controller.gateway.failures import FAILURES_PATH
 from controller.gateway.metrics import Metrics
-from controller.gateway.mirror import Copies
 from controller.gateway.speak import PATIENCE_S
 from controller.gateway.tables import Tables
+from controller.gateway.unheard import Unheard
 from controller.parts.ports import LOOPBACK, free_port
 
 SERVICE = "tone"
@@ -68,7 +68,7 @@ class Gateway:
     tables: Tables
     metrics: Metrics
     http: aiohttp.ClientSession
-    copies: Copies
+    copies: Unheard
 
     async def say(self, text: str = "Hello there.", **more: object) -> tuple[aiohttp.ClientResponse, bytes]:
         """Speak; keywords are fields of the body, but `headers`."""
@@ -101,13 +101,27 @@ async def gateway(
     timeout_s: float = 10,
     limits: Limits | None = None,
     patience_s: float = PATIENCE_S,
+    late_s: float | None = None,
 ) -> AsyncIterator[Gateway]:
     """Serve these tables from a free port, without Kafka."""
     metrics = Metrics()
     known = Tables(metrics, tables)
     encoders = Encoders()
-    copies = Copies()
-    parts = Parts(known, Known(), engine, metrics, encoders, timeout_s, limits, copies, patience_s, tokens=TOKENS)
+    copies, late = Unheard(), Unheard()
+    parts = Parts(
+        known,
+        Known(),
+        engine,
+        metrics,
+        encoders,
+        timeout_s,
+        limits,
+        copies,
+        patience_s,
+        tokens=TOKENS,
+        late_s=late_s,
+        late=late,
+    )
     app = make_app(parts)
     port = free_port()
     config = uvicorn.Config(app, LOOPBACK, port, http="httptools", ws="none", lifespan="off", log_config=None)
@@ -123,6 +137,7 @@ async def gateway(
         server.should_exit = True
         await serving
         await copies.end()
+        await late.end()
         encoders.close()
 
 

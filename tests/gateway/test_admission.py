@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from controller.gateway.admission import Admission, Crowded, Limits
-from controller.gateway.budget import FailoverBudget
+from controller.gateway.budget import FailoverBudget, HedgeBudget
 
 
 def doors(**limits: float) -> tuple[Admission[str], dict[str, int]]:
@@ -64,6 +64,20 @@ async def test_it_says_how_many_places_are_free() -> None:
     await waiting
     admission.leave("v1")
     assert admission.free("v1") == 1
+
+
+async def test_it_says_whether_a_line_has_room() -> None:
+    """Room is a place or one to wait for it, in the line that is meant."""
+    admission, _ = doors(waiting=1)
+    assert admission.has_room("v1")
+    await admission.enter("v1")
+    waiting = asyncio.create_task(admission.enter("v1"))
+    await asyncio.sleep(0)
+    assert (admission.has_room("v1"), admission.has_room("v1", guest=True)) == (False, True)
+    admission.leave("v1")
+    await waiting
+    assert admission.has_room("v1")
+    admission.leave("v1")
 
 
 async def test_other_release_is_not_starved() -> None:
@@ -162,3 +176,17 @@ def test_release_that_mostly_answers_is_always_asked() -> None:
         for _ in range(4):
             budget.answered("stable")
         assert budget.allows("stable")
+
+
+def test_one_request_in_twenty_is_hedged() -> None:
+    """Twenty at once, then one in twenty; a release that is seldom late is always hedged, and each has its own."""
+    budget: HedgeBudget[str] = HedgeBudget()
+    assert [budget.take("late") for _ in range(21)] == [True] * 20 + [False]
+    taken = 0
+    for _ in range(200):
+        budget.requested("late")
+        taken += budget.take("late")
+    assert taken in (9, 10)
+    for number in range(2_000):
+        budget.requested("seldom")
+        assert number % 20 or budget.take("seldom")

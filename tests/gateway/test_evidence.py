@@ -57,19 +57,37 @@ async def test_bad_audio_and_time_outs_are_failures(
         engine, table(1, stable=tones["good"], candidate=candidate, weight_bp=10_000), timeout_s=timeout_s
     ) as gate:
         await gate.say()
-        assert roots(gate)[candidate.version, "candidate", "failed"] == 1
+        await until(lambda: roots(gate).get((candidate.version, "candidate", "failed")) == 1)
 
 
-async def test_user_who_was_crowded_out_is_a_failure(engine: TritonEngine, tones: Tones) -> None:
-    """A candidate without a place for its user did not speak, though stable did."""
+async def test_user_who_was_crowded_out_is_no_failure_but_slow(engine: TritonEngine, tones: Tones) -> None:
+    """A candidate without a place for its user failed nobody, but its user counts as having waited longest."""
     one = Limits(concurrent=1, waiting=0)
     served = table(1, stable=tones["good"], candidate=tones["slow"], weight_bp=10_000)
-    async with gateway(engine, served, limits=one) as gate:
+    async with gateway(engine, served, limits=one, late_s=5) as gate:
         first = asyncio.create_task(gate.say())
         await until(lambda: gate.count("segue_inflight", release="1.0.0-slow") == 1)
         await gate.say()
+        found = counted(gate.metrics, "segue_measured_total", "arm", "measure", "bucket")
+        late = str(bucket_of(5))
+        assert found == {("candidate", "latency", late): 1, ("candidate", "ttfa", late): 1}
         await first
-        assert roots(gate) == {("1.0.0-slow", "candidate", "failed"): 1, ("1.0.0-slow", "candidate", "ok"): 1}
+        assert roots(gate) == {
+            ("1.0.0-slow", "candidate", "ok"): 1,
+            ("1.0.0-slow", "candidate", "failed"): 0,
+            ("1.0.0-slow", "candidate", "overrun"): 1,
+        }
+
+
+async def test_nobody_to_speak_instead_is_a_failure(engine: TritonEngine, tones: Tones) -> None:
+    """A release that has no place for its user, where no other may answer, did not speak."""
+    one = Limits(concurrent=1, waiting=0)
+    async with gateway(engine, table(1, stable=tones["slow"]), limits=one) as gate:
+        first = asyncio.create_task(gate.say())
+        await until(lambda: gate.count("segue_inflight", release="1.0.0-slow") == 1)
+        assert (await gate.say())[0].status == 429
+        await first
+        assert roots(gate) == {("1.0.0-slow", "stable", "failed"): 1, ("1.0.0-slow", "stable", "ok"): 1}
 
 
 async def test_forced_requests_are_no_evidence(engine: TritonEngine, tones: Tones) -> None:

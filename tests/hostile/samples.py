@@ -68,6 +68,7 @@ ENVIRONMENT: Final = {
     "SEGUE_NOTIFY_WEBHOOK": f"https://example.org/{SECRET}",
     "SEGUE_API_PORT": "8080",
     "SEGUE_DRAIN_S": "120",
+    "SEGUE_HEDGE_AFTER_S": "2.5",
     "SEGUE_EJECT_AFTER": "5",
     "SEGUE_OBSERVE_EVERY_S": "10",
     "SEGUE_LOG_LEVEL": "INFO",

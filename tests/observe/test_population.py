@@ -83,6 +83,14 @@ def test_testers_and_other_releases_are_not_counted() -> None:
     assert compared(Step(500, 60), *counted) == (1, 2)
 
 
+def test_overrun_release_did_not_fail() -> None:
+    """Whoever was spoken by another, for the candidate had no place in time, is one of its requests, and no failure."""
+    labels = {"__name__": MEASURED, "arm": "candidate", "release": "1.5.0", "measure": "latency", "bucket": "41"}
+    overrun = requests("candidate", "1.5.0", 7, outcome="overrun")
+    ours, _ = arms((*everywhere(""), overrun, Increment(labels, 7)), Step(500, 60), "1.5.0", "1.4.0")
+    assert ours == ArmCounts(8, 0, latency=((41, 7),))
+
+
 def test_counts_are_added_up_over_instances_and_endpoints() -> None:
     """Outcomes, blocks and buckets each come to one sum; a histogram ascends."""
     labels = {"arm": "candidate", "release": "1.5.0"}

@@ -22,7 +22,8 @@ class ArmCounts:
     requests, failures: root requests that ended; one user's request counts once however often it was tried.
     blocks, failed_blocks: blocks of `block_size` consecutive requests on one instance that were completed, and those
         in which any request failed. Both arms use one block size, or their odds could not be compared.
-    latency, ttfa: seconds. rtf: computing time over audio time. Of requests that did not fail.
+    latency, ttfa: seconds. rtf: computing time over audio time. Of requests that did not fail; one that stood in line
+        until another release was asked has what it waited as latency and ttfa, and no rtf.
     """
 
     requests: int = 0
