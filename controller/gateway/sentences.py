@@ -26,9 +26,13 @@ def sentence_groups(text: str, first: int = FIRST_CHARACTERS, most: int = MOST_C
     A sentence above `most` is cut at clauses, else words, else anywhere but before a combining mark. Whitespace is
     made single; a group without any letter or digit is left out.
     """
+    text = text.strip()
+    if len(text) <= min(first, most):
+        # All of its pieces would go into the first group.
+        return (" ".join(text.split()),) if _speakable(text) else ()
     groups: list[str] = []
     group = ""
-    for piece in _fitting(text.strip(), most, (_SENTENCE_END, _CLAUSE_END, _WORD_END)):
+    for piece in _fitting(text, most, (_SENTENCE_END, _CLAUSE_END, _WORD_END)):
         limit = most if groups else first
         if group and len(group) + len(piece) > limit:
             groups.append(group)
