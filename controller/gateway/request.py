@@ -3,6 +3,8 @@
 import json
 from dataclasses import dataclass
 
+import msgspec
+
 from controller.gateway.encode import Format
 from controller.gateway.problem import invalid
 from controller.gateway.text import check_text
@@ -46,7 +48,12 @@ def read_request(body: bytes) -> SpeechRequest:
 
 def _object(body: bytes) -> dict[str, object]:
     try:
-        fields = json.loads(body)
+        try:
+            # A tenth of what json takes.
+            fields = msgspec.json.decode(body)
+        except msgspec.DecodeError:
+            # json takes more, such as NaN and half a surrogate pair; what is wrong with those is said field by field.
+            fields = json.loads(body)
     # RecursionError: a few kilobytes of "[" are enough to nest deeper than the parser goes.
     except (ValueError, RecursionError):
         raise invalid(
