@@ -33,12 +33,14 @@ class Metrics:
         self.requests = Counter(
             "segue_requests_total", "Attempts on a release, by outcome.", (*_ARM, "outcome"), registry=registry
         )
-        self.user_requests = Counter(
+        user_requests = Counter(
             "segue_user_requests_total",
             "Requests as users saw them, by HTTP status; 499 is a caller who left.",
             ("service", "code"),
             registry=registry,
         )
+        # These two are counted with every request, so their children are looked up once, as those of an arm are.
+        self.user_requests = cache(user_requests.labels)
         self.request_seconds = Histogram(
             "segue_request_seconds",
             "From asking a release to its last audio, time-outs and callers who left included, errors not.",
@@ -121,9 +123,10 @@ class Metrics:
         Gauge(
             "segue_gateway_started_timestamp_seconds", "When this gateway started, since 1970.", registry=registry
         ).set_to_current_time()
-        self.inflight = Gauge(
+        inflight = Gauge(
             "segue_inflight", "Utterances that a release works on now.", ("service", "release"), registry=registry
         )
+        self.inflight = cache(inflight.labels)
         self.arm = cache(self._arm)
         self._more: list[Callable[[], str]] = []
 

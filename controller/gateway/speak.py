@@ -100,7 +100,7 @@ class Speaker:
 
     def _count_inside(self, place: Place, inside: int) -> None:
         service, release = place
-        self._metrics.inflight.labels(service, release.version).set(inside)
+        self._metrics.inflight(service, release.version).set(inside)
 
 
 def _others(utterance: Utterance) -> list[Arm]:

@@ -73,7 +73,7 @@ class Speech:
             code = problem.status
             await answer_problem(send, problem)
         finally:
-            self._metrics.user_requests.labels(service, str(code)).inc()
+            self._metrics.user_requests(service, code).inc()
             for failure in utterance.failed if utterance else ():
                 failure.status = code
         if utterance is not None and code != _CALLER_LEFT:
