@@ -5,7 +5,6 @@ No JSON but two small headers, and the int16 bytes are handed on where they lie 
 Source: Triton's "Binary Tensor Data Extension".
 """
 
-import asyncio
 import json
 import struct
 from collections.abc import Mapping
@@ -54,8 +53,7 @@ class Endpoint:
         """
         path, body, headers = question(ensemble, text, speed)
         try:
-            async with asyncio.timeout(timeout_s):
-                answer = await self._pool.post(path, headers, body)
+            answer = await self._pool.post(path, headers, body, timeout_s)
         except TimeoutError:
             raise ModelTimedOut(f"{ensemble} did not answer within {timeout_s:g} s") from None
         except OSError as error:

@@ -32,36 +32,40 @@ class Pool:
         self._port = port
         self._idle: list[_Connection] = []
 
-    async def post(self, path: str, headers: Mapping[str, str], body: bytes) -> Answer:
+    async def post(self, path: str, headers: Mapping[str, str], body: bytes, timeout_s: float) -> Answer:
         """
-        Send a POST and return its answer. Raises OSError when there is no server, or when it breaks off.
+        Send a POST and return its answer.
 
+        Raises TimeoutError after timeout_s, and another OSError when there is no server, or when it breaks off.
         A kept connection may have ended while it lay idle; the POST is then sent once more on a fresh one, so it must
         be one that may be repeated. Cancelling it ends its connection.
         """
         lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
         head = f"POST {path} HTTP/1.1\r\nHost: {self._host}:{self._port}\r\nContent-Length: {len(body)}\r\n{lines}\r\n"
         message = head.encode("latin-1") + body
+        loop = asyncio.get_running_loop()
+        until_s = loop.time() + timeout_s
         while self._idle:
             connection = self._idle.pop()
             if connection.usable:
                 try:
-                    return await self._ask(connection, message)
+                    return await self._ask(connection, message, until_s)
                 except ConnectionError:
                     if connection.heard:
                         raise
                     break
-        _, fresh = await asyncio.get_running_loop().create_connection(_Connection, self._host, self._port)
-        return await self._ask(fresh, message)
+        async with asyncio.timeout_at(until_s):
+            _, fresh = await loop.create_connection(_Connection, self._host, self._port)
+        return await self._ask(fresh, message, until_s)
 
     def close(self) -> None:
         """End the connections that lie idle."""
         while self._idle:
             self._idle.pop().close()
 
-    async def _ask(self, connection: "_Connection", message: bytes) -> Answer:
+    async def _ask(self, connection: "_Connection", message: bytes, until_s: float) -> Answer:
         try:
-            answer = await connection.ask(message)
+            answer = await connection.ask(message, until_s)
         except BaseException:
             connection.close()
             raise
@@ -84,13 +88,23 @@ class _Connection(asyncio.Protocol):
         self._headers: dict[bytes, bytes] = {}
         self._pieces: list[bytes] = []
 
-    async def ask(self, message: bytes) -> Answer:
-        """Send a whole request and return the whole answer. Raises ConnectionError."""
+    async def ask(self, message: bytes, until_s: float) -> Answer:
+        """
+        Send a whole request and return the whole answer.
+
+        Raises ConnectionError, and TimeoutError at until_s by the loop's clock.
+        """
         assert self._transport is not None
+        loop = asyncio.get_running_loop()
         self.heard = False
-        self._answer = asyncio.get_running_loop().create_future()
-        self._transport.write(message)
-        return await self._answer
+        self._answer = loop.create_future()
+        # asyncio's own time-out costs five times as much.
+        late = loop.call_at(until_s, self._fail, TimeoutError())
+        try:
+            self._transport.write(message)
+            return await self._answer
+        finally:
+            late.cancel()
 
     def close(self) -> None:
         """End the connection."""
@@ -138,5 +152,8 @@ class _Connection(asyncio.Protocol):
 
     def _break(self, why: str) -> None:
         self.close()
+        self._fail(ConnectionResetError(why))
+
+    def _fail(self, error: OSError) -> None:
         if self._answer is not None and not self._answer.done():
-            self._answer.set_exception(ConnectionResetError(why))
+            self._answer.set_exception(error)

@@ -43,7 +43,7 @@ async def test_connection_is_used_again() -> None:
     """Three POSTs one after another take one connection."""
     async with server([WHOLE] * 3, close_after=False) as (pool, connections):
         for _ in range(3):
-            answer = await pool.post("/", {"A": "b"}, b"body")
+            answer = await pool.post("/", {"A": "b"}, b"body", 5)
             assert (answer.status, answer.headers[b"x-name"], answer.body) == (200, b"Value", b"ok")
         assert connections == [3]
 
@@ -52,7 +52,7 @@ async def test_connection_that_ended_while_idle_is_replaced() -> None:
     """A server that hangs up after each answer costs no POST."""
     async with server([WHOLE] * 3, close_after=True) as (pool, connections):
         for _ in range(3):
-            assert (await pool.post("/", {}, b"")).body == b"ok"
+            assert (await pool.post("/", {}, b"", 5)).body == b"ok"
         assert connections == [1, 1, 1]
 
 
@@ -60,7 +60,7 @@ async def test_answer_in_chunks_is_joined() -> None:
     """A chunked answer is one body."""
     chunked = b"HTTP/1.1 500 No\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n1\r\nc\r\n0\r\n\r\n"
     async with server([chunked], close_after=False) as (pool, _):
-        answer = await pool.post("/", {}, b"")
+        answer = await pool.post("/", {}, b"", 5)
         assert (answer.status, answer.body) == (500, b"abc")
 
 
@@ -71,8 +71,17 @@ async def test_answer_that_breaks_off_is_an_error(broken: bytes) -> None:
     """Half an answer, no HTTP, or nothing on a fresh connection is the server's failure, and is not asked twice."""
     async with server([broken, WHOLE], close_after=True) as (pool, connections):
         with pytest.raises(ConnectionError):
-            await pool.post("/", {}, b"")
+            await pool.post("/", {}, b"", 5)
         assert connections == [1]
+
+
+async def test_post_that_is_not_answered_in_time_ends_its_connection() -> None:
+    """An answer that comes too late is never taken for the answer to the next one."""
+    async with server([b"", WHOLE], close_after=False) as (pool, connections):
+        with pytest.raises(TimeoutError):
+            await pool.post("/", {}, b"", 0.05)
+        assert (await pool.post("/", {}, b"", 5)).body == b"ok"
+        assert connections == [1, 1]
 
 
 async def test_cancelled_post_ends_its_connection() -> None:
@@ -80,6 +89,6 @@ async def test_cancelled_post_ends_its_connection() -> None:
     async with server([b"", WHOLE], close_after=False) as (pool, connections):
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.05):
-                await pool.post("/", {}, b"")
-        assert (await pool.post("/", {}, b"")).body == b"ok"
+                await pool.post("/", {}, b"", 5)
+        assert (await pool.post("/", {}, b"", 5)).body == b"ok"
         assert connections == [1, 1]
