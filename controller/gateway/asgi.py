@@ -1,7 +1,7 @@
 """Bare ASGI: a body read within a limit, an answer sent, a caller's leaving noticed."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, MutableMapping, Sequence
 from types import TracebackType
 from typing import Any, Self
 
@@ -11,7 +11,7 @@ from controller.gateway.problem import Problem
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
+Receive = Callable[[], Coroutine[Any, Any, Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 Headers = Sequence[tuple[bytes, bytes]]
@@ -69,7 +69,7 @@ class CallerPresent:
         task = asyncio.current_task()
         assert task is not None
         self._task = task
-        self._watch = asyncio.ensure_future(self._receive())
+        self._watch = asyncio.create_task(self._receive())
         self._watch.add_done_callback(self._on_end)
         return self
 

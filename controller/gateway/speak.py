@@ -6,8 +6,6 @@ other release takes over. A release of which no endpoint is left is not asked wh
 candidate costs its users no wait; what a late one costs them is in `race`.
 """
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from functools import partial
 from typing import Final
 
@@ -67,10 +65,9 @@ class Speaker:
             patience_s,
         )
 
-    @asynccontextmanager
-    async def speaking(self, utterance: Utterance) -> AsyncIterator[Attempt]:
+    async def begin(self, utterance: Utterance) -> Attempt:
         """
-        Give the attempt that works, with the audio that is spoken ahead at hand and its place held.
+        Return the attempt that works, with the audio that is spoken ahead at hand; its place is held until it `leave`s.
 
         Raises ReleaseFault when no release that may answer can, and Crowded when there is no place: always before
         anything was given, so that the caller can still be told.
@@ -86,10 +83,7 @@ class Speaker:
             raise
         self._under_way.settle(turn, attempt.arm.release.ensemble)
         attempt.left = partial(self._under_way.end, turn)
-        try:
-            yield attempt
-        finally:
-            attempt.leave()
+        return attempt
 
     async def _begin(self, utterance: Utterance, others: list[Arm]) -> Attempt:
         if others:

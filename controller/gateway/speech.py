@@ -64,7 +64,8 @@ class Speech:
             caller = read_caller(dict(scope["headers"]), request.user, table)
             utterance = _utterance(request, table, caller)
             async with CallerPresent(receive):
-                tell = self._stream if request.stream else self._whole
+                # What is spoken in one group is whole when its first audio is there.
+                tell = self._stream if request.stream and len(utterance.groups) > 1 else self._whole
                 code = await tell(send, request, utterance, caller)
         except CallerLeft:
             code = _CALLER_LEFT
@@ -88,25 +89,34 @@ class Speech:
 
     async def _whole(self, send: Send, request: SpeechRequest, utterance: Utterance, caller: Caller) -> int:
         # Nothing is sent before the last group is spoken: up to then another release can take over unheard.
-        async with self._speaker.speaking(utterance) as attempt:
+        attempt = await self._speaker.begin(utterance)
+        try:
             rate_hz = attempt.arm.release.sample_rate_hz
             body = await self._encoders.whole(request.format, rate_hz, attempt.audio)
+        finally:
+            attempt.leave()
         await answer(send, 200, _headers(request, utterance, attempt, caller), body)
         return 200
 
     async def _stream(self, send: Send, request: SpeechRequest, utterance: Utterance, caller: Caller) -> int:
-        async with self._speaker.speaking(utterance) as attempt:
-            headers = _headers(request, utterance, attempt, caller)
-            await send({"type": "http.response.start", "status": 200, "headers": headers})
+        attempt = await self._speaker.begin(utterance)
+        try:
+            encoder = Encoder(request.format, attempt.arm.release.sample_rate_hz)
+            piece: _Piece = await self._encoders.feed(encoder, attempt.audio[0])
             # The release works ahead of a caller who listens slowly, and is free again when it is done. What waits
             # here is bounded by the longest text.
             pieces: asyncio.Queue[_Piece] = asyncio.Queue()
-            making = asyncio.ensure_future(self._make(request, attempt, pieces))
+            making = asyncio.create_task(self._make(encoder, attempt, pieces))
             try:
-                while isinstance(piece := await pieces.get(), bytes | memoryview):
+                headers = _headers(request, utterance, attempt, caller)
+                await send({"type": "http.response.start", "status": 200, "headers": headers})
+                while isinstance(piece, bytes | memoryview):
                     await _send_piece(send, piece)
+                    piece = await pieces.get()
             finally:
                 making.cancel()
+        finally:
+            attempt.leave()
         if piece is None:
             await send({"type": "http.response.body", "body": b""})
             return 200
@@ -127,10 +137,8 @@ class Speech:
         )
         return _told(piece).status
 
-    async def _make(self, request: SpeechRequest, attempt: Attempt, pieces: "asyncio.Queue[_Piece]") -> None:
+    async def _make(self, encoder: Encoder, attempt: Attempt, pieces: "asyncio.Queue[_Piece]") -> None:
         try:
-            encoder = Encoder(request.format, attempt.arm.release.sample_rate_hz)
-            pieces.put_nowait(await self._encoders.feed(encoder, attempt.audio[0]))
             async for samples in attempt.rest():
                 pieces.put_nowait(await self._encoders.feed(encoder, samples))
             pieces.put_nowait(await self._encoders.finish(encoder))

@@ -43,6 +43,14 @@ async def test_stream_is_what_the_whole_would_be(engine: TritonEngine, tones: To
         assert gate.count("segue_characters_total", release="1.0.0-good", arm="stable") == 2 * len(PAGE)
 
 
+async def test_stream_of_one_group_is_sent_whole(engine: TritonEngine, tones: Tones) -> None:
+    """What one inference speaks is whole when its first audio is there: it says how long it is, and is sent at once."""
+    async with gateway(engine, table(1, stable=tones["good"])) as gate:
+        answer, data = await gate.say(stream=True)
+        assert answer.headers["content-length"] == str(len(data))
+        assert gate.count("segue_requests_total", release="1.0.0-good", arm="stable", outcome="ok") == 1
+
+
 @pytest.mark.parametrize("kind", ["mp3", "opus", "aac", "flac", "wav"])
 async def test_every_format_streams(engine: TritonEngine, tones: Tones, kind: str) -> None:
     """A streamed page decodes to as many seconds as its text has, in every format."""
