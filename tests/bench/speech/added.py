@@ -89,9 +89,10 @@ async def measured(standing: Stand, open_ways: Mapping[str, Way], rounds: int, b
             if number == 0:
                 for way in open_ways.values():
                     way.whole_s, way.first_s, way.cpu_s, way.crowd_cpu_s = [], [], [], []
+        idle = await _idle(open_ways["gateway"])
     finally:
         gc.unfreeze()
-    return _figures(open_ways)
+    return [*_figures(open_ways), idle]
 
 
 def _rotated(all_ways: Sequence[Way], number: int) -> Sequence[Way]:
@@ -114,6 +115,13 @@ async def _crowd(way: Way, block: int) -> None:
     async with line_to(way.address) as line:
         for _ in range(block):
             _heard(await line.ask(way.message))
+
+
+async def _idle(gateway: Way) -> Figure:
+    """Take the time of a second in which nobody asks: what requests took has its share of that, too."""
+    before_s = cpu_s(*gateway.pids)
+    await asyncio.sleep(1)
+    return Figure("gateway", "CPU while nobody asks", (cpu_s(*gateway.pids) - before_s) * 1000, "ms/s")
 
 
 def _heard(answer: Heard) -> Heard:
