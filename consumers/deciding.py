@@ -8,6 +8,7 @@ neighbours nothing.
 import asyncio
 import logging
 import time
+from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
@@ -76,19 +77,18 @@ async def _decide_alone(worker: Worker, one: Input) -> None:
 
 
 def _account(worker: Worker, inputs: Sequence[Input], handled: Handled) -> None:
-    """Count and log what became of messages, after the commit."""
+    """Count and log what became of messages, after the commit: what led to facts is told by these."""
+    for outcome, number in Counter(handled.outcomes).items():
+        MESSAGES.labels(worker.name, outcome.value).inc(number)
     for one, outcome in zip(inputs, handled.outcomes, strict=True):
-        MESSAGES.labels(worker.name, outcome.value).inc()
         if outcome is Outcome.REJECTED:
             DEAD_LETTERS.labels(one.record.topic.value).inc()
-        _log.info(
-            "message %s is %s",
-            one.id,
-            outcome.value,
-            extra={"message_id": one.id, "service": one.command.service, "function": worker.name},
-        )
+        elif outcome is not Outcome.DECIDED and _log.isEnabledFor(logging.DEBUG):
+            told = {"message_id": one.id, "service": one.command.service, "function": worker.name}
+            _log.debug("message %s is %s", one.id, outcome.value, extra=told)
+    for kind, number in Counter(event_type(fact.event) for fact in handled.facts).items():
+        FACTS.labels(kind).inc(number)
     for fact in handled.facts:
-        FACTS.labels(event_type(fact.event)).inc()
         _log.info(
             "%s: %s",
             fact.stream,
@@ -100,5 +100,6 @@ def _account(worker: Worker, inputs: Sequence[Input], handled: Handled) -> None:
                 "rollout": fact.event.rollout,
                 "epoch": getattr(fact.event, "epoch", None),
                 "reason": fact.event.reason,
+                "function": worker.name,
             },
         )
