@@ -87,7 +87,6 @@ class RestoredInbox:
     _open: dict[str, _Decision] = field(default_factory=dict)
     _last_at_ms: dict[str, int] = field(default_factory=dict)
     _led: dict[tuple[str, Topic, int], int] = field(default_factory=dict)
-    _led_any: dict[Partition, int] = field(default_factory=dict)
     _ends: dict[Partition, int] = field(default_factory=dict)
 
     @classmethod
@@ -134,7 +133,6 @@ class RestoredInbox:
                     self.last[service] = Led(one, decision.position, decision.decided_at)
                 key = service, *place
                 self._led[key] = max(record.offset, self._led.get(key, 0))
-                self._led_any[place] = max(record.offset, self._led_any.get(place, 0))
             self._ends[place] = max(record.offset + 1, self._ends.get(place, 0))
             rows.append(_row(one, decision))
         connection.execute(insert(MESSAGES), rows)
@@ -179,17 +177,16 @@ class RestoredInbox:
 
     def _is_presumed(self, row: Row[*tuple[Any, ...]], committed: int | None) -> bool:
         """
-        Say whether a message counts as decided that led to nothing, after the last one of its partition that did.
+        Say whether a message counts as decided that led to nothing, after its service's last of its partition that did.
 
         Those later than the service's last fact are decided anew: upon the facts upon which they were decided, so with
         the same result. Of those earlier than that, what was acknowledged was decided; where nobody knows what was, the
-        time decides. (A service's messages of one partition before one that led to a fact were decided in any case.)
+        time decides. (A service's messages of one partition before one that led to a fact were decided in any case.
+        What another service's led to proves nothing: services take turns.)
         """
         if row.sent_ms > self._last_at_ms.get(row.service, -1):
             return False
-        return committed is None or row.offset < max(
-            committed, self._led_any.get((Topic(row.topic), row.partition), -1)
-        )
+        return committed is None or bool(row.offset < committed)
 
 
 def _led_to(one: Input, decision: Row[*tuple[Any, ...]]) -> bool:

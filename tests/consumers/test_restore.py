@@ -25,6 +25,7 @@ from controller.journal.outbox import SHARD, OutboxRow, next_batch
 from controller.journal.restoring import Restoring
 from controller.journal.schema import upgrade
 from controller.journal.session import View
+from controller.outside.published import received
 from controller.outside.signing import Trusted, make_key, read_signer, read_trusted
 from controller.parts.postgres import Postgres, start_postgres
 from controller.proof.rows import verify_rows
@@ -32,7 +33,7 @@ from controller.redecide import Otherwise, redecide
 from controller.restore import MOST_NAMED, Restored, restore
 from controller.wire.checkpoint import checkpoint_message
 from controller.wire.codec import fact_from_message, fact_hash, fact_message, table_from
-from controller.wire.inbound import Input, Received
+from controller.wire.inbound import Input, Received, read
 from controller.wire.messages import MessageType
 from controller.wire.topics import DECIDED_BY, INBOUND, PARTITIONS, Topic, group_name, topic_name
 from tests.consumers.test_deciding import ROLLED_BACK
@@ -43,6 +44,14 @@ from tests.journal.sight import READ_TABLES, rows, sight
 FACTS = (tables.journal, *READ_TABLES, tables.timers)
 
 NewStore = Callable[[], Awaitable[Store]]
+
+
+def _place(service: str) -> int:
+    return int(DefaultPartitioner()(service.encode(), list(range(PARTITIONS)), list(range(PARTITIONS))))
+
+
+NEIGHBOUR = next(name for name in (f"voice-{number}" for number in count()) if _place(name) == _place(SERVICE))
+"""A service whose messages stand in the same partitions."""
 
 
 @pytest.fixture(scope="module")
@@ -238,6 +247,23 @@ async def test_what_nobody_had_decided_is_decided(world: World, living: Store, e
         await world.until_told(SERVICE, "OrderRefused")
 
 
+async def test_who_was_passed_by_a_neighbour_is_decided(world: World, living: Store, empty: NewStore) -> None:
+    """Services take turns within a partition: that the message behind it was decided says nothing about it."""
+    async with world.hosting(living, *DECIDERS):
+        await decided(world, living, *of(*installed(), *rolling(), *installed(NEIGHBOUR)))
+    async with world.hosting(living, "orders", "relay"):
+        await world.publish(*(requested("1.6.0", service=name).record for name in (SERVICE, NEIGHBOUR)))
+        async for record in received(world.settings.kafka, world.settings.topic_prefix, Topic.REQUESTED):
+            if record.key == NEIGHBOUR.encode():
+                await handle(living, [read(record)])
+        await decided(world, living, ordered(MessageType.PAUSE, 0).record)
+    other = await empty()
+    told = await restored(world, other)
+    assert (told.presumed, told.undecided) == (0, 1)
+    async with world.hosting(other, *DECIDERS):
+        await world.until_told(SERVICE, "RolloutPaused", "RolloutSuperseded", "RouteSet", "RolloutStarted")
+
+
 async def test_a_restore_after_another_knows_what_was_acknowledged(
     world: World, living: Store, empty: NewStore
 ) -> None:
@@ -247,18 +273,13 @@ async def test_a_restore_after_another_knows_what_was_acknowledged(
     Two services' requests lie in one partition. The first one's last is decided anew, so consumers begin there; the
     other's came after that, was acknowledged, and was quiet before its service was paused.
     """
-    beside = next(name for name in (f"voice-{number}" for number in count()) if _place(name) == _place(SERVICE))
     async with world.hosting(living, *DECIDERS):
-        await decided(world, living, *of(*installed(), *rolling(), *installed(beside), *rolling(service=beside)))
-        again = [requested("1.5.0", id="again", service=name) for name in (SERVICE, beside)]
-        await decided(world, living, *of(*again, ordered(MessageType.PAUSE, 0, beside)))
+        await decided(world, living, *of(*installed(), *rolling(), *installed(NEIGHBOUR), *rolling(service=NEIGHBOUR)))
+        again = [requested("1.5.0", id="again", service=name) for name in (SERVICE, NEIGHBOUR)]
+        await decided(world, living, *of(*again, ordered(MessageType.PAUSE, 0, NEIGHBOUR)))
     first = await restored(world, await empty())
     assert (first.presumed, first.undecided) == (1, 1)
     assert await restored(world, await empty()) == first
-
-
-def _place(service: str) -> int:
-    return int(DefaultPartitioner()(service.encode(), list(range(PARTITIONS)), list(range(PARTITIONS))))
 
 
 async def test_a_checkpoint_is_kept_as_it_was_first_said(
