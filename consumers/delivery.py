@@ -10,6 +10,8 @@ FastStream reads the batches and holds the group membership; what differs from i
   between an alert and its answer.
 - A failing neighbour is waited for here, with the batch in hand. Handing the batch back would have it redelivered
   thousands of times a second.
+- Batches are not what was polled but those whose turn it is (`consumers/line.py`), and acknowledged is what is settled
+  without a gap, not the consumer's position.
 
 What remains after a crash or a rebalance is redelivery, and that is harmless: the inbox knows what was decided.
 """
@@ -28,8 +30,9 @@ from faststream.middlewares import AckPolicy
 from faststream.security import BaseSecurity, SASLPlaintext, SASLScram256, SASLScram512
 
 from consumers.departed import client_id
+from consumers.line import Line, Records
 from consumers.metrics import RETRIES
-from consumers.polling import Records, poll
+from consumers.polling import poll
 from consumers.waiting import delays_s, pause, until_stopped
 from consumers.worker import Worker
 from controller.brokers import Brokers
@@ -49,6 +52,8 @@ comes again when it is restarted.
 """
 
 BATCH: Final = 100
+# More than a batch, or a flood would be read no faster than it is settled, and its neighbours come no sooner.
+_READ: Final = 500
 _GRACE_S: Final = 0.7
 _LEAVE_S: Final = 1.2
 
@@ -86,6 +91,7 @@ class _Delivery:
         self._worker = worker
         self._topic = topic
         self._take = take
+        self._line = Line()
         self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._broker = KafkaBroker(
             worker.settings.kafka.split(","),
@@ -112,7 +118,7 @@ class _Delivery:
             parser=self._parse,
             decoder=_undecoded,
         )
-        self._subscriber.get_msg = _wait_for_records  # type: ignore[method-assign]  # see the module's third point
+        self._subscriber.get_msg = self._whose_turn_it_is  # type: ignore[method-assign]  # see the module's third point
         self._subscriber(self._on_batch)
 
     async def run(self) -> None:
@@ -155,12 +161,21 @@ class _Delivery:
         assert consumer is not None
         return KafkaAckableMessage(raw_message=records, body=b"", message_id="", correlation_id="-", consumer=consumer)
 
+    async def _whose_turn_it_is(self, consumer: "AIOKafkaConsumer[Any, Any]") -> Records:
+        """Return the next batch, of what has come so far; wait for up to a second when nothing has."""
+        self._line.keep(consumer.assignment())
+        # Errors stay in there: FastStream would sleep five seconds over each.
+        self._line.add(await poll(consumer, _READ, without=self._line.full(), wait=not self._line))
+        return self._line.take(BATCH)
+
     async def _on_batch(self, message: KafkaMessage) -> None:
-        assert isinstance(message.raw_message, tuple)
-        batch = [received_from(self._topic, record) for record in message.raw_message]
+        records = message.raw_message
+        assert isinstance(records, tuple)
+        batch = [received_from(self._topic, record) for record in records]
         try:
             if await self._settle(batch):
-                await self._acknowledge(message)
+                self._line.settle(records)
+                await self._acknowledge()
                 return
         except Exception as error:
             # FastStream logs and goes on; the next acknowledgement would then pass over this batch.
@@ -198,12 +213,18 @@ class _Delivery:
             with suppress(KafkaError):
                 await consumer.getmany(_NOTHING, timeout_ms=0)
 
-    async def _acknowledge(self, message: KafkaMessage) -> None:
+    async def _acknowledge(self) -> None:
+        consumer, offsets = self._subscriber.consumer, self._line.to_acknowledge()
+        if consumer is None or (self._line and not offsets):
+            return
         try:
-            await message.ack()
+            # When nothing waits, all that was handed over is settled; that names partitions of which nothing ever came.
+            await (consumer.commit(offsets) if self._line else consumer.commit())
         except KafkaError as error:
             # The effect is committed. Whoever has the partition now gets the batch again and finds it in the inbox.
             _log.warning("an acknowledgement failed: %s", error, extra={"function": self._worker.name})
+        else:
+            self._line.acknowledged(offsets)
 
 
 def _security(brokers: Brokers) -> BaseSecurity:
@@ -212,11 +233,6 @@ def _security(brokers: Brokers) -> BaseSecurity:
     if not brokers.protocol.startswith("SASL"):
         return BaseSecurity(context, use_ssl=context is not None)
     return _SASL[brokers.mechanism](brokers.username, brokers.password, context, use_ssl=context is not None)
-
-
-async def _wait_for_records(consumer: "AIOKafkaConsumer[Any, Any]") -> Records:
-    # Errors stay in there: FastStream would sleep five seconds over each.
-    return await poll(consumer, BATCH)
 
 
 async def _undecoded(message: KafkaMessage) -> KafkaMessage:

@@ -7,11 +7,13 @@ over it. So after a failed poll every partition goes back to what is acknowledge
 that fails is left alone for a while; its neighbours go on.
 
 aiokafka also hands out all that it fetched of one partition, more than a thousand records, before it comes to the next.
-A flood of alerts about one service would hold up the rollbacks of those beside it, so they are asked for by name.
+A flood of alerts about one service would hold up the rollbacks of those in other partitions, so these are asked for by
+name. Those in its own are seen to by `consumers/line.py`.
 """
 
 import asyncio
 import logging
+from collections.abc import Collection
 from contextlib import suppress
 from itertools import chain
 from typing import Any, Final
@@ -19,7 +21,7 @@ from typing import Any, Final
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import ConsumerStoppedError, KafkaError
 
-Records = tuple[ConsumerRecord[Any, Any], ...]
+from consumers.line import Records
 
 _POLL_MS: Final = 1_000
 _ASK_MS: Final = 200
@@ -29,17 +31,23 @@ _LEFT_ALONE_S: Final = 30.0
 _log = logging.getLogger(__name__)
 
 
-async def poll(consumer: "AIOKafkaConsumer[Any, Any]", most: int) -> Records:
+async def poll(
+    consumer: "AIOKafkaConsumer[Any, Any]", most: int, *, without: Collection[TopicPartition] = (), wait: bool = True
+) -> Records:
     """
-    Wait up to a second for records of any partition; return at most `most`, or none. Errors stay in here.
+    Return at most `most` records of any partition but those named, or none. Errors stay in here.
 
-    When some partitions have more than that, a fair share of the others comes besides.
+    When some partitions have more than that, a fair share of the others comes besides. wait: for up to a second when
+    there are none, instead of returning what is there.
     """
     try:
-        batches = await consumer.getmany(timeout_ms=_POLL_MS, max_records=most)
+        asked = consumer.assignment() - set(without) if without else ()
+        if without and not asked:
+            return ()
+        batches = await consumer.getmany(*asked, timeout_ms=_POLL_MS if wait else 0, max_records=most)
         found = list(chain(*batches.values()))
         if len(found) >= most:
-            others = consumer.assignment() - consumer.paused() - batches.keys()
+            others = consumer.assignment() - consumer.paused() - batches.keys() - set(without)
             for partition in others:
                 batches = await consumer.getmany(partition, timeout_ms=0, max_records=max(1, most // len(others)))
                 found += batches.get(partition, ())

@@ -3,7 +3,8 @@ A process that hosts functions and may stop at a named point: `python -m tests.c
 
 POINT: "never"; "before-commit" dies with everything of a batch written and nothing committed; "after-commit" dies
 before the batch is acknowledged or published; "after-publish" dies once all is published and before the batch is
-acknowledged; "in-hand" freezes, as by SIGSTOP, with the first batch read and nothing done about it. Settings come from
+acknowledged; "beyond-a-gap" dies once a message is decided and acknowledged up to one before it that is not;
+"in-hand" freezes, as by SIGSTOP, with the first batch read and nothing done about it. Settings come from
 the environment.
 """
 
@@ -24,6 +25,8 @@ from consumers.run import run
 from controller import handle as handling
 from controller.journal import outbox, tables
 from controller.settings import Settings, read_settings
+
+acknowledge = delivery._Delivery._acknowledge
 
 
 @contextmanager
@@ -56,6 +59,12 @@ async def _die_once_published(delivery: Any, *_: Any) -> NoReturn:
     _die()
 
 
+async def _acknowledge_and_die_beyond_a_gap(delivery: Any) -> None:
+    await acknowledge(delivery)
+    if any(read.settled for read in delivery._line._partitions.values()):
+        _die()
+
+
 async def _freeze_and_handle(*arguments: Any) -> Any:
     setattr(deciding, "handle", handling.handle)  # noqa: B010  # once
     os.kill(os.getpid(), signal.SIGSTOP)
@@ -71,6 +80,8 @@ if __name__ == "__main__":
         setattr(deciding, "handle", _commit_and_die)  # noqa: B010  # likewise
     elif point == "after-publish":
         setattr(delivery._Delivery, "_acknowledge", _die_once_published)  # noqa: B010  # likewise
+    elif point == "beyond-a-gap":
+        setattr(delivery._Delivery, "_acknowledge", _acknowledge_and_die_beyond_a_gap)  # noqa: B010  # likewise
     elif point == "in-hand":
         setattr(deciding, "handle", _freeze_and_handle)  # noqa: B010  # likewise
     asyncio.run(run(names, read_settings()))

@@ -8,7 +8,7 @@ acknowledges is refused. One that is killed keeps its share until the session is
 import asyncio
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from random import Random
 from typing import Protocol, TypeAlias
 from zlib import crc32
@@ -121,7 +121,7 @@ class Group:
                 context=member.process.context,
             )
 
-    def commit(self, reader: Reader, generation: int, offsets: dict[TopicPartition, int]) -> None:
+    def commit(self, reader: Reader, generation: int, offsets: Mapping[TopicPartition, int]) -> None:
         """Acknowledge. Raises CommitFailedError for one who is no member any more, or of a former generation."""
         if reader not in self.members or generation != self.generation:
             raise CommitFailedError("the group has rebalanced meanwhile")

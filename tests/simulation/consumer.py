@@ -1,7 +1,7 @@
 """What aiokafka's consumer is to Segue and to FastStream: the calls that they make, answered by a simulated broker."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from aiokafka import TopicPartition
@@ -92,9 +92,9 @@ class Consumer:
         self._check_open()
         if self._group is not None:
             self._group.join(self)
-        if timeout_ms == 0:
+        if timeout_ms == 0 and partitions:
             await asyncio.sleep(0)
-            return {}
+            return self._fetched(partitions, max_records or 500)
         struck = self._broker.faults.next(self.process.name, Operation.POLL)
         loop = asyncio.get_running_loop()
         until_s = loop.time() + timeout_ms / 1000 * (1 if partitions else _LONGER)
@@ -102,21 +102,30 @@ class Consumer:
             await asyncio.sleep(struck.for_s)
         while True:
             self._news.clear()
-            await self._broker.answer(self._chance)
+            await (self._broker.answer(self._chance) if timeout_ms else asyncio.sleep(0))
             self._check_open()
-            if struck is not None and struck.fault is Fault.POLL_FAILED:
+            if struck is not None and struck.fault is Fault.POLL_FAILED and self._behind(self._positions):
                 self._fail(partitions)
+            if not timeout_ms:
+                return self._fetched(self._positions, max_records or 500)
             taken = self._take(partitions or self._positions, max_records or 500)
             if taken or loop.time() >= until_s:
                 return taken
             await self._sleep(until_s)
             self._check_open()
 
-    async def commit(self) -> None:
-        """Acknowledge what was handed over. Raises CommitFailedError when the partitions may be somebody else's."""
+    async def commit(self, offsets: Mapping[TopicPartition, int] | None = None) -> None:
+        """
+        Acknowledge what stands before these offsets, all that was handed over when none are given.
+
+        Raises CommitFailedError when the partitions may be somebody else's.
+        """
         assert self._group is not None
         current()
-        offsets = {one: position for one, position in self._positions.items() if position is not None}
+        if offsets is None:
+            offsets = {one: position for one, position in self._positions.items() if position is not None}
+        for one in offsets:
+            self._check_mine(one)
         generation = self._generation
         struck = self._broker.faults.next(self.process.name, Operation.ACKNOWLEDGE)
         await self._broker.answer(self._chance)
@@ -180,6 +189,17 @@ class Consumer:
         """Return when the broker answered last, milliseconds since 1970."""
         return wall_ms(asyncio.get_running_loop())
 
+    def _behind(self, partitions: Iterable[TopicPartition]) -> bool:
+        """Say whether anything is there: without a record there is none that cannot be taken apart."""
+        return any(self._broker.log(one).end > self._next(one) for one in partitions)
+
+    def _next(self, partition: TopicPartition) -> int:
+        position = self._positions[partition]
+        if position is None:
+            assert self._group is not None
+            position = self._group.committed.get(partition, 0)
+        return position
+
     def _fail(self, partitions: Sequence[TopicPartition]) -> None:
         """Raise over one partition, which stays where it is; what was taken from the others is thrown away."""
         others = [] if partitions else list(self._positions)
@@ -188,15 +208,18 @@ class Consumer:
         self._take(others, 500)
         raise KafkaTimeoutError("simulated: a record could not be taken apart")
 
+    def _fetched(self, partitions: Iterable[TopicPartition], most: int) -> dict[TopicPartition, list[Record]]:
+        """Return of what is there as much as came before it was asked for: nothing, a record, or all."""
+        self._check_open()
+        fetched = self._chance.choice((0, 1, most))
+        return self._take(partitions, fetched) if fetched else {}
+
     def _take(self, partitions: Iterable[TopicPartition], most: int) -> dict[TopicPartition, list[Record]]:
         taken: dict[TopicPartition, list[Record]] = {}
         mine = [one for one in partitions if one in self._positions and one not in self._paused]
         left = min(most, self._chance.choice((1, 3, 10, most)))
         for one in self._chance.sample(mine, len(mine)):
-            position = self._positions[one]
-            if position is None:
-                assert self._group is not None
-                position = self._group.committed.get(one, 0)
+            position = self._next(one)
             if left and (records := self._broker.log(one).since(position, left)):
                 taken[one] = records
                 left -= len(records)

@@ -10,6 +10,7 @@ from tests.simulation.inputs import draw_inputs
 from tests.simulation.messages import WAITS_S
 from tests.simulation.schedule import CONTROL, GATEWAYS, Event, Fault, Schedule, Sent
 
+_BATCHES: Final = (3, 10, 100)
 _KILLS: Final = (0, 1, 2, 3, 4, 6)
 _STEPS: Final = 60
 """How many steps after an input a kill may come: that many a batch takes from the poll to the acknowledgement."""
@@ -37,7 +38,7 @@ def draw(seed: int) -> Schedule:
     inputs = draw_inputs(chance)
     partitions = chance.choice((1, 2, 3))
     faults = [*_kills(chance, inputs), *_outside(chance, inputs), *_strikes(chance, inputs)]
-    return Schedule(seed, partitions, inputs, tuple(faults))
+    return Schedule(seed, partitions, inputs, tuple(faults), chance.choice(_BATCHES))
 
 
 def _kills(chance: Random, inputs: tuple[Sent, ...]) -> Iterator[Event]:

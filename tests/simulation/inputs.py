@@ -33,6 +33,8 @@ def draw_inputs(chance: Random) -> tuple[Sent, ...]:
     """Draw everything that is said in one run, in the order of time."""
     services = SERVICES[: chance.choice((1, 2, 3, 4))]
     sent = [one for service in services for one in _Tale(service, chance).told()]
+    for _ in range(chance.choice((0, 0, 0, 1))):
+        sent += _flood(chance.choice(services), chance)
     again = [_again(one, chance) for one in sent if chance.random() < 0.12]
     nonsense = [_nonsense(services, chance) for _ in range(chance.choice((0, 0, 1, 2)))]
     return tuple(sorted([*sent, *again, *nonsense], key=lambda one: one.at_s))
@@ -81,6 +83,15 @@ class _Tale:
 
     def _later(self, least_s: float, most_s: float) -> None:
         self._at_s += self._chance.uniform(least_s, most_s)
+
+
+def _flood(service: str, chance: Random) -> Iterator[Sent]:
+    """Yield alerts about one service, more than fit a batch, within a second or so."""
+    at_s, name = chance.uniform(0, 20), f"{service}-flood-{chance.randrange(1_000_000)}"
+    about = chance.choice(("1.0.0", "1.1.0", ""))
+    for number in range(chance.choice((8, 20))):
+        at_s += chance.uniform(0, 0.05)
+        yield alert(at_s, f"{name}-{number}", service, about, severity=chance.choice(("critical", "warning")))
 
 
 def _again(one: Sent, chance: Random) -> Sent:

@@ -6,14 +6,16 @@ Each replaces a function of the real code for one run. `MUTATIONS` names them.
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any, Final
 from unittest.mock import patch
 
+from aiokafka.errors import KafkaError
 from sqlalchemy import Connection
 
 from consumers import deciding, polling, relay, timers
 from consumers.delivery import _Delivery
+from consumers.line import Line, Records
 from controller import handle
 from controller.core.commands import RejectMessage
 from controller.core.routing import RoutingTable
@@ -97,7 +99,8 @@ def _acknowledged_before_commit(_world: World) -> Iterator[tuple[object, str, ob
     on_batch = _Delivery._on_batch
 
     async def acknowledge_first(self: _Delivery, message: Any) -> None:
-        await self._acknowledge(message)
+        self._line.settle(message.raw_message)
+        await self._acknowledge()
         await on_batch(self, message)
 
     yield _Delivery, "_on_batch", acknowledge_first
@@ -201,12 +204,36 @@ def _failed_poll_passed_over(_world: World) -> Iterator[tuple[object, str, objec
     yield polling, "_go_back", stay
 
 
+@_planted
+def _acknowledged_beyond_a_gap(_world: World) -> Iterator[tuple[object, str, object]]:
+    async def acknowledge_all(self: _Delivery) -> None:
+        assert self._subscriber.consumer is not None
+        with suppress(KafkaError):
+            await self._subscriber.consumer.commit()
+
+    yield _Delivery, "_acknowledge", acknowledge_all
+
+
+@_planted
+def _latest_of_a_service_first(_world: World) -> Iterator[tuple[object, str, object]]:
+    take = Line.take
+
+    def turned_round(self: Line, most: int) -> Records:
+        for lane in self._waiting.values():
+            lane.reverse()
+        return take(self, most)
+
+    yield Line, "take", turned_round
+
+
 MUTATIONS: Final[dict[str, Mutation]] = {
     "the inbox is not asked": _inbox_not_asked,
     "published before the commit": _published_before_commit,
     "relayed after the last id seen": _relayed_after_the_last_id,
     "a gateway takes an older epoch": _old_epoch_accepted,
     "acknowledged before the commit": _acknowledged_before_commit,
+    "acknowledged beyond a gap": _acknowledged_beyond_a_gap,
+    "the latest of a service is decided first": _latest_of_a_service_first,
     "a timer fires in two transactions": _timer_fired_in_two_transactions,
     "the last of a batch is lost": _last_of_a_batch_lost,
     "a gateway stumbles over a tombstone": _tombstone_not_passed_over,

@@ -80,12 +80,16 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """One run. seed: what remains to be drawn while it runs, above all how long each answer takes."""
+    """
+    One run. seed: what remains to be drawn while it runs, above all how long each answer takes. batch: how many
+    messages are decided together at most; few, and a small flood is more than one of them.
+    """
 
     seed: int
     partitions: int
     inputs: tuple[Sent, ...]
     faults: tuple[Event, ...] = ()
+    batch: int = 100
     control: tuple[str, ...] = CONTROL
     gateways: tuple[str, ...] = GATEWAYS
 

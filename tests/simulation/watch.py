@@ -42,6 +42,7 @@ class Watch:
         self._positions: defaultdict[str, int] = defaultdict(int)
         self._published: defaultdict[str, int] = defaultdict(int)
         self._acknowledged: defaultdict[TopicPartition, int] = defaultdict(int)
+        self._offsets: dict[tuple[str, int, bytes | None], int] = {}
         self._applied: dict[tuple[str, str], int] = {}
         self._last_message = 0
         self._last_fact = 0
@@ -55,9 +56,13 @@ class Watch:
         with engine().connect() as connection:
             messages = connection.exec_driver_sql(_MESSAGES, (self._last_message,)).all()
             facts = connection.exec_driver_sql(_FACTS, (self._last_fact,)).all()
-        for number, source, id in messages:
+        for number, source, id, topic, partition, key, offset in messages:
             self._last_message = number
             self.decided.add((source, id))
+            before = self._offsets.get((topic, partition, key), -1)
+            if offset < before:
+                self.say("diverged", f"{topic}/{partition}/{offset} was decided after {before}, of the same service")
+            self._offsets[topic, partition, key] = offset
         for row, stream, position, type, hash, body in facts:
             self._last_fact = row
             self._add(stream, position, type, hash, body)
@@ -107,7 +112,9 @@ class Watch:
 
 
 _INBOUND: Final = frozenset(topic.value for topic in INBOUND)
-_MESSAGES: Final = "SELECT number, source, id FROM inbox WHERE number > ? ORDER BY number"
+_MESSAGES: Final = (
+    'SELECT number, source, id, topic, partition, key, "offset" FROM inbox WHERE number > ? ORDER BY number'
+)
 _FACTS: Final = "SELECT rowid, stream, position, type, hash, body FROM journal WHERE rowid > ? ORDER BY rowid"
 
 

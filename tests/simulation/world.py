@@ -14,6 +14,7 @@ from tempfile import TemporaryDirectory
 from typing import Final
 from unittest.mock import patch
 
+from consumers import delivery
 from consumers.run import host
 from consumers.worker import Readiness, Worker
 from controller.core.routing import RoutingTable
@@ -201,6 +202,7 @@ def _outside(schedule: Schedule, folder: Path) -> Iterator[World]:
     with ExitStack() as stack:
         stack.enter_context(simulated_time(world.loop, seeded(schedule.seed, "time")))
         stack.enter_context(heard(world.watch.say))
+        stack.enter_context(patch.object(delivery, "BATCH", schedule.batch))
         for place, kind in _CLIENTS.items():
             stack.enter_context(patch(place, partial(kind, world.broker)))
         yield world
