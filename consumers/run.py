@@ -46,6 +46,9 @@ async def run(names: Sequence[str], settings: Settings) -> None:
     """
     for name in names:
         _function(name)
+    # What was imported stays. To look through it once more took a tenth of a second, in which no alert was decided.
+    gc.freeze()
+    gc.enable()
     hush("aiokafka")
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -63,9 +66,7 @@ async def run(names: Sequence[str], settings: Settings) -> None:
                 # Not before: with a database and no function that lacks anything this process would call itself ready.
                 readiness.store = store
                 await _warn_of_rights(store)
-                # What was imported stays. To look through it once more took a tenth of a second, in which no alert was
-                # decided.
-                gc.freeze()
+                gc.freeze()  # the database's own modules, and its connections
                 seeing_off = asyncio.create_task(see_off(workers, life))
                 try:
                     await host(workers)

@@ -36,6 +36,9 @@ def run(
     if len(names) > 1 and (alone := [name for name in names if name in ALONE]):
         raise typer.BadParameter(f"{alone[0]} wants a process of its own: run it alone")
 
+    # Importing makes hardly any garbage, and looking for it meanwhile is a sixth of the start. It is looked for again
+    # once what was imported is out of the collector's sight.
+    gc.disable()
     from controller import log
     from controller.settings import read_settings
 
@@ -61,6 +64,7 @@ def _run_gateway(settings: "Settings") -> None:
     # What was imported stays. Looking through it for garbage would hold up speech for 40 ms each time.
     gc.collect()
     gc.freeze()
+    gc.enable()
     # The data plane alone runs on uvloop: its loop has no Unix datagrams, by which deciders wake one another on SQLite.
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(serve(settings))
@@ -70,6 +74,7 @@ def _run_api(settings: "Settings") -> None:
     from controller.api import serve
 
     gc.freeze()  # see consumers.run: an alert comes in here
+    gc.enable()
     asyncio.run(serve(settings))
 
 

@@ -1,5 +1,6 @@
 """The foreground of `segue up`: progress while it starts, addresses when it is ready, an orderly end."""
 
+import gc
 import logging
 import signal
 import sys
@@ -23,8 +24,11 @@ def run_up(settings: Settings, *, free_ports: bool, pace: str, as_json: bool) ->
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
     progress = Progress(console)
+    gc.disable()  # see controller.cli.run
     try:
         with start_tree(settings, free_ports=free_ports, pace=PACES[pace], told=progress.told) as tree:
+            gc.freeze()
+            gc.enable()
             progress.close()
             _tell_ready(tree, as_json)
             threading.Event().wait()

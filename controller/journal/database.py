@@ -8,16 +8,18 @@ transaction at once: going back to the event loop for every statement takes thre
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from typing import Final, Protocol, TypeVar
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 from sqlalchemy import Connection
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from controller.core.errors import Malformed
-from controller.journal.postgres import PostgresDatabase
 from controller.journal.session import Session
 from controller.journal.sqlite import SqliteDatabase
+
+if TYPE_CHECKING:
+    from controller.journal.postgres import PostgresDatabase
 
 T = TypeVar("T")
 
@@ -47,7 +49,7 @@ class Database(Protocol):
         """Close every connection."""
 
 
-def database(database_url: str) -> SqliteDatabase | PostgresDatabase:
+def database(database_url: str) -> "SqliteDatabase | PostgresDatabase":
     """Return the database at an address; nothing is connected yet. Raises Malformed for another kind of database."""
     try:
         url = make_url(database_url)
@@ -60,6 +62,9 @@ def database(database_url: str) -> SqliteDatabase | PostgresDatabase:
         if "@" in f"{url.host}{url.database}":
             # A slip before it has moved user and password to where they would be told in every error.
             raise Malformed(f"the database's address has an @ that is not behind its password; {_ALLOWED}")
+        # Here, not above: with it comes SQLAlchemy's ORM, a tenth of a second, of which SQLite has no need.
+        from controller.journal.postgres import PostgresDatabase
+
         return PostgresDatabase(url)
     if kind == "sqlite" and url.database not in (None, "", ":memory:"):
         return SqliteDatabase(url, _file(url))

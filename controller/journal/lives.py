@@ -11,14 +11,17 @@ import os
 import secrets
 from contextlib import suppress
 from pathlib import Path
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from controller.core.errors import Unavailable
-from controller.journal.postgres import PostgresDatabase
 from controller.journal.troubles import told
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
+    from controller.journal.postgres import PostgresDatabase
 
 
 class Life(Protocol):
@@ -83,7 +86,7 @@ class FileLife:
 class SessionLife:
     """PostgreSQL's: an advisory lock, on a connection of its own that is made anew when it breaks."""
 
-    def __init__(self, database: PostgresDatabase) -> None:
+    def __init__(self, database: "PostgresDatabase") -> None:
         self.name = _new_name()
         self.since = 0
         self._database = database
@@ -106,7 +109,7 @@ class SessionLife:
         if connection is not None:
             await connection.close()
 
-    async def _locked(self) -> AsyncConnection:
+    async def _locked(self) -> "AsyncConnection":
         if self._connection is None:
             self._connection = await self._database.own_connection()
             await self._connection.execute(_LOCK, {"class": _CLASS, "number": int(self.name, 16)})

@@ -16,14 +16,17 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from controller.core.errors import Unavailable
-from controller.journal.postgres import PostgresDatabase
 from controller.journal.troubles import told
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
+    from controller.journal.postgres import PostgresDatabase
 
 ASK_AGAIN_S: Final = 0.1
 _SIGN_EVERY_S: Final = 1.0
@@ -76,7 +79,7 @@ async def file_turn(file: Path, number: int) -> AsyncIterator[FileTurn]:
 class SessionTurn:
     """PostgreSQL's: an advisory lock of a session. Whatever is done on that session is a sign of life."""
 
-    def __init__(self, database: str, connection: AsyncConnection) -> None:
+    def __init__(self, database: str, connection: "AsyncConnection") -> None:
         self._database = database
         # Held around each statement: a connection takes one at a time.
         self._alone = asyncio.Lock()
@@ -84,7 +87,7 @@ class SessionTurn:
         self._broke = ""
 
     @asynccontextmanager
-    async def working(self) -> AsyncIterator[AsyncConnection]:
+    async def working(self) -> "AsyncIterator[AsyncConnection]":
         """Give the session to work on: when it breaks, the turn is over too. Raises TurnLost."""
         async with self._alone:
             if self._broke:
@@ -103,7 +106,7 @@ class SessionTurn:
 
 
 @asynccontextmanager
-async def session_turn(database: PostgresDatabase, number: int) -> AsyncIterator[SessionTurn]:
+async def session_turn(database: "PostgresDatabase", number: int) -> AsyncIterator[SessionTurn]:
     """Hold `number`'s turn by an advisory lock, waiting for it first."""
     connection = await database.own_connection()
     keys = {"class": _CLASS, "number": number}

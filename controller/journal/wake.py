@@ -12,13 +12,15 @@ from contextlib import suppress
 from enum import StrEnum
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Protocol
-
-from sqlalchemy.ext.asyncio import AsyncConnection
+from typing import TYPE_CHECKING, Any, Protocol
 
 from controller.core.errors import Unavailable
-from controller.journal.postgres import PostgresDatabase
 from controller.journal.troubles import told
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
+    from controller.journal.postgres import PostgresDatabase
 
 
 class Bell(StrEnum):
@@ -98,7 +100,7 @@ class SocketWake:
 class NotifyWake:
     """PostgreSQL's: one connection that LISTENs; the ringing is done by triggers."""
 
-    def __init__(self, database: PostgresDatabase) -> None:
+    def __init__(self, database: "PostgresDatabase") -> None:
         self._database = database
         self._rang = {bell: asyncio.Event() for bell in Bell}
         self._connection: AsyncConnection | None = None
