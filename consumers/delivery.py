@@ -163,9 +163,10 @@ class _Delivery:
 
     async def _whose_turn_it_is(self, consumer: "AIOKafkaConsumer[Any, Any]") -> Records:
         """Return the next batch, of what has come so far; wait for up to a second when nothing has."""
-        self._line.keep(consumer.assignment())
         # Errors stay in there: FastStream would sleep five seconds over each.
         self._line.add(await poll(consumer, _READ, without=self._line.full(), wait=not self._line))
+        # Now, not before: while it waited, some of them may have become somebody else's.
+        self._line.keep(consumer.assignment())
         return self._line.take(BATCH)
 
     async def _on_batch(self, message: KafkaMessage) -> None:
@@ -214,12 +215,12 @@ class _Delivery:
                 await consumer.getmany(_NOTHING, timeout_ms=0)
 
     async def _acknowledge(self) -> None:
-        consumer, offsets = self._subscriber.consumer, self._line.to_acknowledge()
-        if consumer is None or (self._line and not offsets):
+        consumer, offsets, all_ = self._subscriber.consumer, self._line.to_acknowledge(), self._line.all_settled
+        if consumer is None or not (offsets or all_):
             return
         try:
-            # When nothing waits, all that was handed over is settled; that names partitions of which nothing ever came.
-            await (consumer.commit(offsets) if self._line else consumer.commit())
+            # All that was handed over: that names partitions of which nothing ever came as well.
+            await (consumer.commit() if all_ else consumer.commit(offsets))
         except KafkaError as error:
             # The effect is committed. Whoever has the partition now gets the batch again and finds it in the inbox.
             _log.warning("an acknowledgement failed: %s", error, extra={"function": self._worker.name})

@@ -20,13 +20,26 @@ from aiokafka import ConsumerRecord, TopicPartition
 Records = tuple[ConsumerRecord[Any, Any], ...]
 
 MOST_BYTES: Final = 32 * 1024 * 1024
-"""How much may wait. Beyond it a service is held up again by a flood that came before it, and memory is bounded."""
+"""
+How much may wait before partitions that take their share of it are read no further; all together, never twice that.
+
+Beyond it a service is held up again by a flood that came before it, and memory is bounded.
+"""
 
 TURN: Final = 10
-"""How many records of one service are taken in a row: a batch costs the more, the more services it is about."""
+"""
+How many records of one service are taken in a row: a batch costs the more, the more services it is about.
 
-_RECORD_BYTES: Final = 900
-"""What a record takes in memory besides its key and value, rather too much than too little."""
+And how many that were not there before may come, one after another, before one that was has its turn.
+"""
+
+_RECORD_BYTES: Final = 1_400
+"""What a record takes in memory besides what it carries: of a service of its own, for whom most is kept."""
+
+_HEADER_BYTES: Final = 150
+
+_MOST_OPEN: Final = 100_000
+"""How many records of a partition may be known from its first unsettled one on: some 8 MB of offsets."""
 
 _Lane = tuple[TopicPartition, Any]
 
@@ -59,6 +72,8 @@ class Line:
         self._waiting: dict[_Lane, deque[ConsumerRecord[Any, Any]]] = {}
         self._first: deque[_Lane] = deque()
         self._again: deque[_Lane] = deque()
+        self._passed = 0
+        self._shares = 1
 
     def __bool__(self) -> bool:
         """Say whether anything waits."""
@@ -87,7 +102,7 @@ class Line:
         """Return at most so many records: those of services that were not there before, then of each in its turn."""
         taken: list[ConsumerRecord[Any, Any]] = []
         while len(taken) < most and (self._first or self._again):
-            lane = (self._first or self._again).popleft()
+            lane = self._next()
             waiting = self._waiting[lane]
             if not waiting:
                 # Only now it may be first again, or services that come and go would keep those that wait from theirs.
@@ -100,6 +115,12 @@ class Line:
             self._again.append(lane)
         return tuple(taken)
 
+    def _next(self) -> _Lane:
+        # Ever new ones would else keep those that wait from their turn, and those that are gone from being forgotten.
+        first = bool(self._first) and (self._passed < TURN or not self._again)
+        self._passed = self._passed + 1 if first else 0
+        return (self._first if first else self._again).popleft()
+
     def settle(self, records: Sequence[ConsumerRecord[Any, Any]]) -> None:
         """Note that the effect of records that were taken is committed."""
         for record in records:
@@ -107,6 +128,11 @@ class Line:
             read.settled.add(record.offset)
             while read.open and read.open[0] in read.settled:
                 read.settled.remove(read.open.popleft())
+
+    @property
+    def all_settled(self) -> bool:
+        """Whether nothing waits, and nothing that was taken is in anybody's hands."""
+        return not any(read.open for read in self._partitions.values())
 
     def to_acknowledge(self) -> Mapping[TopicPartition, int]:
         """Return up to where partitions may be acknowledged and are not: offsets of the first that is not settled."""
@@ -118,16 +144,23 @@ class Line:
             self._partitions[partition].acknowledged = offset
 
     def keep(self, partitions: AbstractSet[TopicPartition]) -> None:
-        """Forget all other partitions: somebody else has them now."""
+        """Forget all other partitions: somebody else has them now. These share the room."""
+        self._shares = len(partitions)
         for partition in self._partitions.keys() - partitions:
             self._drop(partition)
 
     def full(self) -> Collection[TopicPartition]:
-        """Return of which partitions nothing more is to be read: none while there is room, then those that took it."""
-        waiting = {one: read.waiting_bytes for one, read in self._partitions.items()}
-        if sum(waiting.values()) < self._most_bytes:
-            return ()
-        return [one for one, bytes_ in waiting.items() if bytes_ * len(waiting) >= self._most_bytes]
+        """
+        Return of which partitions nothing more is to be read: when there is no room, those that took their share of it.
+
+        And those of which too much is settled beyond a gap.
+        """
+        crowded = sum(read.waiting_bytes for read in self._partitions.values()) >= self._most_bytes
+        return [
+            one
+            for one, read in self._partitions.items()
+            if (crowded and read.waiting_bytes * self._shares >= self._most_bytes) or len(read.open) >= _MOST_OPEN
+        ]
 
     def _drop(self, partition: TopicPartition) -> None:
         del self._partitions[partition]
@@ -137,4 +170,5 @@ class Line:
 
 
 def _size(record: ConsumerRecord[Any, Any]) -> int:
-    return _RECORD_BYTES + len(record.key or b"") + len(record.value or b"")
+    headers = sum(_HEADER_BYTES + len(name) + len(value or b"") for name, value in record.headers)
+    return _RECORD_BYTES + len(record.key or b"") + len(record.value or b"") + headers

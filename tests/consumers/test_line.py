@@ -1,6 +1,8 @@
 """Whose turn it is, and up to where may be acknowledged."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from itertools import count
 from typing import Any
 
 from aiokafka import ConsumerRecord, TopicPartition
@@ -57,6 +59,26 @@ def test_who_comes_and_goes_keeps_nobody_from_his_turn() -> None:
         line.add(records("b", [offset]))
         seen += told(line.take(1))
     assert seen == "baba"
+
+
+def test_ever_new_ones_keep_nobody_from_his_turn() -> None:
+    """Those who were not there come first, but not without end; and who has gone is forgotten meanwhile."""
+    line = Line()
+    news, offset = count(), count()
+    line.add(records("a", [next(offset)]))
+    for _ in range(3):
+        line.add([one for _ in range(100) for one in records(f"new-{next(news)}", [next(offset)])])
+    assert "a" in told(line.take(100))
+    line.add(records("a", [next(offset)]))
+    batches = 0
+    while True:
+        taken = line.take(100)
+        if b"a" in [record.key for record in taken]:
+            break
+        batches += 1
+        assert batches < 5
+        line.add([one for _ in range(100) for one in records(f"new-{next(news)}", [next(offset)])])
+    line.settle(taken)
 
 
 def test_a_service_keeps_its_order() -> None:
@@ -130,6 +152,7 @@ def test_what_somebody_else_has_now_is_forgotten() -> None:
 def test_memory_is_bounded() -> None:
     """When too much waits, what takes the room is read no further, and what is small goes on."""
     line = Line(most_bytes=1_000_000)
+    line.keep({ONE, OTHER})
     line.add(records("a", range(9), size=100_000))
     line.add(records("b", [0], OTHER))
     assert not line.full()
@@ -137,3 +160,37 @@ def test_memory_is_bounded() -> None:
     assert list(line.full()) == [ONE]
     line.take(2)
     assert not line.full()
+
+
+def test_what_all_of_them_take_is_bounded() -> None:
+    """Where one partition takes all the room, those beside it are given their share of it besides, and no more."""
+    line = Line(most_bytes=1_000_000)
+    offset = count()
+    partitions = [TopicPartition("alerts", number) for number in range(6)]
+    line.keep(set(partitions))
+    waiting = 0
+    while open_ := [one for one in partitions if one not in line.full()]:
+        line.add(records("a", [next(offset)], open_[0], size=99_000))
+        waiting += 99_000
+    assert 1_700_000 < waiting < 2_000_000
+
+
+def test_what_is_settled_beyond_a_gap_is_bounded() -> None:
+    """Of a partition whose first record is not settled only so much is read, though nothing of it waits."""
+    line = Line(most_bytes=1_000_000_000)
+    line.add([*records("a", [0]), *records("b", range(1, 100_000))])
+    first, *others = line.take(100_000)
+    line.settle(others)
+    assert not line
+    assert list(line.full()) == [ONE]
+    line.settle([first])
+    assert not line.full()
+    assert line.all_settled
+
+
+def test_headers_take_room_as_well() -> None:
+    """Whatever a record has counts."""
+    line = Line(most_bytes=1_000_000)
+    heavy = [replace(one, headers=(("traceparent", b"x" * 100_000),)) for one in records("a", range(10))]
+    line.add(heavy)
+    assert line.full()
