@@ -50,10 +50,9 @@ class Admission(Generic[K]):
 
         Raises Crowded when the line is full, or when wait_s went by.
         """
-        door = self._doors.setdefault(key, _Door())
-        if door.inside < self._limits.concurrent:
-            self._set(key, door, door.inside + 1)
+        if self.take(key):
             return
+        door = self._doors[key]
         line = door.guests if guest else door.own
         if len(line) >= self._limits.waiting:
             raise Crowded(waited=False)
@@ -67,6 +66,14 @@ class Admission(Generic[K]):
             if isinstance(error, TimeoutError):
                 raise Crowded(waited=True) from None
             raise
+
+    def take(self, key: K) -> bool:
+        """Take a place if one is free just now, and say whether one was; whoever took it must `leave`."""
+        door = self._doors.setdefault(key, _Door())
+        if door.inside >= self._limits.concurrent:
+            return False
+        self._set(key, door, door.inside + 1)
+        return True
 
     def free(self, key: K) -> int:
         """Return how many places are free just now; nobody waits while one is."""

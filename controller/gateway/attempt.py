@@ -27,6 +27,7 @@ class Attempt:
     left: called when it asks for nothing more.
     audio: int16 samples of the groups that were spoken ahead.
     began_s: when its release was turned to, by time.perf_counter.
+    inside: it holds its place; given one from the start, it takes none.
     why: how it failed, as in `Failure`; "" while it did not.
     """
 
@@ -39,6 +40,7 @@ class Attempt:
     left: Callable[[], None] | None = None
     audio: list[Samples] = field(default_factory=list)
     began_s: float = field(default_factory=time.perf_counter)
+    inside: bool = False
     why: str = ""
     _counted_as: str = field(init=False)
     _counts: ArmMetrics = field(init=False)
@@ -47,7 +49,6 @@ class Attempt:
     _infer_s: float = 0.0
     _lost_s: float = 0.0
     _audio_s: float = 0.0
-    _inside: bool = False
     _withdrawn: bool = False
     _succeeded: bool = False
     _fault: ReleaseFault | None = None
@@ -64,19 +65,8 @@ class Attempt:
 
     async def begin(self) -> None:
         """Take a place and speak the groups ahead. Raises ReleaseFault or Crowded, and holds no place then."""
-        try:
-            self._check_left()
-            await self.means.admission.enter(self._place, guest=self.failed_over_from is not None)
-        except NoneLeft:
-            self._failed(NONE_LEFT)
-            raise
-        except Crowded:
-            self._no_place()
-            raise
-        except asyncio.CancelledError:
-            self._left_by_its_caller()
-            raise
-        self._inside = True
+        if not self.inside:
+            await self._enter()
         self._waited_s = time.perf_counter() - self.began_s
         try:
             # Once more, for the last endpoint may have gone while this one stood in line.
@@ -98,7 +88,7 @@ class Attempt:
     @property
     def in_line(self) -> bool:
         """Say whether it still waits for its place."""
-        return not self._inside
+        return not self.inside
 
     @property
     def speaks(self) -> bool:
@@ -132,9 +122,9 @@ class Attempt:
 
     def leave(self) -> None:
         """Give the place back; harmless when it was given back already."""
-        if not self._inside:
+        if not self.inside:
             return
-        self._inside = False
+        self.inside = False
         self.means.admission.leave(self._place)
         if self.left is not None:
             self.left()
@@ -143,6 +133,21 @@ class Attempt:
             # A time-out, or a caller who left: it took at least this long. Were that not counted, impatient callers
             # would make a slow release look quick. A failure says nothing about speed.
             self._counts.request_seconds.observe(time.perf_counter() - self.began_s)
+
+    async def _enter(self) -> None:
+        try:
+            self._check_left()
+            await self.means.admission.enter(self._place, guest=self.failed_over_from is not None)
+        except NoneLeft:
+            self._failed(NONE_LEFT)
+            raise
+        except Crowded:
+            self._no_place()
+            raise
+        except asyncio.CancelledError:
+            self._left_by_its_caller()
+            raise
+        self.inside = True
 
     def _check_left(self) -> None:
         if self.means.engine.gone(self.arm) and self._replaceable:

@@ -75,7 +75,9 @@ class Race:
     def _ask(self, arm: Arm) -> Attempt:
         picked = self._utterance.pick.arm
         before = None if arm is picked else picked
-        attempt = Attempt(self._means, self._utterance, arm, self._stand_in(), failed_over_from=before)
+        # Not in the first step of its task: others who look before that would see the same place free.
+        inside = self._means.admission.take(self._place(arm))
+        attempt = Attempt(self._means, self._utterance, arm, self._stand_in(), failed_over_from=before, inside=inside)
         self._running[asyncio.create_task(attempt.begin())] = attempt
         return attempt
 
@@ -138,7 +140,8 @@ class Race:
                 other.withdraw()
                 if not task.cancel():
                     task.exception()
-                    other.leave()
+                # Here, for one that is cancelled before its first step does nothing more itself.
+                other.leave()
 
     async def _end(self) -> None:
         for task in self._running:

@@ -66,6 +66,20 @@ async def test_it_says_how_many_places_are_free() -> None:
     assert admission.free("v1") == 1
 
 
+async def test_free_place_is_taken_at_once_or_not_at_all() -> None:
+    """Who takes a place stands in no line: there is one now, and it is theirs at once, or there is none."""
+    admission, inside = doors()
+    assert admission.take("v1")
+    assert (admission.take("v1"), admission.free("v1"), inside) == (False, 0, {"v1": 1})
+    waiting = asyncio.create_task(admission.enter("v1"))
+    await asyncio.sleep(0)
+    admission.leave("v1")
+    assert not admission.take("v1")
+    await waiting
+    admission.leave("v1")
+    assert (admission.take("v1"), admission.take("v2"), inside) == (True, True, {"v1": 1, "v2": 1})
+
+
 async def test_it_says_whether_a_line_has_room() -> None:
     """Room is a place or one to wait for it, in the line that is meant."""
     admission, _ = doors(waiting=1)

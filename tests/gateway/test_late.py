@@ -1,6 +1,7 @@
 """A candidate that is late or overrun: how long its users wait, whom they hear, and what is counted of it."""
 
 import asyncio
+import time
 from dataclasses import replace
 
 import aiohttp
@@ -194,6 +195,24 @@ async def test_nobody_leaves_a_line_for_a_stable_without_a_free_place(engine: Tr
         assert (await in_line)[0].headers["x-segue-arm"] == "candidate"
         held.let_go(tones["good"])
         assert {(await one)[0].status for one in busy} == {200}
+
+
+async def test_one_free_place_is_one_users(engine: TritonEngine, tones: Tones) -> None:
+    """However many look in the same moment, one of them gets stable's last free place, and nobody loses their own."""
+    held = Held(engine, tones["other"], tones["good"])
+    many = Limits(concurrent=2, waiting=3)
+    async with gateway(held, all_to_other(tones), late_s=0.3, limits=many) as gate:
+        busy = asyncio.create_task(gate.say(headers={"x-segue-release": "stable"}))
+        await inside(gate, tones["good"])
+        speaking = [asyncio.create_task(gate.say()) for _ in range(5)]
+        # All of them have asked long before; then the loop stands still until all of them are late.
+        asyncio.get_running_loop().call_later(0.2, time.sleep, 0.3)
+        await until(lambda: gate.count("segue_inflight", release="1.0.0-good") == 2)
+        await asyncio.sleep(LATE_S)
+        assert roots(gate).get(("1.0.0-other", "candidate", "overrun"), 0) + hedges(gate) == 1
+        held.let_go(tones["other"])
+        held.let_go(tones["good"])
+        assert [(await one)[0].status for one in (busy, *speaking)] == [200] * 6
 
 
 async def test_release_that_is_late_with_everything_is_hedged_for_few(engine: TritonEngine, tones: Tones) -> None:
