@@ -7,7 +7,7 @@ speaks first is heard. None of this happens once a release has said something.
 
 Hedges are few, and go only where a place is free, so a release that is late with everything does not have everything
 spoken twice. So there is a second look when the time-out is over, counted from when the request came in: whoever has
-heard nothing then is spoken by another in any case.
+heard nothing then is spoken by another in any case in which that one has room.
 
 A release that was late and is not heard goes on to its own end, unheard and in its place. So it is judged by what it
 did and by the clock of everybody, and one that hangs takes no more users than it has places.
@@ -96,14 +96,15 @@ class Race:
         if len(self._running) > 1 or front.speaks or stand_in is None or self._means.engine.gone(stand_in):
             return
         place, admission = self._place(stand_in), self._means.admission
+        if not (admission.has_room(place, guest=True) if last else admission.free(place)):
+            return
         if front.in_line:
-            if admission.free(place) > 0 or (last and admission.has_room(place, guest=True)):
-                (task,) = self._running
-                del self._running[task]
-                front.leave_line()
-                task.cancel()
-                self._next(front, Crowded(waited=True))
-        elif last or (admission.free(place) > 0 and self._means.hedges.take(self._place(front.arm))):
+            (task,) = self._running
+            del self._running[task]
+            front.leave_line()
+            task.cancel()
+            self._next(front, Crowded(waited=True))
+        elif last or self._means.hedges.take(self._place(front.arm)):
             self._means.metrics.hedges.labels(self._utterance.table.service, front.arm.release.version).inc()
             self._others.remove(stand_in)
             self._ask(stand_in)
@@ -117,6 +118,9 @@ class Race:
             (self._front,) = self._running.values()
             self._looks_s = []
             self._note(attempt.arm, self._front.arm, attempt.why, fault)
+        elif isinstance(fault, Crowded):
+            # It was not asked for anything, and may have a place when the front fails.
+            self._others.insert(0, attempt.arm)
 
     def _next(self, attempt: Attempt, fault: ReleaseFault | Crowded) -> None:
         """Ask the next one instead; raises the fault when there is none."""

@@ -229,6 +229,24 @@ async def test_release_that_is_late_with_everything_is_hedged_for_few(engine: Tr
         assert gate.count("segue_inflight", release="1.0.0-other") == 23
 
 
+@pytest.mark.parametrize("waiting", [0, 1])
+async def test_crowded_stable_can_be_asked_later(engine: TritonEngine, tones: Tones, waiting: int) -> None:
+    """Stable had no place when the time-out was over, in its line or in the end: it speaks when the candidate fails."""
+    held = Held(engine, tones["other"], tones["good"])
+    one = Limits(concurrent=1, waiting=waiting, wait_s=LATE_S)
+    async with gateway(held, all_to_other(tones), timeout_s=0.4, late_s=0.4, limits=one) as gate:
+        busy = asyncio.create_task(gate.say(headers={"x-segue-release": "stable"}))
+        await inside(gate, tones["good"])
+        late = asyncio.create_task(gate.say())
+        done, _ = await asyncio.wait({late}, timeout=0.6)
+        assert (len(done), hedges(gate)) == (0, waiting)
+        held.let_go(tones["good"])
+        await busy
+        held.fail(tones["other"])
+        answer, _ = await late
+        assert (answer.status, answer.headers["x-segue-arm"]) == (200, "stable")
+
+
 async def test_whoever_names_a_late_release_waits_for_it(engine: TritonEngine, tones: Tones) -> None:
     """A header that names a release is exact, however late that one is."""
     async with gateway(engine, table(1, stable=tones["good"], candidate=tones["slow"]), late_s=LATE_S) as gate:
