@@ -164,9 +164,10 @@ class Attempt:
     def _overrun(self) -> None:
         # Another speaks, so this is no failure to speak. But it is slow, and the longest waits must not be missing
         # where slowness is judged: whoever leaves the line, or finds it full, counts as having waited for the longest.
+        # For each group: a long text takes stable longer, and would look quick with the wait for one.
         late_s = max(self.means.late_s, time.perf_counter() - self.began_s)
         self._counts.outcomes["rejected"].inc()
-        self._failed(OVERRUN, Measured(late_s, late_s, None))
+        self._failed(OVERRUN, Measured(late_s * len(self.utterance.groups), late_s, None))
 
     @property
     def _replaceable(self) -> bool:

@@ -3,8 +3,8 @@ What evidence is made from: root requests, blocks of them, and how long those to
 
 A user's request counts once, for the release that was picked, whoever answered in the end: a failure that another
 release made good is still a failure. Of a release that was overrun, so that another had to speak, that is slowness and
-no failure: it counts in latency and time to first audio with what was waited at least. This is on the way of every
-request, so it is plain counting.
+no failure: it counts in time to first audio with what was waited at least, and in latency with as much for each group
+of the text. This is on the way of every request, so it is plain counting.
 """
 
 import time
@@ -37,7 +37,7 @@ class Measured(NamedTuple):
     How long a release took over a request that it spoke; all above zero.
 
     latency_s: to the last audio. ttfa_s: to the first. rtf: seconds of inference per second of audio; None of a release
-    that was overrun and not asked: the times are what its user waited at least then.
+    that was overrun and not asked: the times are what its user waited at least then, latency_s for each of the groups.
     """
 
     latency_s: float

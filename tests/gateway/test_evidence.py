@@ -12,6 +12,7 @@ from controller.core.sequential import bucket_of
 from controller.gateway.admission import Limits
 from controller.gateway.evidence import Evidence, Measured, Source
 from controller.gateway.metrics import Metrics
+from controller.gateway.sentences import sentence_groups
 from controller.gateway.triton import TritonEngine
 from controller.parts.triton import Triton
 from tests.gateway.stage import SERVICE, SPEECH, Gateway, Tones, gateway, table, until
@@ -60,18 +61,20 @@ async def test_bad_audio_and_time_outs_are_failures(
         await until(lambda: roots(gate).get((candidate.version, "candidate", "failed")) == 1)
 
 
-async def test_user_who_was_crowded_out_is_no_failure_but_slow(engine: TritonEngine, tones: Tones) -> None:
-    """A candidate without a place for its user failed nobody, but its user counts as having waited longest."""
+@pytest.mark.parametrize("text", ["Hello there.", PAGE])
+async def test_user_who_was_crowded_out_is_no_failure_but_slow(engine: TritonEngine, tones: Tones, text: str) -> None:
+    """A candidate without a place failed nobody, but counts as late with every group: as slow as long texts are."""
     one = Limits(concurrent=1, waiting=0)
     served = table(1, stable=tones["good"], candidate=tones["slow"], weight_bp=10_000)
     async with gateway(engine, served, limits=one, late_s=5) as gate:
         first = asyncio.create_task(gate.say())
         await until(lambda: gate.count("segue_inflight", release="1.0.0-slow") == 1)
-        await gate.say()
+        crowded_out = asyncio.create_task(gate.say(text))
+        await until(lambda: roots(gate).get(("1.0.0-slow", "candidate", "overrun")) == 1)
         found = counted(gate.metrics, "segue_measured_total", "arm", "measure", "bucket")
-        late = str(bucket_of(5))
-        assert found == {("candidate", "latency", late): 1, ("candidate", "ttfa", late): 1}
-        await first
+        late, whole = bucket_of(5), bucket_of(5 * len(sentence_groups(text)))
+        assert found == {("candidate", "latency", f"{whole}"): 1, ("candidate", "ttfa", f"{late}"): 1}
+        await asyncio.gather(first, crowded_out)
         assert roots(gate) == {
             ("1.0.0-slow", "candidate", "ok"): 1,
             ("1.0.0-slow", "candidate", "failed"): 0,

@@ -23,7 +23,8 @@ class ArmCounts:
     blocks, failed_blocks: blocks of `block_size` consecutive requests on one instance that were completed, and those
         in which any request failed. Both arms use one block size, or their odds could not be compared.
     latency, ttfa: seconds. rtf: computing time over audio time. Of requests that did not fail; one that stood in line
-        until another release was asked has what it waited as latency and ttfa, and no rtf.
+        until another release was asked has what it waited as ttfa, as much for each group of its text as latency, and
+        no rtf.
     """
 
     requests: int = 0
