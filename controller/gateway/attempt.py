@@ -155,7 +155,7 @@ class Attempt:
             raise self._fault
 
     def _no_place(self) -> None:
-        if self._replaceable:
+        if self._replaceable and self._has_room(self.stand_in):
             self._overrun()
         else:
             self._counts.outcomes["rejected"].inc()
@@ -172,6 +172,10 @@ class Attempt:
     @property
     def _replaceable(self) -> bool:
         return self.stand_in is not None and not self.means.engine.gone(self.stand_in)
+
+    def _has_room(self, arm: Arm | None) -> bool:
+        service = self.utterance.table.service
+        return arm is not None and self.means.admission.has_room((service, arm.release), guest=True)
 
     @property
     def _place(self) -> Place:

@@ -30,7 +30,7 @@ class Failure:
     An attempt that failed, at_ms milliseconds after 1970.
 
     arm: as it was counted, so also forced and mirror. why: how it failed: failed, timed_out, away, not_loaded, crowded
-    (no place, and nobody else to speak), overrun (no place in time, so another release was asked), none_left or
+    (no place, and nobody else with one), overrun (no place in time, so another release was asked), none_left or
     caller_left. latency_s: until it did. status: what the caller was answered in the end, perhaps 200 by another
     release; 0 while nothing was, or when nobody waits. endpoint: that was asked last, "" when none was.
     """

@@ -229,6 +229,22 @@ async def test_release_that_is_late_with_everything_is_hedged_for_few(engine: Tr
         assert gate.count("segue_inflight", release="1.0.0-other") == 23
 
 
+async def test_user_whom_nobody_has_room_for_was_failed(engine: TritonEngine, tones: Tones) -> None:
+    """Who finds the candidate full, and stable, too, is told so: another did not speak, so this is no overrun."""
+    held = Held(engine, tones["other"], tones["good"])
+    async with gateway(held, all_to_other(tones), limits=Limits(concurrent=1, waiting=0)) as gate:
+        busy = [asyncio.create_task(gate.say(headers={"x-segue-release": arm})) for arm in ("stable", "candidate")]
+        await inside(gate, tones["good"])
+        await inside(gate, tones["other"])
+        assert (await gate.say())[0].status == 429
+        assert roots(gate) == {("1.0.0-other", "candidate", "failed"): 1, ("1.0.0-other", "candidate", "ok"): 0}
+        kept = (await gate.failures("1.0.0-other"))[1]["failures"]
+        assert [(one["why"], one["status"]) for one in kept] == [("crowded", 429)]
+        for release in (tones["good"], tones["other"]):
+            held.let_go(release)
+        assert {(await one)[0].status for one in busy} == {200}
+
+
 @pytest.mark.parametrize("waiting", [0, 1])
 async def test_crowded_stable_can_be_asked_later(engine: TritonEngine, tones: Tones, waiting: int) -> None:
     """Stable had no place when the time-out was over, in its line or in the end: it speaks when the candidate fails."""
