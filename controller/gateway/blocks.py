@@ -30,7 +30,11 @@ class BlockSize:
         self._rate_per_s: float | None = None
 
     def note(self, arm: str, endpoint: str) -> None:
-        """Note a root request that ended. arm: as metrics name it; what testers force says nothing about the rate."""
+        """
+        Note a root request that ended with the release asked.
+
+        arm: as metrics name it; what testers force says nothing about the rate.
+        """
         if arm in ("candidate", "mirror"):
             self._of_candidate += 1
             self._endpoints.add(endpoint)

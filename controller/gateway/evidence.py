@@ -44,6 +44,11 @@ class Measured(NamedTuple):
     ttfa_s: float
     rtf: float | None
 
+    @property
+    def asked(self) -> bool:
+        """Say whether the release was asked, and spoke."""
+        return self.rtf is not None
+
 
 _OUTCOMES: Final = ("ok", "failed", "overrun")
 _OK, _FAILED, _OVERRUN = range(3)
@@ -69,7 +74,8 @@ class Evidence:
             service.table = table
         if service.blocks.settle(table, now_s):
             service.drop_begun_blocks()
-        service.blocks.note(source.arm, source.endpoint)
+        if measured is None or measured.asked:
+            service.blocks.note(source.arm, source.endpoint)
         series = service.series.get(source)
         if series is None:
             series = service.series[source] = _Series(_labels(table.service, source))
@@ -99,19 +105,19 @@ class _Series:
         self.drop_begun_block()
 
     def count(self, measured: Measured | None, block_size: int) -> None:
-        failed = measured is None
         if measured is None:
             self.requests[_FAILED] += 1
         else:
-            self.requests[_OK if measured.rtf is not None else _OVERRUN] += 1
+            self.requests[_OK if measured.asked else _OVERRUN] += 1
             for buckets, value in zip(self.measured, measured, strict=True):
                 if value is not None:
                     bucket = bucket_of(value)
                     buckets[bucket] = buckets.get(bucket, 0) + 1
-        if not block_size:
+        # A release that was not asked neither spoke nor failed: among those that were it would hide failures.
+        if not block_size or (measured is not None and not measured.asked):
             return
         self._filled += 1
-        self._block_failed |= failed
+        self._block_failed |= measured is None
         if self._filled >= block_size:
             self.blocks[self._block_failed] += 1
             self.drop_begun_block()
@@ -180,7 +186,7 @@ _FAMILIES = (
     ),
     (
         "segue_blocks_total",
-        "Complete blocks of consecutive root requests; failed when any request in the block failed.",
+        "Complete blocks of consecutive root requests, but for overrun ones; failed when any request in it failed.",
         _blocks,
     ),
     (

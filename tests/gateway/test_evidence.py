@@ -203,6 +203,11 @@ class Counting:
         for _ in range(times):
             self.evidence.ended(self.table, Source(release, arm, "", endpoint), None if failed else SPOKEN)
 
+    def overrun(self, times: int) -> None:
+        """Let the candidate have no place for some users."""
+        for _ in range(times):
+            self.evidence.ended(self.table, Source("v2", "candidate", "", "a:1"), Measured(0.5, 0.5, None))
+
     def pass_s(self, seconds: float, *, stable_per_s: int, candidate_per_s: int) -> None:
         """Let time pass with this much traffic."""
         for _ in range(round(seconds)):
@@ -253,6 +258,22 @@ def test_block_is_failed_if_any_request_in_it_failed(known: Counting) -> None:
     known.end("candidate", 1, failed=True)
     known.end("candidate", 20)
     assert known.blocks("candidate") == (1, 1)
+
+
+def test_overrun_requests_fill_no_block_and_lengthen_none() -> None:
+    """A candidate that half of its users find full is judged by those whom it was asked to speak to."""
+    counting = Counting()
+    for _ in range(10):
+        counting.overrun(10)
+        counting.pass_s(1, stable_per_s=5, candidate_per_s=2)
+    counting.overrun(40)
+    assert counting.blocks("candidate") == (0, 0)
+    counting.end("candidate", 15)
+    counting.overrun(40)
+    counting.end("candidate", 5, failed=True)
+    assert counting.blocks("candidate") == (0, 1)
+    found = counted(counting.metrics, "segue_root_requests_total", "release", "arm", "outcome")
+    assert found["v2", "candidate", "overrun"] == 180
 
 
 def test_blocks_are_of_one_endpoint(known: Counting) -> None:
