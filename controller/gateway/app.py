@@ -55,6 +55,7 @@ def make_app(parts: Parts) -> App:
     speaker = Speaker(
         parts.engine,
         parts.metrics,
+        parts.tables,
         timeout_s=parts.timeout_s,
         limits=parts.limits,
         late_s=parts.late_s,
@@ -63,7 +64,7 @@ def make_app(parts: Parts) -> App:
         under_way=parts.under_way,
         failures=parts.failures,
     )
-    mirror = Mirror(speaker.means, parts.tables, parts.copies)
+    mirror = Mirror(speaker.means, parts.copies)
     speech = Speech(parts.tables, speaker, mirror, parts.encoders, parts.metrics)
     pages = _pages(parts)
 

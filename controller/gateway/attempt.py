@@ -9,7 +9,7 @@ from controller.core.routing import Arm, Why
 from controller.gateway.admission import Crowded
 from controller.gateway.checks import check_audio
 from controller.gateway.encode import Samples
-from controller.gateway.engine import ModelFailed, NoneLeft, ReleaseFault
+from controller.gateway.engine import ModelFailed, NoneLeft, ReleaseFault, TakenBack
 from controller.gateway.evidence import Measured, Source
 from controller.gateway.failures import CALLER_LEFT, CROWDED, NONE_LEFT, OVERRUN, Failure
 from controller.gateway.metrics import ArmMetrics
@@ -64,7 +64,12 @@ class Attempt:
         self._counts = self.means.metrics.arm(self.utterance.table.service, version, self._counted_as)
 
     async def begin(self) -> None:
-        """Take a place and speak the groups ahead. Raises ReleaseFault or Crowded, and holds no place then."""
+        """
+        Take a place and speak the groups ahead.
+
+        Raises ReleaseFault or Crowded; or TakenBack before a group, when nobody hears it and its release has left the
+        table. It holds no place then.
+        """
         if not self.inside:
             await self._enter()
         self._waited_s = time.perf_counter() - self.began_s
@@ -101,14 +106,15 @@ class Attempt:
         self.withdraw()
 
     def withdraw(self) -> None:
-        """Count nothing more: another release is heard, and `begin` is to be cancelled."""
+        """Count nothing more: another release is heard, and this one is asked for nothing more."""
         self._withdrawn = True
 
     async def rest(self) -> AsyncIterator[Samples]:
         """
         Speak the groups that `begin` left, each tried twice by this same release, then give the place back.
 
-        Raises ReleaseFault when a group fails twice: the utterance is broken then, and counted as such.
+        Raises TakenBack as `begin` does, and ReleaseFault when a group fails twice: the utterance is broken then, and
+        counted as such.
         """
         for group in self.utterance.groups[len(self.audio) :]:
             try:
@@ -178,10 +184,18 @@ class Attempt:
         return arm is not None and self.means.admission.has_room((service, arm.release), guest=True)
 
     @property
+    def _taken_back(self) -> bool:
+        table = self.means.tables.get(self.utterance.table.service)
+        return table is None or all(arm.release != self.arm.release for arm in table.arms)
+
+    @property
     def _place(self) -> Place:
         return self.utterance.table.service, self.arm.release
 
     async def _infer(self, group: str) -> Samples:
+        if self.copied and self._taken_back:
+            self.withdraw()
+            raise TakenBack(f"{self.arm.release.ensemble} left the table in use")
         asked_s = time.perf_counter()
         try:
             audio, self._endpoint = await self.means.engine.infer(

@@ -47,6 +47,10 @@ class NoneLeft(EngineAway):
     """All its endpoints are left alone, and another release can answer."""
 
 
+class TakenBack(SegueError):
+    """Nobody hears the attempt, and its release has left the table in use: it may be unloaded, and is not asked."""
+
+
 class Spoken(NamedTuple):
     """What a release said. audio: int16 samples, mono. endpoint: host:port of the Triton that it came from."""
 

@@ -17,8 +17,7 @@ from controller.core.routing import Arm, Pick, Role, RoutingTable, Why
 from controller.gateway.admission import Admission, Limits
 from controller.gateway.attempt import Attempt
 from controller.gateway.budget import FailoverBudget
-from controller.gateway.engine import ReleaseFault
-from controller.gateway.tables import Tables
+from controller.gateway.engine import ReleaseFault, TakenBack
 from controller.gateway.unheard import Unheard
 from controller.gateway.utterance import Means, Place, Utterance
 
@@ -44,10 +43,10 @@ def mirrored(table: RoutingTable, chosen: Pick, user: str) -> bool:
 class Mirror:
     """Whoever decides what is copied, and lets the candidate speak it."""
 
-    def __init__(self, means: Means, tables: Tables, copies: Unheard) -> None:
-        """means: of the users' own attempts. tables: those in use."""
+    def __init__(self, means: Means, copies: Unheard) -> None:
+        """means: of the users' own attempts."""
         self._users = means.admission
-        self._tables = tables
+        self._tables = means.tables
         self._copies = copies
         self._dropped = means.metrics.mirror_dropped
         admission: Admission[Place] = Admission(Limits(concurrent=MOST_COPIES, waiting=0), _unseen)
@@ -77,8 +76,8 @@ class Mirror:
             await attempt.begin()
             async for _ in attempt.rest():
                 pass
-        except ReleaseFault:
-            # It was counted, and that is all it was for.
+        except (ReleaseFault, TakenBack):
+            # It was counted, which is all it was for; or its release was taken back, and it says nothing any more.
             pass
         except Exception:
             log.exception("a mirrored copy broke", extra={"service": utterance.table.service})

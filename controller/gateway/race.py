@@ -9,8 +9,9 @@ Hedges are few, and go only where a place is free, so a release that is late wit
 spoken twice. So there is a second look when the time-out is over, counted from when the request came in: whoever has
 heard nothing then is spoken by another in any case in which that one has room.
 
-A release that was late and is not heard goes on to its own end, unheard and in its place. So it is judged by what it
-did and by the clock of everybody, and one that hangs takes no more users than it has places.
+A release that was late and is not heard goes on to its own end, unheard and in its place, while the table in use names
+it. So it is judged by what it did and by the clock of everybody, and one that hangs takes no more users than it has
+places.
 """
 
 import asyncio
@@ -21,7 +22,7 @@ from typing import Final
 from controller.core.routing import Arm
 from controller.gateway.admission import Crowded
 from controller.gateway.attempt import Attempt
-from controller.gateway.engine import ReleaseFault
+from controller.gateway.engine import ReleaseFault, TakenBack
 from controller.gateway.unheard import Unheard
 from controller.gateway.utterance import Means, Place, Utterance
 
@@ -181,8 +182,8 @@ async def _to_its_end(begun: asyncio.Task[None], attempt: Attempt) -> None:
         await begun
         async for _ in attempt.rest():
             pass
-    except (ReleaseFault, Crowded):
-        # It was counted, and that is all it went on for.
+    except (ReleaseFault, Crowded, TakenBack):
+        # It was counted, which is all it went on for; or its release was taken back, and it says nothing any more.
         pass
     except Exception:
         log.exception("a release that was late broke", extra={"service": attempt.utterance.table.service})

@@ -18,6 +18,7 @@ from controller.gateway.evidence import Evidence
 from controller.gateway.failures import Failures
 from controller.gateway.metrics import Metrics
 from controller.gateway.race import Race
+from controller.gateway.tables import Tables
 from controller.gateway.underway import UnderWay
 from controller.gateway.unheard import Unheard
 from controller.gateway.utterance import Means, Place, Utterance
@@ -38,6 +39,7 @@ class Speaker:
         self,
         engine: Engine,
         metrics: Metrics,
+        tables: Tables,
         *,
         timeout_s: float,
         limits: Limits | None = None,
@@ -47,7 +49,7 @@ class Speaker:
         failures: Failures | None = None,
         late: Unheard | None = None,
     ) -> None:
-        """timeout_s, late_s, patience_s: see `Means`. late: where attempts go on that are not waited for any more."""
+        """late: where attempts go on that are not waited for any more. For tables and times see `Means`."""
         self._metrics = metrics
         self._under_way = under_way or UnderWay()
         admission: Admission[Place] = Admission(limits or Limits(), self._count_inside)
@@ -55,6 +57,7 @@ class Speaker:
         self.means = Means(
             engine,
             metrics,
+            tables,
             admission,
             FailoverBudget(),
             HedgeBudget(),

@@ -10,6 +10,7 @@ from controller.gateway.engine import Engine
 from controller.gateway.evidence import Evidence
 from controller.gateway.failures import Failure, Failures
 from controller.gateway.metrics import Metrics
+from controller.gateway.tables import Tables
 
 Place = tuple[str, Release]
 """Where an utterance is at work: a service and one of its releases."""
@@ -42,13 +43,15 @@ class Means:
     """
     What attempts share.
 
-    timeout_s: how long a release may take over one group of sentences. late_s: when a release that has said nothing is
-    late, from when it was turned to; no more than timeout_s. patience_s: a caller who leaves later than this without
-    any audio was failed; one who leaves sooner says nothing about the release.
+    tables: those in use, which need not be the ones that attempts began by. timeout_s: how long a release may take over
+    one group of sentences. late_s: when a release that has said nothing is late, from when it was turned to; no more
+    than timeout_s. patience_s: a caller who leaves later than this without any audio was failed; one who leaves sooner
+    says nothing about the release.
     """
 
     engine: Engine
     metrics: Metrics
+    tables: Tables
     admission: Admission[Place]
     budget: FailoverBudget[Place]
     hedges: HedgeBudget[Place]

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import Counter
 from dataclasses import replace
 
 import aiohttp
@@ -31,6 +32,7 @@ class Held:
         self._engine = engine
         self._gates = {release.ensemble: asyncio.Event() for release in releases}
         self._failing: set[str] = set()
+        self.asked: Counter[str] = Counter()
         self.endpoints = engine.endpoints
         self.gone = engine.gone
 
@@ -46,6 +48,7 @@ class Held:
     async def infer(self, arm: Arm, text: str, speed: float, timeout_s: float) -> Spoken:
         """Speak, but not yet."""
         ensemble = arm.release.ensemble
+        self.asked[ensemble] += 1
         if ensemble in self._gates:
             await self._gates[ensemble].wait()
         if ensemble in self._failing:
@@ -283,6 +286,32 @@ async def test_stream_is_one_voice_from_its_first_byte(engine: TritonEngine, ton
         labels = {"release": "1.0.0-other", "arm": "candidate"}
         await until(lambda: gate.count("segue_characters_total", **labels) == len(PAGE))
         await until(lambda: gate.count("segue_inflight", release="1.0.0-other") == 0)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_late_candidate_that_was_taken_back_is_asked_nothing_more(
+    engine: TritonEngine, tones: Tones, stream: bool
+) -> None:
+    """Once no table in use names it a candidate that nobody hears gives its place back, and no group of it fails."""
+    held = Held(engine, tones["other"])
+    async with gateway(held, all_to_other(tones), late_s=LATE_S) as gate:
+        answer, _ = await gate.say(PAGE, stream=stream)
+        assert answer.headers["x-segue-arm"] == "stable"
+        gate.tables.offer(table(2, stable=tones["good"]))
+        held.let_go(tones["other"])
+        await until(lambda: gate.count("segue_inflight", release="1.0.0-other") == 0)
+        assert held.asked[tones["other"].ensemble] == 1
+        assert roots(gate) == {}
+
+
+async def test_late_candidate_with_another_weight_goes_on(engine: TritonEngine, tones: Tones) -> None:
+    """A table that gives the candidate more or less still names it: what was late is measured to its end."""
+    held = Held(engine, tones["other"])
+    async with gateway(held, all_to_other(tones), late_s=LATE_S) as gate:
+        await gate.say(PAGE)
+        gate.tables.offer(table(2, stable=tones["good"], candidate=tones["other"]))
+        held.let_go(tones["other"])
+        await until(lambda: roots(gate).get(("1.0.0-other", "candidate", "ok")) == 1)
 
 
 async def test_stream_that_has_begun_is_not_hedged(engine: TritonEngine, tones: Tones) -> None:
