@@ -46,7 +46,7 @@ def test_database_restart_mid_commit(tale: Tale, postgres: Postgres) -> None:
     postgres.kill()
     postgres.start()
     tale.told(*told, *ROLLED_BACK)
-    until("the alert was taken again", lambda: taken(tale)["duplicate"] == before["duplicate"] + 1)
+    until("the alert was taken again", lambda: taken(tale)["duplicate"] > before["duplicate"])
     assert taken(tale)["decided"] == before["decided"]
     rolled_back_once(tale, told)
 

@@ -71,7 +71,7 @@ def test_metrics_store_down_holds_then_deadline(tale: Tale) -> None:
         tale.world.until(f"{tale.service}: evidence passes", lambda: told(tale)[-1] == "GateJudged evidence pass", 60)
         tale.world.tree["prometheus"].stop()
         try:
-            tale.world.until(f"{tale.service}: it is blind", lambda: bool(blind(tale)))
+            tale.world.until(f"{tale.service}: it is blind", lambda: is_blind(tale))
             elapse(tale)
             tale.world.until(f"{tale.service}: the deadline", lambda: told(tale)[-1] == "RouteSet 3 stable=1.4.0:10000")
         finally:
@@ -123,9 +123,10 @@ def told(tale: Tale) -> list[str]:
     return [sentence for sentence in tale.sentences() if not sentence.startswith("WindowMeasured")]
 
 
-def blind(tale: Tale) -> list[WindowMeasured]:
-    """The windows in which nothing could be measured."""
-    return [fact.event for fact in tale.facts() if isinstance(fact.event, WindowMeasured) and fact.event.blind]
+def is_blind(tale: Tale) -> bool:
+    """Say whether nothing could be measured in the newest window; on a busy machine one before may have been so too."""
+    *_, newest = [fact.event for fact in tale.facts() if isinstance(fact.event, WindowMeasured)]
+    return newest.blind != ""
 
 
 @contextmanager
