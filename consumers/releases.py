@@ -24,7 +24,7 @@ from consumers.metrics import PROBE_SECONDS, PROBE_UP
 from consumers.producing import producer
 from consumers.reports import Reports
 from consumers.tritons import Tritons, tritons
-from consumers.waiting import delays_s
+from consumers.waiting import delays_s, pause
 from consumers.worker import Worker
 from controller.core.errors import Malformed, SegueError, Unavailable
 from controller.core.names import Release
@@ -34,6 +34,8 @@ from controller.wire.inbound import Received
 from controller.wire.topics import Topic
 
 _SWEEP_S: Final = 1.0
+_REST: Final = 4.0
+"""How many times as long as it looked a sweep rests then: each fact of a thousand services wakes it."""
 _LOADS_AT_ONCE: Final = 2
 
 _Name = tuple[str, str]
@@ -127,12 +129,14 @@ class _Keeper:
         """Compare and act until the worker is asked to stop."""
         while not self._worker.stopping.is_set():
             self._awake.clear()
+            began_s = time.perf_counter()
             try:
                 self._compare(await views.wanted(self._worker.store), await views.loaded(self._worker.store))
                 await self._tell()
             except Unavailable as error:
                 # What is held stays held: an unreachable database is no reason to unload anything.
                 _log.warning("the releases were not looked over: %s", error)
+            await pause(self._worker.stopping, min(_SWEEP_S, _REST * (time.perf_counter() - began_s)))
             with suppress(TimeoutError):
                 async with asyncio.timeout(_SWEEP_S):
                     await self._awake.wait()
