@@ -194,7 +194,11 @@ def _stores(name: str, asked: Sequence[str] | None) -> Iterator[_Store]:
                 yield _Store(work, None)
             else:
                 with start_postgres(work / "postgres") as server:
-                    yield _Store(work, server)
+                    try:
+                        yield _Store(work, server)
+                    finally:
+                        # Its data may lie elsewhere, and the next bench of this name begins with none.
+                        server.erase()
 
 
 @contextmanager
