@@ -7,7 +7,6 @@ What it costs is bounded: no more than MOST_COPIES of a service are at work, and
 counted. Copies never fail over, and their failures spend no release's fail-over budget.
 """
 
-import logging
 from dataclasses import replace
 from hashlib import blake2b
 from typing import Final
@@ -17,11 +16,8 @@ from controller.core.routing import Arm, Pick, Role, RoutingTable, Why
 from controller.gateway.admission import Admission, Limits
 from controller.gateway.attempt import Attempt
 from controller.gateway.budget import FailoverBudget
-from controller.gateway.engine import ReleaseFault, TakenBack
-from controller.gateway.unheard import Unheard
+from controller.gateway.unheard import Unheard, to_its_end
 from controller.gateway.utterance import Means, Place, Utterance
-
-log = logging.getLogger(__name__)
 
 MOST_COPIES: Final = 4
 """Of one service at a time, in one gateway."""
@@ -71,18 +67,8 @@ class Mirror:
     async def _speak(self, utterance: Utterance, candidate: Arm) -> None:
         # Of a candidate that is gone the copies fail without being sent, as its users' requests do.
         attempt = Attempt(self._means, utterance, candidate, utterance.table.arm(Role.STABLE), copied=True)
-        try:
-            # In the steps of the original, or the two could not be compared.
-            await attempt.begin()
-            async for _ in attempt.rest():
-                pass
-        except (ReleaseFault, TakenBack):
-            # It was counted, which is all it was for; or its release was taken back, and it says nothing any more.
-            pass
-        except Exception:
-            log.exception("a mirrored copy broke", extra={"service": utterance.table.service})
-        finally:
-            attempt.leave()
+        # In the steps of the original, or the two could not be compared.
+        await to_its_end(attempt.begin(), attempt)
 
 
 def _unseen(_place: Place, _inside: int) -> None:

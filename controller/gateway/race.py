@@ -22,8 +22,8 @@ from typing import Final
 from controller.core.routing import Arm
 from controller.gateway.admission import Crowded
 from controller.gateway.attempt import Attempt
-from controller.gateway.engine import ReleaseFault, TakenBack
-from controller.gateway.unheard import Unheard
+from controller.gateway.engine import ReleaseFault
+from controller.gateway.unheard import Unheard, to_its_end
 from controller.gateway.utterance import Means, Place, Utterance
 
 log = logging.getLogger(__name__)
@@ -140,7 +140,7 @@ class Race:
         for task, other in self._running.items():
             if other is self._front:
                 self._note(other.arm, heard.arm, _LATE, None)
-                self._unheard.start(self._utterance.table.service, _to_its_end(task, other))
+                self._unheard.start(self._utterance.table.service, to_its_end(task, other))
             else:
                 other.withdraw()
                 if not task.cancel():
@@ -173,19 +173,3 @@ class Race:
                 "fault": str(fault or "it has said nothing yet"),
             },
         )
-
-
-async def _to_its_end(begun: asyncio.Task[None], attempt: Attempt) -> None:
-    # Of what nobody hears nothing is kept.
-    attempt.copied = True
-    try:
-        await begun
-        async for _ in attempt.rest():
-            pass
-    except (ReleaseFault, Crowded, TakenBack):
-        # It was counted, which is all it went on for; or its release was taken back, and it says nothing any more.
-        pass
-    except Exception:
-        log.exception("a release that was late broke", extra={"service": attempt.utterance.table.service})
-    finally:
-        attempt.leave()

@@ -1,8 +1,15 @@
 """What speaks and nobody hears, by service: it goes on by itself, and whoever serves the application ends it."""
 
 import asyncio
-from collections.abc import Coroutine
+import logging
+from collections.abc import Awaitable, Coroutine
 from typing import Any
+
+from controller.gateway.admission import Crowded
+from controller.gateway.attempt import Attempt
+from controller.gateway.engine import ReleaseFault, TakenBack
+
+log = logging.getLogger(__name__)
 
 
 class Unheard:
@@ -28,3 +35,20 @@ class Unheard:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def to_its_end(begun: Awaitable[None], attempt: Attempt) -> None:
+    """Let an attempt speak all that it has to, for its counts alone. begun: its `begin`, which may be under way."""
+    # Of what nobody hears nothing is kept.
+    attempt.copied = True
+    try:
+        await begun
+        async for _ in attempt.rest():
+            pass
+    except (ReleaseFault, Crowded, TakenBack):
+        # It was counted, which is all it went on for; or its release was taken back, and it says nothing any more.
+        pass
+    except Exception:
+        log.exception("an attempt that nobody hears broke", extra={"service": attempt.utterance.table.service})
+    finally:
+        attempt.leave()
