@@ -53,6 +53,15 @@ async def test_tampering_is_found(
     assert {one.copy for one in found} == {Copy.SQL}
 
 
+@pytest.mark.parametrize("kind", ["sqlite"])
+@pytest.mark.parametrize("value", ["'never'", "7", "'2026-01-01'", "x'00ff'"])
+async def test_a_time_that_is_none_is_found(store: Store, kind: str, value: str) -> None:
+    """SQLite takes any value in any column; one that is no time is named like any other change."""
+    await handle(store, eventful())
+    await say(store, *UNLOCKED[kind], f"UPDATE journal SET occurred_at = {value} WHERE position = 2")
+    assert {(one.position, one.tampering) for one in (await verify(store)).findings} == {(2, Tampering.CHANGED)}
+
+
 async def test_what_is_decided_meanwhile_is_no_tampering(store: Store) -> None:
     """A service that decides on between two looks has only more facts."""
     await handle(store, installed())
