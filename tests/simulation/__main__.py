@@ -8,6 +8,7 @@ from collections.abc import Callable
 from rich.console import Console
 from rich.table import Table
 
+from controller.cli.progress import shown
 from controller.spread import cores
 from tests.simulation.campaign import KINDS, Tally, all_caught, campaign, drawn, live
 from tests.simulation.drawing import draw
@@ -53,10 +54,8 @@ def main() -> int:
 
 def _lived(title: str, number: int, work: Callable[[Callable[[Tally], None]], Tally]) -> int:
     began_s = time.monotonic()
-    with _PROGRESS.status("begins") as status:
-        tally = work(
-            lambda so_far: status.update(f"{so_far.schedules} of {number} schedules, {len(so_far.failed)} failed")
-        )
+    with shown() as progress:
+        tally = work(lambda so_far: progress(f"schedules, {len(so_far.failed)} failed", so_far.schedules, number))
     table = Table(title=title)
     table.add_column("what")
     table.add_column("number", justify="right")
