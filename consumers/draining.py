@@ -15,7 +15,11 @@ from typing import Final
 
 from controller.core.draining import may_speak
 from controller.core.errors import SegueError
+from controller.core.events import AnyEvent, ReleaseDrained, RouteApplied, RouterEnded, RouteSet
 from controller.journal import Store, views
+
+NEWS: Final[tuple[type[AnyEvent], ...]] = (RouteSet, RouteApplied, ReleaseDrained, RouterEnded)
+"""The kinds of facts from which it follows who may speak with what."""
 
 _LOOK_S: Final = 1.0
 _MOST_NAMED: Final = 5
@@ -29,8 +33,8 @@ async def drained(
     """
     Return once no router of these services may speak with an ensemble any more, or after ceiling_s; say which it was.
 
-    services: all that had it; may grow meanwhile. news: set by whoever knows that the journal grew; without it the
-    journal is looked at every second. While the database is away nothing is news.
+    services: all that had it; may grow meanwhile. news: set by whoever learns of a fact of `NEWS` about them; without
+    it the journal is looked at every second. While the database is away nothing is news.
     """
     began_s = time.monotonic()
     waits_for = "the journal could not be read"

@@ -1,7 +1,7 @@
 """What came of a release on all the endpoints it lives on, of what came of it on each."""
 
 from collections.abc import Sequence
-from dataclasses import astuple, replace
+from dataclasses import replace
 
 from consumers.kept import Failed, Heard, Kept
 
@@ -24,7 +24,11 @@ def came_of(homes: Sequence[Kept], amiss: Failed | None, was_ready: bool) -> Hea
     speaking = [one.heard for one in homes if one.heard]
     if not homes or len(speaking) < len(homes):
         return None
-    return Heard(*map(max, zip(*map(astuple, speaking), strict=True)))
+    return Heard(
+        max(one.load_s for one in speaking),
+        max(one.latency_s for one in speaking),
+        max(one.audio_s for one in speaking),
+    )
 
 
 def _at_home(one: Kept, failed: Failed, homes: Sequence[Kept]) -> Failed:

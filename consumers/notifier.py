@@ -17,8 +17,9 @@ from consumers.telling import notice
 from consumers.waiting import pause
 from consumers.worker import Worker
 from controller.core.errors import Malformed, SegueError, Unavailable
+from controller.core.events import WindowMeasured
 from controller.outside.notifiers import Notice, Webhook
-from controller.wire.codec import fact_from_message
+from controller.wire.codec import fact_from_message, kind_from_message
 from controller.wire.inbound import Received
 from controller.wire.topics import Topic
 
@@ -46,6 +47,8 @@ async def run(worker: Worker) -> None:
 
 
 def _notice(record: Received) -> Notice | None:
+    if kind_from_message(record.value or b"") is WindowMeasured:
+        return None  # most facts are windows, of which nobody is told
     try:
         fact, _, _ = fact_from_message(record.value or b"")
     except Malformed as error:

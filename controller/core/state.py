@@ -49,6 +49,7 @@ from controller.core.events import (
 )
 from controller.core.named import NamedPlan
 from controller.core.names import Release
+from controller.core.needs import Needs
 from controller.core.past import Ended, Former, ended, former, succeeded, taken_back
 from controller.core.plan import AlertPolicy, Plan
 from controller.core.rollout import Approval, Phase, Rollout, Timer, asked_anew, judged, measured
@@ -134,7 +135,7 @@ def timers(state: State) -> tuple[Timer, ...]:
     return tuple(timer for timer in (running, blind, guarding) if timer)
 
 
-def wanted(state: State) -> tuple[Home, ...]:
+def wanted(state: State | Needs) -> tuple[Home, ...]:
     """Return what must be loaded and warm, and where: stable, candidate, and the previous one under guard."""
     homes = (
         Home(state.stable, state.stable_endpoints) if state.stable else None,

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Row, bindparam, func, select
 
 from controller.core.draining import Parting, Router
 from controller.core.names import UNADDRESSED, Release
+from controller.core.needs import Needs
 from controller.core.state import Home, State
 from controller.core.state import wanted as wanted_by
 from controller.journal import tables
@@ -17,7 +18,7 @@ from controller.journal.live import Live, live_at
 from controller.journal.monthly import Report, report
 from controller.journal.search import START, Place, Search, page, place_of
 from controller.journal.store import Store
-from controller.wire.codec import state_from, table_from
+from controller.wire.codec import needs_from, state_from, table_from
 from controller.wire.strict import canonical
 
 __all__ = [
@@ -170,7 +171,8 @@ async def running(store: Store) -> list[Running]:
 
 async def wanted(store: Store) -> list[Wanted]:
     """Return the releases that must be loaded and warm, service by service."""
-    return [_wanted(one, home) for one in await services(store) for home in wanted_by(one.state)]
+    needs = [needs_from(row.state.encode()) for row in await store.rows(_NEEDS, {})]
+    return [_wanted(one, home) for one in needs for home in wanted_by(one)]
 
 
 async def loaded(store: Store) -> list[Loaded]:
@@ -222,6 +224,7 @@ _R: Final = tables.rollouts.c
 _L: Final = tables.releases.c
 _SERVICES: Final = select(_S.service, _S.position, _S.at_ms, _S.head_hash, _S.state).order_by(_S.service)
 _HOLDING: Final = _SERVICES.join(tables.rollouts, _R.rollout == _S.rollout).where(_R.step >= 0)
+_NEEDS: Final = select(_S.state).where(_S.service != UNADDRESSED).order_by(_S.service)
 _SERVICE: Final = _SERVICES.where(_S.service == bindparam("name"))
 # Columns in the order of the fields that take them.
 _LOADED: Final = (
@@ -285,10 +288,10 @@ def _router(row: Row[*tuple[Any, ...]]) -> Router:
     return Router(row.router, row.epoch, speaking, named, row.set_at)
 
 
-def _wanted(one: Service, home: Home) -> Wanted:
-    rollout, guard = one.state.rollout, one.state.guard
+def _wanted(needs: Needs | State, home: Home) -> Wanted:
+    rollout, guard = needs.rollout, needs.guard
     release, endpoints = home.release, home.endpoints
     if rollout is not None and (rollout.release, rollout.endpoints) == (release, endpoints):
-        return Wanted(one.service, rollout.id, release, endpoints, rollout.ready)
-    needed = guard is not None and release in (guard.previous, one.state.stable)
-    return Wanted(one.service, guard.rollout if guard and needed else "", release, endpoints, ready=True)
+        return Wanted(needs.service, rollout.id, release, endpoints, rollout.ready)
+    needed = guard is not None and release in (guard.previous, needs.stable)
+    return Wanted(needs.service, guard.rollout if guard and needed else "", release, endpoints, ready=True)

@@ -15,6 +15,7 @@ import msgspec
 
 from controller.core.errors import Malformed
 from controller.core.events import AnyEvent
+from controller.core.needs import Needs
 from controller.core.routing import RoutingTable
 from controller.core.state import State
 from controller.core.stream import Fact
@@ -140,6 +141,15 @@ def recorded_from_message(message: bytes) -> "tuple[Fact, Written]":
     return written.fact, written
 
 
+def kind_from_message(message: bytes) -> type[AnyEvent] | None:
+    """
+    Return which kind of fact a message of `rollout.journal` says it is, None for any text that Segue does not write.
+
+    Nothing else of it is looked at, so this is for passing over what cannot matter.
+    """
+    return _KINDS.get(message[message.rfind(_TYPE) + len(_TYPE) :])
+
+
 @dataclass(frozen=True, slots=True)
 class Written:
     """A fact as it is written somewhere, its body a text: what a hash is taken of, and the hash that stands there."""
@@ -210,6 +220,20 @@ def state_from(text: bytes) -> State:
     return shaped(State, parse_object(text, "state", FACT_LIMIT_BYTES), "state") if state is None else state
 
 
+def needs_from(text: bytes) -> Needs | State:
+    """
+    Read of a service's state what it needs, in a tenth of the time; raises Malformed.
+
+    What is left out is not looked at, so this is for text that Segue keeps for itself.
+    """
+    try:
+        return _needs(text)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return state_from(text)
+
+
+_needs: Final = msgspec.json.Decoder(Needs).decode
+
 EVENTS: Final[Mapping[str, type[AnyEvent]]] = {kind.__name__: kind for kind in get_args(AnyEvent)}
 """Every kind of fact by its recorded name."""
 
@@ -254,3 +278,7 @@ def _kebab(name: str) -> str:
 
 
 _MESSAGE_TYPES: Mapping[str, str] = {name: f"io.segue.fact.{_kebab(name)}" for name in EVENTS}
+
+_TYPE: Final = b'"type":'
+_KINDS: Final = {f'"{_MESSAGE_TYPES[name]}"}}'.encode(): kind for name, kind in EVENTS.items()}
+"""By how their messages end."""

@@ -23,6 +23,7 @@ from controller.wire.codec import (
     fact_from_message,
     fact_hash,
     fact_message,
+    kind_from_message,
     state_from,
     state_json,
     table_from,
@@ -65,6 +66,16 @@ def test_every_fact_message_reads_back(event: AnyEvent, stream: str, position: i
     fact = Fact(stream, position, at_ms, cause, event)
     hash = fact_hash(GENESIS_HASH, fact)
     assert fact_from_message(fact_message(fact, hash, GENESIS_HASH)) == (fact, GENESIS_HASH, hash)
+
+
+@given(st.sampled_from(SAMPLES), TEXT.filter(bool), TEXT)
+def test_every_fact_message_tells_its_kind(event: AnyEvent, stream: str, cause: str) -> None:
+    """The kind that a message ends with is that of its fact; other text tells none."""
+    fact = Fact(stream, 1, 0, cause, event)
+    message = fact_message(fact, fact_hash(GENESIS_HASH, fact), GENESIS_HASH)
+    assert kind_from_message(message) is type(event)
+    for other in (b"", message[:-1], message + b" ", b"{}"):
+        assert kind_from_message(other) is None
 
 
 def test_golden_files_hold_what_is_written_today() -> None:
