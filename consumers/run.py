@@ -17,11 +17,12 @@ from consumers.answering import answering
 from consumers.departed import see_off
 from consumers.metrics import RESTARTS, RETRIES
 from consumers.quiet import hush
-from consumers.waiting import delays_s, pause
+from consumers.waiting import delays_s, pause, until_stopped
 from consumers.worker import Readiness, Worker
 from controller.core.errors import Broken, Conflict, Unavailable
 from controller.journal import Store, open_store
 from controller.journal.rights import may_rewrite
+from controller.outside.listening import until_listening
 from controller.settings import Settings
 from controller.supervise.plan import FUNCTIONS as HOSTED
 
@@ -41,8 +42,8 @@ async def run(names: Sequence[str], settings: Settings) -> None:
     """
     Host functions until SIGTERM or SIGINT; answers /health, /ready and /metrics on settings.worker_port.
 
-    Waits for a database that is away. Raises Broken when a name is unknown, the port is taken, or the database's schema
-    is not this version's.
+    Waits for a database and a Kafka that are away. Raises Broken when a name is unknown, the port is taken, or the
+    database's schema is not this version's.
     """
     for name in names:
         _function(name)
@@ -66,6 +67,8 @@ async def run(names: Sequence[str], settings: Settings) -> None:
                 # Not before: with a database and no function that lacks anything this process would call itself ready.
                 readiness.store = store
                 await _warn_of_rights(store)
+                if not await _reach(settings, stopping, readiness):
+                    return
                 gc.freeze()  # the database's own modules, and its connections
                 seeing_off = asyncio.create_task(see_off(workers, life))
                 try:
@@ -111,6 +114,23 @@ async def _open(settings: Settings, stopping: asyncio.Event) -> Store | None:
             _log.warning("waiting for the database: %s", error, extra={"retry_in_s": delay_s})
         if await pause(stopping, delay_s):
             return None
+
+
+async def _reach(settings: Settings, stopping: asyncio.Event, readiness: Readiness) -> bool:
+    """Wait until Kafka listens, in the place of all functions; False when asked to stop before that."""
+    if not settings.kafka:
+        return True  # whoever needs it says so
+
+    def told(why: str) -> None:
+        readiness.kafka = f"nobody answers at {settings.kafka}: {why}; start it, or correct SEGUE_KAFKA"
+        _log.warning("waiting for Kafka: %s", readiness.kafka)
+
+    listening = asyncio.create_task(until_listening(settings.brokers, told))
+    try:
+        return await until_stopped(stopping, listening)
+    finally:
+        readiness.kafka = ""
+        listening.cancel()
 
 
 async def _warn_of_rights(store: Store) -> None:

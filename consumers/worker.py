@@ -18,14 +18,21 @@ _ASK_DATABASE_S: Final = 2.0
 
 @dataclass(slots=True)
 class Readiness:
-    """Why this process is not ready: each function's own check, and whether the database answers now."""
+    """
+    Why this process is not ready: each function's own check, and whether the database answers now.
+
+    kafka: why its functions cannot begin, "" when they can. Whether it answers from then on, each of them tells.
+    """
 
     checks: dict[str, Check] = field(default_factory=dict)
     store: Store | None = None
+    kafka: str = ""
 
     async def missing(self) -> dict[str, str]:
-        """Return why, for the database and for each function that is not ready."""
-        said = {"database": await self._database()} | {name: check() for name, check in self.checks.items()}
+        """Return why, for the database, for Kafka and for each function that is not ready."""
+        said = {"database": await self._database(), "kafka": self.kafka} | {
+            name: check() for name, check in self.checks.items()
+        }
         return {name: why for name, why in said.items() if why}
 
     async def _database(self) -> str:

@@ -16,6 +16,7 @@ from aiokafka.errors import KafkaError
 
 from controller.brokers import Kafka, brokers
 from controller.core.errors import Unavailable
+from controller.outside.listening import until_listening
 from controller.outside.stopping import stop_sending
 from controller.outside.turned_away import advice
 from controller.wire.outbound import Outgoing
@@ -70,6 +71,7 @@ class Publisher:
     async def run(self) -> None:
         """Connect, stay connected, and connect again after every loss, until cancelled."""
         while True:
+            await until_listening(self._kafka, self._away)
             producer = self._new_producer()
             try:
                 await producer.start()
@@ -79,8 +81,7 @@ class Publisher:
                 self._now("")
                 await self._watch(producer)
             except KafkaError as error:
-                why = await advice(self._kafka, error)
-                self._now(f"Kafka at {self._kafka} is away or lacks its topics, which `segue topics` creates: {why}")
+                self._away(await advice(self._kafka, error))
             except Exception as error:
                 # Whatever it was, the next attempt begins anew; an API that gives up would be one that nobody watches.
                 self._now(f"the connection to Kafka at {self._kafka} broke ({error!r})")
@@ -99,6 +100,9 @@ class Publisher:
                 self._now("")
             else:
                 self._now(f"Kafka at {self._kafka} does not answer")
+
+    def _away(self, why: str) -> None:
+        self._now(f"Kafka at {self._kafka} is away or lacks its topics, which `segue topics` creates: {why}")
 
     def _now(self, missing: str) -> None:
         """Remember what is missing, and log it when it is news."""

@@ -17,6 +17,7 @@ from controller.brokers import Kafka, brokers
 from controller.core.errors import Malformed
 from controller.core.routing import RoutingTable
 from controller.gateway.tables import Tables
+from controller.outside.listening import until_listening
 from controller.outside.stopping import stop
 from controller.outside.turned_away import advice
 from controller.wire.codec import table_from
@@ -90,14 +91,16 @@ class Follower:
                 await self._follow()
             except (KafkaError, OSError) as error:
                 if log.isEnabledFor(self._level):
-                    why = await advice(self._kafka, error)
-                    log.log(self._level, "cannot follow routing.table now; trying again", extra={"fault": why})
-                # Said once per absence: it is tried three times a second, and the table's age is a metric.
-                self._level = logging.DEBUG
+                    self._away(await advice(self._kafka, error))
             except Exception:
                 # A fault of our own must not cost the gateway its ears for good.
                 log.exception("following routing.table failed; trying again")
             await asyncio.sleep(_AGAIN_S)
+
+    def _away(self, why: str) -> None:
+        log.log(self._level, "cannot follow routing.table now; trying again", extra={"fault": why})
+        # Said once per absence: it is tried several times a second, and the table's age is a metric.
+        self._level = logging.DEBUG
 
     def _hear(self) -> None:
         """Note whether a broker answered since this was called last; it is, by whoever follows, twice a second."""
@@ -112,6 +115,7 @@ class Follower:
         self._looked_s = now_s
 
     async def _follow(self) -> None:
+        await until_listening(self._kafka, self._away)
         consumer = AIOKafkaConsumer(
             self._topic,
             **self._kafka.client(),

@@ -18,6 +18,7 @@ from aiokafka.errors import KafkaError
 
 from controller.brokers import Kafka, brokers
 from controller.core.routing import RoutingTable
+from controller.outside.listening import until_listening
 from controller.outside.stopping import stop_sending
 from controller.outside.turned_away import advice
 from controller.wire.envelope import HEADERS, encode
@@ -87,16 +88,19 @@ class Reporter:
                 await self._send()
             except (KafkaError, OSError) as error:
                 if log.isEnabledFor(self._level):
-                    why = await advice(self._kafka, error)
-                    log.log(self._level, "cannot report to Kafka now; trying again", extra={"fault": why})
-                # Said once per absence: it is tried three times a second, and the table's age is a metric.
-                self._level = logging.DEBUG
+                    self._away(await advice(self._kafka, error))
             except Exception:
                 # A fault of our own must not cost the gateway its ears for good.
                 log.exception("reporting failed; trying again")
             await asyncio.sleep(_AGAIN_S)
 
+    def _away(self, why: str) -> None:
+        log.log(self._level, "cannot report to Kafka now; trying again", extra={"fault": why})
+        # Said once per absence: it is tried several times a second, and the table's age is a metric.
+        self._level = logging.DEBUG
+
     async def _send(self) -> None:
+        await until_listening(self._kafka, self._away)
         producer = AIOKafkaProducer(**self._kafka.client(), acks="all", request_timeout_ms=5_000)
         try:
             await producer.start()

@@ -52,8 +52,14 @@ class Child:
         return self._process
 
     def start(self) -> None:
-        """Start it, return when it is ready, and watch it from then on. Raises what `Process.start` raises."""
+        """
+        Start it, return when it is ready, and watch it from then on.
+
+        Raises what `Process.start` raises, and Broken once the watch has ended for good.
+        """
         with self._lock:
+            if self._released.is_set():
+                raise Broken(f"{self.name} is not started any more: what it is part of is being stopped")
             self._wanted.set()
             try:
                 self._process.start()
@@ -82,8 +88,8 @@ class Child:
 
     def release(self) -> None:
         """End the watch for good; the process itself is left as it is."""
-        self._wanted.clear()
         self._released.set()
+        self._wanted.clear()
 
     def _end(self, end: Callable[[], None]) -> None:
         while not self._lock.acquire(timeout=_LOOK_EVERY_S):

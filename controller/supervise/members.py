@@ -1,7 +1,7 @@
 """The members of a tree, made ready to be started: each with its folder, its configuration and its environment."""
 
 from pathlib import Path
-from typing import assert_never
+from typing import Final, assert_never
 
 from controller.outside.alertmanager import render_alertmanager
 from controller.outside.prometheus import Pace, Target, render_config, render_rules
@@ -14,6 +14,9 @@ from controller.parts.prometheus import Prometheus
 from controller.parts.triton import Triton
 from controller.supervise.plan import Layout, Part, command, environment_of, reachable
 from controller.supervise.tokens import Tokens
+
+# It may begin before Kafka, which has a minute of its own.
+_OWN_DEADLINE_S: Final = 120
 
 
 def outside_part(part: Part, layout: Layout, tokens: Tokens, pace: Pace) -> Process:
@@ -44,7 +47,7 @@ def own_process(name: str, layout: Layout, tokens: Tokens) -> Process:
     # Its working directory is its own folder, so a checkout that is not installed must be named.
     environment["PYTHONPATH"] = str(ROOT)
     program = Program(name, command(name), layout.settings.data / name, environment)
-    return Process(program, ready=lambda: answers_ok(port, "/ready", host), deadline_s=60)
+    return Process(program, ready=lambda: answers_ok(port, "/ready", host), deadline_s=_OWN_DEADLINE_S)
 
 
 def _targets(layout: Layout) -> list[Target]:

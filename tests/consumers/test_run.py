@@ -4,9 +4,11 @@ import asyncio
 import signal
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import httpx
 import pytest
+from aiokafka import AIOKafkaProducer
 
 from consumers import timers
 from consumers.metrics import RESTARTS
@@ -14,6 +16,8 @@ from consumers.run import run
 from consumers.worker import Worker
 from controller.core.errors import Broken, Conflict
 from controller.journal import Store
+from controller.outside.kafka import ensure_topics
+from controller.parts.kafka import start_kafka
 from controller.parts.ports import free_port
 from controller.parts.postgres import Postgres
 from controller.settings import Settings
@@ -68,6 +72,55 @@ async def test_worker_says_what_it_lacks_and_counts_what_it_does(postgres_world:
         worker.send_signal(signal.SIGTERM)
         assert await asyncio.to_thread(worker.wait, 10) == 0
         assert time.monotonic() - began < 2
+
+
+async def test_worker_begins_before_kafka_and_its_topics(
+    world: World, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """/ready and the log say what is waited for; once Kafka and then its topics are there, messages are decided."""
+    kafka, port = f"127.0.0.1:{free_port()}", free_port()
+    settings = replace(world.settings, kafka=kafka, worker_port=port)
+    with hosting(settings, "never", "rollouts", "relay"):
+
+        async def missing() -> str:
+            answer = answered(port, "/ready")
+            return str(answer.json()["missing"].get("kafka", "")) if answer else ""
+
+        async def waits() -> bool:
+            return kafka in await missing()
+
+        await world.until("it waits for Kafka", waits)
+        assert "start it, or correct SEGUE_KAFKA" in await missing()
+        with await asyncio.to_thread(start_kafka, tmp_path / "late", int(kafka.rpartition(":")[2])):
+
+            async def joins() -> bool:
+                answer = answered(port, "/ready")
+                return answer is not None and "it joins the group" in answer.json()["missing"].get("rollouts", "")
+
+            await world.until("it waits for its topic", joins)
+            assert await missing() == ""
+            await asyncio.to_thread(ensure_topics, kafka, settings.topic_prefix)
+            await until_ready(world, port)
+            async with AIOKafkaProducer(bootstrap_servers=kafka, acks="all") as producer:
+                late = World(settings, producer)
+                await late.publish(requested("1.4.0").record)
+                await late.until_told("hibari", "RolloutStarted")
+    assert capfd.readouterr().err.count("waiting for Kafka") == 1
+
+
+async def test_worker_that_waits_for_kafka_ends_when_asked(world: World) -> None:
+    """Whoever waits for a Kafka that does not come is ended by SIGTERM as quickly as any other."""
+    port = free_port()
+    settings = replace(world.settings, kafka=f"127.0.0.1:{free_port()}", worker_port=port)
+    with hosting(settings, "never", "rollouts") as worker:
+
+        async def waits() -> bool:
+            answer = answered(port, "/ready")
+            return answer is not None and "kafka" in answer.json()["missing"]
+
+        await world.until("it waits for Kafka", waits)
+        worker.send_signal(signal.SIGTERM)
+        assert await asyncio.to_thread(worker.wait, 2) == 0
 
 
 async def test_no_function_is_ready_before_it_began(world: World, store: Store) -> None:

@@ -114,3 +114,11 @@ def test_changes_are_told(tmp_path: Path) -> None:
     child.stop()
     child.release()
     assert len(told) == 2
+
+
+def test_a_child_that_was_let_go_is_not_started_any_more(child: Child) -> None:
+    """Whoever comes too late, while everything is being stopped, leaves nothing running."""
+    child.release()
+    with pytest.raises(Broken, match="sleeper is not started any more"):
+        child.start()
+    assert not child.running

@@ -1,0 +1,66 @@
+"""All of it started side by side: what needs another member waits for it by itself."""
+
+from pathlib import Path
+
+import pytest
+
+from controller.core.errors import Broken
+from controller.parts.http import answers_ok
+from controller.parts.kafka import start_kafka
+from controller.settings import Settings
+from controller.supervise.plan import Part
+from controller.supervise.tree import start_tree
+
+Heard = list[tuple[str, str]]
+
+
+def test_our_own_processes_begin_beside_kafka(tmp_path: Path) -> None:
+    """On a first start, with no topics yet, a worker begins before Kafka is there, and is ready after it."""
+    heard: Heard = []
+    with start_tree(
+        Settings(data=tmp_path),
+        parts=[Part.KAFKA],
+        processes=["control"],
+        free_ports=True,
+        told=lambda *what: heard.append(what),
+    ) as tree:
+        assert answers_ok(tree.layout.port("control"), "/ready")
+        assert tree["control"].restarts == 0
+    assert heard.index(("control", "starting")) < heard.index(("kafka", "ready")) < heard.index(("topics", "ready"))
+    assert heard.index(("topics", "ready")) < heard.index(("control", "ready"))
+
+
+def test_a_kafka_that_is_given_gets_its_topics_beside_them(tmp_path: Path) -> None:
+    """Where Kafka runs already, its topics are made while the worker begins, which finds them by itself."""
+    heard: Heard = []
+    with (
+        start_kafka(tmp_path / "kafka") as kafka,
+        start_tree(
+            Settings(data=tmp_path / "data", kafka=kafka.bootstrap),
+            processes=["control"],
+            parts=[],
+            free_ports=True,
+            told=lambda *what: heard.append(what),
+        ),
+    ):
+        assert {("topics", "ready"), ("control", "ready")} <= set(heard)
+
+
+def test_who_waits_for_a_kafka_that_cannot_start_is_ended_with_it(tmp_path: Path) -> None:
+    """The start ends with Kafka's own words as soon as it has failed; what was begun beside it is gone."""
+    damaged = tmp_path / "kafka" / "data" / "meta.properties"
+    damaged.parent.mkdir(parents=True)
+    damaged.write_text("version=1\nnode.id=7\ncluster.id=somebody-else\n")
+    heard: Heard = []
+    with (
+        pytest.raises(Broken, match="kafka ended with status"),
+        start_tree(
+            Settings(data=tmp_path),
+            parts=[Part.KAFKA],
+            processes=["control"],
+            free_ports=True,
+            told=lambda *what: heard.append(what),
+        ),
+    ):
+        raise AssertionError("it started")
+    assert ("control", "ready") not in heard
