@@ -32,7 +32,8 @@ A_SECOND: Final = 200
 
 # Each a hold of its own, so that they take their steps one after another.
 _HOLDS_S: Final = range(20, 41)
-_SETTLE_S: Final = 5.0
+# Not before: they took their first step almost at once, and none of them takes another for the shortest hold.
+_SETTLE_S: Final = 40.0
 _LEAST_SENT: Final = 0.9
 
 
@@ -56,7 +57,7 @@ def measure(folder: Path, store: str, database_url: str, bare_url: str, rounds: 
         request(tree, services, both[1])
         for number, hold_s in enumerate(_HOLDS_S):
             request(tree, others[number :: len(_HOLDS_S)], both[1], _ladder(hold_s))
-        wait_for_weight(tree, services, both[1])
+        wait_for_weight(tree, [*others, *services], both[1])
         with messages(tree.kafka, others, A_SECOND) as sent:
             time.sleep(_SETTLE_S)
             began, sent_before, cpu_before = time.time(), sent.value, _cpu_s(tree)
