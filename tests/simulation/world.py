@@ -205,6 +205,8 @@ def _outside(schedule: Schedule, folder: Path) -> Iterator[World]:
         stack.enter_context(patch.object(delivery, "BATCH", schedule.batch))
         for place, kind in _CLIENTS.items():
             stack.enter_context(patch(place, partial(kind, world.broker)))
+        for place in _KNOCKS:
+            stack.enter_context(patch(place, _heard_at_once))
         yield world
 
 
@@ -214,6 +216,12 @@ _CLIENTS: Final[dict[str, type]] = {
     "controller.gateway.report.AIOKafkaProducer": Producer,
     "consumers.producing.AIOKafkaProducer": Producer,
 }
+
+_KNOCKS: Final = ("controller.gateway.follow.until_listening", "controller.gateway.report.until_listening")
+
+
+async def _heard_at_once(_kafka: object, _told: object) -> None:
+    """Somebody always listens here; who is not let in learns it when the client starts."""
 
 
 def _memory() -> str | None:
