@@ -13,13 +13,13 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, Select, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Select, bindparam, delete, insert, select, update
 
 from controller.core.errors import Broken, Malformed
 from controller.core.routing import Role
 from controller.core.state import State, table
 from controller.core.stream import History, begin
-from controller.journal.bulk import Bulk, Listed
+from controller.journal.bulk import Bulk, Listed, Values
 from controller.journal.tables import services
 from controller.wire.codec import GENESIS_HASH, state_from, state_json
 
@@ -34,11 +34,11 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """text: the JSON of the state. ours: it was written here, so writing the state again would give just that."""
+    """text: the JSON of the state. told: what its row says of it, None as long as it was not written here."""
 
     text: str
     state: State
-    ours: bool
+    told: Values | None
 
 
 class Folded:
@@ -54,9 +54,9 @@ class Folded:
     def __init__(self) -> None:
         self._states: OrderedDict[str, _Known] = OrderedDict()
 
-    def remember(self, state: State, text: str, *, ours: bool) -> None:
+    def remember(self, state: State, text: str, told: Values | None = None) -> None:
         """Keep a service's state and its JSON; the one unused longest goes when there are too many."""
-        self._states[state.service] = _Known(text, state, ours)
+        self._states[state.service] = _Known(text, state, told)
         self._states.move_to_end(state.service)
         if len(self._states) > self._MOST:
             self._states.popitem(last=False)
@@ -69,11 +69,15 @@ class Folded:
         self._states.move_to_end(service)
         return known.state
 
-    def text(self, state: State) -> str:
-        """Return a state as JSON, as this version writes it: what an older one wrote may lack fields."""
+    def told(self, state: State) -> Values:
+        """Return what a row says of a state, its JSON as this version writes it: an older one's may lack fields."""
         known = self._states.get(state.service)
         # Many facts, such as a note of an alert about another release, leave the state as it is.
-        return known.text if known and known.ours and known.state is state else state_json(state).decode()
+        if known is not None and known.told is not None and known.state is state:
+            return known.told
+        told = _told(state)
+        self.remember(state, str(told["state"]), told)
+        return told
 
 
 def lock(connection: Connection, names: AbstractSet[str], folded: Folded) -> dict[str, Head]:
@@ -87,7 +91,7 @@ def lock(connection: Connection, names: AbstractSet[str], folded: Folded) -> dic
     if missing:
         # A row to lock. Two first deciders: the second waits here for the first, conflicts, and decides anew.
         connection.execute(
-            insert(services), [_row(head, folded.text(head.history.state)) for head in map(_none_yet, missing)]
+            insert(services), [_row(head, folded.told(head.history.state)) for head in map(_none_yet, missing)]
         )
         heads |= {name: _none_yet(name) for name in missing}
     return heads
@@ -95,11 +99,11 @@ def lock(connection: Connection, names: AbstractSet[str], folded: Folded) -> dic
 
 def save(connection: Connection, before: Mapping[str, Head], after: Mapping[str, Head], folded: Folded) -> None:
     """Write the heads that moved; a service that still has no fact leaves no row."""
-    moved = [head for name, head in after.items() if head.hash != before[name].hash]
-    if rows := [_row(head, folded.text(head.history.state)) for head in moved]:
-        _MOVE.run(connection, [{"name": row["service"], **row} for row in rows])
-    for head, row in zip(moved, rows, strict=True):
-        folded.remember(head.history.state, str(row["state"]), ours=True)
+    moved = [(name, head) for name, head in after.items() if head.hash != before[name].hash]
+    if moved:
+        _MOVE.run(
+            connection, [{"name": name, **_place(head), **folded.told(head.history.state)} for name, head in moved]
+        )
     empty = [{"name": name} for name, head in after.items() if head.history.position == 0]
     if empty:
         connection.execute(_FORGET, empty)
@@ -107,20 +111,20 @@ def save(connection: Connection, before: Mapping[str, Head], after: Mapping[str,
 
 def restore(connection: Connection, heads: Iterable[Head]) -> None:
     """Write heads of services that have no row."""
-    if rows := [_row(head, state_json(head.history.state).decode()) for head in heads]:
+    if rows := [_row(head, _told(head.history.state)) for head in heads]:
         connection.execute(insert(services), rows)
 
 
-def _head(row: Row[*tuple[Any, ...]], folded: Folded) -> Head:
-    state = folded.state(row.service, row.state)
+def _state(service: str, text: str, folded: Folded) -> State:
+    state = folded.state(service, text)
     if state is None:
         try:
-            state = state_from(row.state.encode())
+            state = state_from(text.encode())
         except Malformed as error:
-            why = f"the table services cannot be read for {row.service}: {error}"
+            why = f"the table services cannot be read for {service}: {error}"
             raise Broken(f"{why}; run `segue rebuild` to make it anew from the journal") from error
-        folded.remember(state, row.state, ours=False)
-    return Head(History(state, row.position, row.at_ms), row.head_hash)
+        folded.remember(state, text)
+    return state
 
 
 _HEADS: Final = select(
@@ -141,26 +145,32 @@ _FORGET: Final = delete(services).where(services.c.service == bindparam("name"))
 def _locked(connection: Connection, names: Sequence[str], folded: Folded) -> dict[str, Head]:
     rows = _LOCK.run(connection, [(name,) for name in names])
     # Position 0 cannot be seen here: who made such a row has filled it or taken it back before its commit.
-    return {row.service: _head(row, folded) for row in rows}
+    return {
+        service: Head(History(_state(service, text, folded), position, at_ms), hash)
+        for service, position, at_ms, hash, text in rows
+    }
 
 
 def _none_yet(name: str) -> Head:
     return Head(begin(name), GENESIS_HASH)
 
 
-def _row(head: Head, text: str) -> dict[str, object]:
-    state = head.history.state
+def _row(head: Head, told: Values) -> Values:
+    return {"service": head.history.state.service, **_place(head), **told}
+
+
+def _place(head: Head) -> Values:
+    return {"position": head.history.position, "at_ms": head.history.at_ms, "head_hash": head.hash}
+
+
+def _told(state: State) -> Values:
     routes = table(state)
     stable, candidate = routes.arm(Role.STABLE), routes.arm(Role.CANDIDATE)
     return {
-        "service": state.service,
-        "position": head.history.position,
-        "at_ms": head.history.at_ms,
-        "head_hash": head.hash,
         "epoch": state.epoch,
         "stable": stable.release.version if stable else None,
         "candidate": candidate.release.version if candidate else None,
         "candidate_bp": candidate.weight_bp if candidate else 0,
         "rollout": state.rollout.id if state.rollout else None,
-        "state": text,
+        "state": state_json(state).decode(),
     }

@@ -69,9 +69,9 @@ def seen(connection: Connection, inputs: Collection[Input]) -> set[Key]:
 
 def _found(connection: Connection, names: Sequence[Key]) -> set[Key]:
     return {
-        (row.source, row.id)
+        (source, id)
         for first in range(0, len(names), _AT_ONCE)
-        for row in _SEEN.run(connection, names[first : first + _AT_ONCE])
+        for source, id in _SEEN.run(connection, names[first : first + _AT_ONCE])
     }
 
 

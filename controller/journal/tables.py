@@ -30,6 +30,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import TIMESTAMP
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
+from controller.wire.envelope import time_text
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 _BEFORE_ALL = -1
@@ -39,11 +41,6 @@ _BEFORE_ALL = -1
 @lru_cache(maxsize=1024)
 def _moment(value: int) -> datetime:
     return _EPOCH + value * _MILLISECOND
-
-
-@lru_cache(maxsize=1024)
-def _moment_text(value: int) -> str:
-    return _moment(value).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 class Instant(TypeDecorator[int]):
@@ -62,7 +59,7 @@ class Instant(TypeDecorator[int]):
         """Turn milliseconds into what the store takes."""
         if value is None:
             return None
-        return _moment(value) if dialect.name == "postgresql" else _moment_text(value)
+        return _moment(value) if dialect.name == "postgresql" else time_text(value)
 
     def process_result_value(self, value: object, dialect: Dialect) -> int | None:  # noqa: ARG002  # SQLAlchemy's name
         """Turn what the store gives into milliseconds; what is no time, as SQLite takes it, into one no fact has."""

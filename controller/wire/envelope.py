@@ -7,6 +7,7 @@ Source: CloudEvents specification 1.0.2, its JSON format, and its Kafka protocol
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Final
 
 from controller.core.errors import Malformed
@@ -66,7 +67,14 @@ def decode(value: bytes, headers: Sequence[tuple[str, bytes]]) -> CloudEvent:
 
 def time_text(time_ms: int) -> str:
     """Return milliseconds since 1970 as RFC 3339 text in UTC, to the millisecond."""
-    return (_EPOCH + timedelta(milliseconds=time_ms)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    second, millisecond = divmod(time_ms, 1000)
+    return f"{_second_text(second)}.{millisecond:03}Z"
+
+
+# Each fact is written with its time in several places, and many are of one second.
+@lru_cache(maxsize=1024)
+def _second_text(second: int) -> str:
+    return (_EPOCH + timedelta(seconds=second)).isoformat().removesuffix("+00:00")
 
 
 def schema_id(type: str) -> str:

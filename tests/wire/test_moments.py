@@ -1,8 +1,13 @@
 """Moments as people write them."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from controller.core.errors import Malformed
+from controller.wire.envelope import time_text
 from controller.wire.moments import time_ms
 
 
@@ -26,3 +31,11 @@ def test_what_is_no_moment_is_refused(text: str) -> None:
     """With what is allowed."""
     with pytest.raises(Malformed, match=r"--until is .*; allowed: a time with its zone"):
         time_ms("--until", text)
+
+
+@given(st.integers(-62_135_596_800_000, 253_402_300_799_999))
+def test_a_time_is_written_to_the_millisecond(ms: int) -> None:
+    """As ISO 8601 has it, from the year 1 to the year 9999: it stands in messages and in SQLite's journal for ever."""
+    moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=ms)
+    assert time_text(ms) == moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    assert time_ms("--until", time_text(ms)) == ms
