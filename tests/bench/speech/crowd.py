@@ -75,6 +75,8 @@ class Crowd:
         return Spoken(ended_s, ended_s - due_s, failed, None if failed else picked_candidate(answer))
 
     async def _ask(self) -> Heard:
+        # What lies idle for longer than a gateway keeps it is closed by then.
+        self._idle = [line for line in self._idle if not line.ended]
         line = self._idle.pop() if self._idle else await connected(self._address)
         answer = await line.ask(speech(self._service, f"user-{self._chance.random()}"))
         if answer.status:

@@ -2,17 +2,20 @@
 A candidate that breaks under load, in six ways, and what its users and stable's notice.
 
 People speak at an even rate, half of them to the candidate, which is reached by a link of its own. It works for a while
-and is broken for as long, in turn, so that both know the same minutes. Times count from when a user meant to ask, so
+and is broken for as long; then stable speaks for everybody for as long without any fault, as it does where a candidate
+is left alone. So all three know the same minutes, and each is told by the median of its turns: a hundredth of one turn
+is a tenth of a second of speech, which a moment of the machine's fills. Times count from when a user meant to ask, so
 that whoever is kept waiting is not left out.
 """
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
-from statistics import quantiles
+from statistics import median, quantiles
 from typing import Final
 
 from controller.bench.figures import Figure
@@ -46,19 +49,21 @@ def measure(folder: Path, times: int, each_s: float, rate_per_s: float) -> list[
 async def measured(
     standing: Stand, proxy: Toxiproxy, names: Collection[str], times: int, each_s: float, rate_per_s: float
 ) -> list[Figure]:
-    """Let people speak for twice as long as each fault lasts: it begins in the middle, under load."""
-    table = _table(standing, proxy.link(_LINK, free_port(), standing.triton.http))
+    """Let people speak for three times as long as each fault lasts: it begins after the first third, under load."""
+    link = proxy.link(_LINK, free_port(), standing.triton.http)
+    epochs = count(1)
     figures = list[Figure]()
     async with publishing(standing.kafka) as publish, _babbling() as babbler, line_to(standing.address) as line:
-        await publish(table)
-        await served(line, table)
+
+        async def give(candidate_bp: int) -> None:
+            table = _table(standing, link, next(epochs), candidate_bp)
+            await publish(table)
+            await served(line, table)
+
         crowd, faults = Crowd(standing.address, SERVICE, rate_per_s), _faults(proxy, babbler)
         for name in names:
-            stretch = _Stretch()
-            for _ in range(times):
-                await crowd.until_candidate_speaks(_AGAIN_WITHIN_S)
-                await stretch.live(crowd, faults[name], each_s)
-            figures += _figures(name, stretch)
+            turns = [await _turn(crowd, faults[name], give, each_s) for _ in range(times)]
+            figures += _figures(name, turns)
         crowd.close()
     return figures
 
@@ -77,34 +82,50 @@ def _faults(proxy: Toxiproxy, babbler: str) -> Mapping[str, _Fault]:
     }
 
 
-@dataclass(slots=True)
-class _Stretch:
-    """Who was answered while all was well, and who after the fault began."""
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    """Who was answered while all was well, who after the fault began, and who while stable spoke for everybody."""
 
-    well: list[Spoken] = field(default_factory=list)
-    broken: list[Spoken] = field(default_factory=list)
-
-    async def live(self, crowd: Crowd, fault: _Fault, each_s: float) -> None:
-        speaking = asyncio.create_task(crowd.speak(2 * each_s))
-        with ExitStack() as ended:
-            await asyncio.sleep(each_s)
-            begun_s = crowd.now_s()
-            # In a thread, for speech goes on meanwhile.
-            await asyncio.to_thread(ended.enter_context, fault())
-            for one in await speaking:
-                (self.well if one.ended_s < begun_s else self.broken).append(one)
+    well: Sequence[Spoken]
+    broken: Sequence[Spoken]
+    alone: Sequence[Spoken]
 
 
-def _figures(name: str, stretch: _Stretch) -> list[Figure]:
-    failed = [one for one in (*stretch.well, *stretch.broken) if one.failed]
-    asked = len(stretch.well) + len(stretch.broken)
+async def _turn(crowd: Crowd, fault: _Fault, give: Callable[[int], Awaitable[None]], each_s: float) -> _Turn:
+    await give(FULL_BP // 2)
+    await crowd.until_candidate_speaks(_AGAIN_WITHIN_S)
+    speaking = asyncio.create_task(crowd.speak(2 * each_s))
+    with ExitStack() as ended:
+        await asyncio.sleep(each_s)
+        begun_s = crowd.now_s()
+        # In a thread, for speech goes on meanwhile.
+        await asyncio.to_thread(ended.enter_context, fault())
+        heard = await speaking
+    await give(0)
+    well = [one for one in heard if one.ended_s < begun_s]
+    return _Turn(well, [one for one in heard if one.ended_s >= begun_s], await crowd.speak(each_s))
+
+
+def _figures(name: str, turns: Sequence[_Turn]) -> list[Figure]:
+    asked = [one for turn in turns for one in (*turn.well, *turn.broken, *turn.alone)]
     candidate_ms, stable_ms = (
-        [_p99_ms([one for one in some if one.candidate is candidate]) for some in (stretch.well, stretch.broken)]
+        [
+            median(_p99_ms([one for one in some if one.candidate is candidate]) for some in parts)
+            for parts in ([turn.well for turn in turns], [turn.broken for turn in turns])
+        ]
         for candidate in (True, False)
     )
+    alone_ms = median(_p99_ms(turn.alone) for turn in turns)
     part = f"candidate {name}"
     return [
-        Figure(part, "requests failed", len(failed), "requests", most=0, told=f"of {asked:,}"),
+        Figure(
+            part,
+            "requests failed",
+            sum(one.failed for one in asked),
+            "requests",
+            most=0,
+            told=f"of {len(asked):,}",
+        ),
         Figure(
             part,
             "added for the candidate's users, p99",
@@ -119,7 +140,8 @@ def _figures(name: str, stretch: _Stretch) -> list[Figure]:
             stable_ms[1] / stable_ms[0],
             "times",
             most=MOST_OF_STABLE,
-            told=f"{stable_ms[1]:.1f} ms, without the fault {stable_ms[0]:.1f}",
+            told=f"{stable_ms[1]:.1f} ms, without the fault {stable_ms[0]:.1f}; "
+            f"stable for everybody, without a fault {alone_ms:.1f}",
         ),
     ]
 
@@ -128,13 +150,13 @@ def _p99_ms(some: Sequence[Spoken]) -> float:
     return quantiles([one.took_s * 1000 for one in some], n=100, method="inclusive")[98]
 
 
-def _table(standing: Stand, link: str) -> RoutingTable:
+def _table(standing: Stand, link: str, epoch: int, candidate_bp: int) -> RoutingTable:
     stable, candidate = standing.releases
     arms = (
-        Arm(Role.STABLE, stable, FULL_BP // 2),
-        Arm(Role.CANDIDATE, candidate, FULL_BP // 2, endpoints=(link,)),
+        Arm(Role.STABLE, stable, FULL_BP - candidate_bp),
+        Arm(Role.CANDIDATE, candidate, candidate_bp, endpoints=(link,)),
     )
-    return RoutingTable(SERVICE, 1, "salt", arms)
+    return RoutingTable(SERVICE, epoch, "salt", arms)
 
 
 @asynccontextmanager

@@ -52,9 +52,10 @@ def _post(path: str, body: bytes, headers: Mapping[str, str]) -> bytes:
 
 
 class Line(asyncio.Protocol):
-    """A connection that is asked one thing at a time."""
+    """A connection that is asked one thing at a time. ended: whoever is at the other end has closed it."""
 
     def __init__(self) -> None:
+        self.ended = False
         self._transport: asyncio.Transport | None = None
         self._parser = httptools.HttpResponseParser(self)
         self._begun_s = self._first_s = 0.0
@@ -86,6 +87,7 @@ class Line(asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         """Be called by the event loop."""
+        self.ended = True
         self._end(0)
 
     def on_header(self, name: bytes, value: bytes) -> None:
