@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Hashable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from controller.core.errors import Unavailable
 
@@ -52,17 +52,32 @@ class Admission(Generic[K]):
         """
         if self.take(key):
             return
+        turn = self.line_up(key, guest=guest)
+        if turn is None:
+            raise Crowded(waited=False)
+        await self.wait(key, turn)
+
+    def line_up(self, key: K, *, guest: bool = False) -> "Turn | None":
+        """
+        Stand in the line of a release without a free place; None when the line is full.
+
+        Whoever stands there must `wait`, or `give_up`.
+        """
         door = self._doors[key]
         line = door.guests if guest else door.own
         if len(line) >= self._limits.waiting:
-            raise Crowded(waited=False)
-        place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        line.append(place)
+            return None
+        turn = Turn(asyncio.get_running_loop().create_future(), line)
+        line.append(turn.came)
+        return turn
+
+    async def wait(self, key: K, turn: "Turn") -> None:
+        """Wait for one's turn: it is a place taken. Raises Crowded when wait_s went by, and is given up then."""
         try:
             async with asyncio.timeout(self._limits.wait_s):
-                await place
+                await turn.came
         except BaseException as error:
-            self._give_up(key, line, place)
+            self.give_up(key, turn)
             if isinstance(error, TimeoutError):
                 raise Crowded(waited=True) from None
             raise
@@ -99,20 +114,28 @@ class Admission(Generic[K]):
         if not door.inside:
             del self._doors[key]
 
-    def _set(self, key: K, door: "_Door", inside: int) -> None:
-        door.inside = inside
-        self._inside(key, inside)
-
-    def _give_up(self, key: K, line: "_Line", place: asyncio.Future[None]) -> None:
-        if place.done() and not place.cancelled():
+    def give_up(self, key: K, turn: "Turn") -> None:
+        """Leave the line, once."""
+        if turn.came.done() and not turn.came.cancelled():
             # The place came in the very moment in which the wait was given up: it belongs to the next one.
             self.leave(key)
             return
         with suppress(ValueError):
-            line.remove(place)
+            turn.line.remove(turn.came)
+
+    def _set(self, key: K, door: "_Door", inside: int) -> None:
+        door.inside = inside
+        self._inside(key, inside)
 
 
 _Line = deque[asyncio.Future[None]]
+
+
+class Turn(NamedTuple):
+    """Somebody's in a line. came: done once they have a place."""
+
+    came: asyncio.Future[None]
+    line: _Line
 
 
 @dataclass(slots=True)

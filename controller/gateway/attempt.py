@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 
 from controller.core.routing import Arm, Why
-from controller.gateway.admission import Crowded
+from controller.gateway.admission import Crowded, Turn
 from controller.gateway.checks import check_audio
 from controller.gateway.encode import Samples
 from controller.gateway.engine import ModelFailed, NoneLeft, ReleaseFault, TakenBack
@@ -27,7 +27,7 @@ class Attempt:
     left: called when it asks for nothing more.
     audio: int16 samples of the groups that were spoken ahead.
     began_s: when its release was turned to, by time.perf_counter.
-    inside: it holds its place; given one from the start, it takes none.
+    inside: it holds its place; given one from the start, it takes none. turn: in the line, if it stands there already.
     why: how it failed, as in `Failure`; "" while it did not.
     """
 
@@ -41,6 +41,7 @@ class Attempt:
     audio: list[Samples] = field(default_factory=list)
     began_s: float = field(default_factory=time.perf_counter)
     inside: bool = False
+    turn: Turn | None = None
     why: str = ""
     _counted_as: str = field(init=False)
     _counts: ArmMetrics = field(init=False)
@@ -127,7 +128,10 @@ class Attempt:
         self.leave()
 
     def leave(self) -> None:
-        """Give the place back; harmless when it was given back already."""
+        """Give the place back, or the turn in the line; harmless when it was given back already."""
+        turn, self.turn = self.turn, None
+        if turn is not None:
+            self.means.admission.give_up(self._place, turn)
         if not self.inside:
             return
         self.inside = False
@@ -143,8 +147,13 @@ class Attempt:
     async def _enter(self) -> None:
         try:
             self._check_left()
-            await self.means.admission.enter(self._place, guest=self.failed_over_from is not None)
+            turn, self.turn = self.turn, None
+            if turn is None:
+                await self.means.admission.enter(self._place, guest=self.failed_over_from is not None)
+            else:
+                await self.means.admission.wait(self._place, turn)
         except NoneLeft:
+            self.leave()
             self._failed(NONE_LEFT)
             raise
         except Crowded:

@@ -76,9 +76,14 @@ class Race:
     def _ask(self, arm: Arm) -> Attempt:
         picked = self._utterance.pick.arm
         before = None if arm is picked else picked
-        # Not in the first step of its task: others who look before that would see the same place free.
-        inside = self._means.admission.take(self._place(arm))
-        attempt = Attempt(self._means, self._utterance, arm, self._stand_in(), failed_over_from=before, inside=inside)
+        place, admission = self._place(arm), self._means.admission
+        # Not in the first step of its task: others who look before that would see the same place free, or the same one
+        # in the line. Whoever finds that full is told so by the attempt.
+        inside = admission.take(place)
+        turn = None if inside else admission.line_up(place, guest=before is not None)
+        attempt = Attempt(
+            self._means, self._utterance, arm, self._stand_in(), failed_over_from=before, inside=inside, turn=turn
+        )
         self._running[asyncio.create_task(attempt.begin())] = attempt
         return attempt
 
@@ -104,6 +109,7 @@ class Race:
             del self._running[task]
             front.leave_line()
             task.cancel()
+            front.leave()
             self._next(front, Crowded(waited=True))
         elif last or self._means.hedges.take(self._place(front.arm)):
             self._means.metrics.hedges.labels(self._utterance.table.service, front.arm.release.version).inc()
@@ -153,7 +159,7 @@ class Race:
             task.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)
         for attempt in self._running.values():
-            # It may have got its place in the last moment.
+            # It may have got its place in the last moment, or stand in a line without having begun to wait.
             attempt.leave()
 
     def _place(self, arm: Arm) -> Place:

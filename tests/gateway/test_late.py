@@ -218,6 +218,27 @@ async def test_one_free_place_is_one_users(engine: TritonEngine, tones: Tones) -
         assert [(await one)[0].status for one in (busy, *speaking)] == [200] * 6
 
 
+async def test_one_free_place_in_line_is_one_users(engine: TritonEngine, tones: Tones) -> None:
+    """Of those whose time-outs end in one moment one gets the last place in stable's line, and the others wait on."""
+    held = Held(engine, tones["other"], tones["good"])
+    two = Limits(concurrent=1, waiting=2)
+    async with gateway(held, all_to_other(tones), timeout_s=0.3, late_s=0.3, limits=two) as gate:
+        busy = asyncio.create_task(gate.say(headers={"x-segue-release": "stable"}))
+        await inside(gate, tones["good"])
+        # Its candidate says nothing, so it takes the first of the two places in stable's line.
+        first = asyncio.create_task(gate.say())
+        await until(lambda: hedges(gate) == 1)
+        in_line = [asyncio.create_task(gate.say()) for _ in range(2)]
+        # Both have asked long before; then the loop stands still until the time-out of both is over.
+        asyncio.get_running_loop().call_later(0.2, time.sleep, 0.3)
+        await until(lambda: roots(gate).get(("1.0.0-other", "candidate", "overrun")) == 1)
+        await asyncio.sleep(LATE_S)
+        assert roots(gate)["1.0.0-other", "candidate", "overrun"] == 1
+        held.let_go(tones["other"])
+        held.let_go(tones["good"])
+        assert [(await one)[0].status for one in (busy, first, *in_line)] == [200] * 4
+
+
 async def test_release_that_is_late_with_everything_is_hedged_for_few(engine: TritonEngine, tones: Tones) -> None:
     """Twenty are spoken by stable when the candidate is late; who comes after them, when the time-out is over."""
     held = Held(engine, tones["other"])
