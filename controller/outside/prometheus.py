@@ -27,6 +27,7 @@ class Pace:
     window_s: how far back failures count. failures: fewer say nothing. error_ratio: above it a release is bad.
     slow_window_s: how far back latency counts. utterances: fewer say nothing. first_audio_s: a 95th percentile of the
     time to first audio below it is never slow; slow_ratio: above it, slow is this many times what stable needs.
+    overrun_ratio: a candidate without a place in time for a larger share of its users is too slow.
     real_time_factor: computing seconds per second of audio. patience_s: how long a slow or silent state must last.
     probe_window_s: longer than several probes. table_age_s: how long a router may hear nothing from Kafka.
     outbox_rows: more waiting than this is a jam. letters_window_s: how far back unread messages count.
@@ -42,6 +43,7 @@ class Pace:
     utterances: int = 100
     first_audio_s: float = 1.0
     slow_ratio: float = 1.5
+    overrun_ratio: float = 0.05
     real_time_factor: float = 0.9
     patience_s: int = 30
     probe_window_s: int = 20
