@@ -34,11 +34,11 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """text: the JSON of the state. told: what its row says of it, None as long as it was not written here."""
+    """text: the JSON of the state. ours: it was written here, so writing the state again would give just that."""
 
     text: str
     state: State
-    told: Values | None
+    ours: bool
 
 
 class Folded:
@@ -54,9 +54,9 @@ class Folded:
     def __init__(self) -> None:
         self._states: OrderedDict[str, _Known] = OrderedDict()
 
-    def remember(self, state: State, text: str, told: Values | None = None) -> None:
+    def remember(self, state: State, text: str, *, ours: bool) -> None:
         """Keep a service's state and its JSON; the one unused longest goes when there are too many."""
-        self._states[state.service] = _Known(text, state, told)
+        self._states[state.service] = _Known(text, state, ours)
         self._states.move_to_end(state.service)
         if len(self._states) > self._MOST:
             self._states.popitem(last=False)
@@ -69,14 +69,15 @@ class Folded:
         self._states.move_to_end(service)
         return known.state
 
-    def told(self, state: State) -> Values:
-        """Return what a row says of a state, its JSON as this version writes it: an older one's may lack fields."""
+    def wrote(self, state: State) -> bool:
+        """Say whether a state that was locked here was written here as well: an older version's may lack fields."""
         known = self._states.get(state.service)
-        # Many facts, such as a note of an alert about another release, leave the state as it is.
-        if known is not None and known.told is not None and known.state is state:
-            return known.told
+        return known is not None and known.ours and known.state is state
+
+    def told(self, state: State) -> Values:
+        """Return what a row is to say of a state, and keep it."""
         told = _told(state)
-        self.remember(state, str(told["state"]), told)
+        self.remember(state, str(told["state"]), ours=True)
         return told
 
 
@@ -91,7 +92,7 @@ def lock(connection: Connection, names: AbstractSet[str], folded: Folded) -> dic
     if missing:
         # A row to lock. Two first deciders: the second waits here for the first, conflicts, and decides anew.
         connection.execute(
-            insert(services), [_row(head, folded.told(head.history.state)) for head in map(_none_yet, missing)]
+            insert(services), [_row(head, _told(head.history.state)) for head in map(_none_yet, missing)]
         )
         heads |= {name: _none_yet(name) for name in missing}
     return heads
@@ -99,11 +100,21 @@ def lock(connection: Connection, names: AbstractSet[str], folded: Folded) -> dic
 
 def save(connection: Connection, before: Mapping[str, Head], after: Mapping[str, Head], folded: Folded) -> None:
     """Write the heads that moved; a service that still has no fact leaves no row."""
-    moved = [(name, head) for name, head in after.items() if head.hash != before[name].hash]
+    moved, changed = list[Values](), list[Values]()
+    for name, head in after.items():
+        state = head.history.state
+        if head.hash == before[name].hash:
+            continue
+        # Many facts, such as a note of an alert about another release, leave the state as it is. The row has its text,
+        # as it was seen to have under its lock, and the store need not take it in again.
+        if state is before[name].history.state and folded.wrote(state):
+            moved.append({"name": name, **_place(head)})
+        else:
+            changed.append({"name": name, **_place(head), **folded.told(state)})
     if moved:
-        _MOVE.run(
-            connection, [{"name": name, **_place(head), **folded.told(head.history.state)} for name, head in moved]
-        )
+        _MOVE.run(connection, moved)
+    if changed:
+        _CHANGE.run(connection, changed)
     empty = [{"name": name} for name, head in after.items() if head.history.position == 0]
     if empty:
         connection.execute(_FORGET, empty)
@@ -123,7 +134,7 @@ def _state(service: str, text: str, folded: Folded) -> State:
         except Malformed as error:
             why = f"the table services cannot be read for {service}: {error}"
             raise Broken(f"{why}; run `segue rebuild` to make it anew from the journal") from error
-        folded.remember(state, text)
+        folded.remember(state, text, ours=False)
     return state
 
 
@@ -138,7 +149,9 @@ def _named(number: int) -> Select[Any]:
 
 
 _LOCK: Final = Listed(lambda number: _named(number).with_for_update())
-_MOVE: Final = Bulk(update(services).where(services.c.service == bindparam("name")))
+_ROW: Final = update(services).where(services.c.service == bindparam("name"))
+_MOVE: Final = Bulk(_ROW)
+_CHANGE: Final = Bulk(_ROW)
 _FORGET: Final = delete(services).where(services.c.service == bindparam("name"))
 
 

@@ -166,6 +166,25 @@ async def test_another_process_state_is_never_trusted_stale(store: Store, url: s
     assert kinds(await handle(store, [ordered(MessageType.PROMOTE, 21_000)])) == ["OrderRefused"]
 
 
+async def test_a_row_says_what_the_facts_say_whether_its_state_was_written_again_or_not(
+    store: Store, url: str, opened: Opened
+) -> None:
+    """Facts that leave the state as it is move the row's place alone, whoever changed the state before or between."""
+    other = await opened(url)
+    await handle(store, installed() + rolling())
+    turns = [
+        *[(store, alert("9.9.9", 20_000)), (store, alert("9.9.9", 21_000)), (other, alert("9.9.9", 22_000))],
+        *[(other, alert("9.9.9", 23_000)), (store, alert("1.5.0", 24_000)), (other, alert("9.9.9", 25_000))],
+        *[(store, alert("9.9.9", 26_000)), (other, requested("1.6.0", 27_000)), (store, alert("9.9.9", 28_000))],
+    ]
+    for decider, message in turns:
+        await handle(decider, [message])
+        folded = fold(begin(SERVICE), [fact async for fact in views.facts(store, SERVICE)])
+        (row,) = await rows(store, tables.services)
+        assert (row["position"], row["at_ms"]) == (folded.position, folded.at_ms)
+        assert (row["epoch"], row["state"].encode()) == (folded.state.epoch, state_json(folded.state))
+
+
 async def test_the_snapshot_is_the_fold_of_the_facts(store: Store) -> None:
     """A service's row holds exactly the state, and the route exactly the table, that its facts fold to."""
     await handle(store, [*installed(), *rolling(), alert("1.5.0", 20_000), requested("1.6.0", 30_000)])
