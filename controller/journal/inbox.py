@@ -8,14 +8,13 @@ catches two deciders who looked at the same moment.
 import json
 from base64 import b64encode
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, Final
 
 from sqlalchemy import CompoundSelect, Connection, and_, bindparam, insert, literal_column, or_, select, union_all
 
-from controller.journal.bulk import Bulk, Listed
+from controller.journal.bulk import Bulk, Listed, Values
 from controller.journal.tables import inbox
 from controller.wire.inbound import Input
 
@@ -78,21 +77,9 @@ def _found(connection: Connection, names: Sequence[Key]) -> set[Key]:
 def keep(connection: Connection, decided: Sequence[Decided], decided_ms: int) -> None:
     """Write down messages in the order in which they were decided."""
     if decided:
-        _KEEP.run(connection, [_row(message, decided_ms) for message in decided])
-
-
-_REMEMBERED_BYTES: Final = 1024
-
-
-def _headers(headers: Headers) -> str:
-    # Those of nearly every message are the same few; but a sender may fill a record with them.
-    few = sum(1 + len(name) + len(value) for name, value in headers) <= _REMEMBERED_BYTES
-    return _remembered(headers) if few else headers_json(headers)
-
-
-@lru_cache(maxsize=64)
-def _remembered(headers: Headers) -> str:
-    return headers_json(headers)
+        # Those of nearly all messages of a batch are the same few.
+        headers = {one: headers_json(one) for one in {message.input.record.headers for message in decided}}
+        _KEEP.run(connection, [_row(message, decided_ms, headers) for message in decided])
 
 
 def headers_json(headers: Collection[tuple[str, bytes]]) -> str:
@@ -130,7 +117,7 @@ _SEEN: Final = Listed(_any_of)
 _KEEP: Final = Bulk(insert(inbox).inline())
 
 
-def _row(message: Decided, decided_ms: int) -> dict[str, object]:
+def _row(message: Decided, decided_ms: int, headers: Mapping[Headers, str]) -> Values:
     input, record = message.input, message.input.record
     return {
         "source": input.source,
@@ -145,5 +132,5 @@ def _row(message: Decided, decided_ms: int) -> dict[str, object]:
         "facts": message.facts,
         "key": record.key,
         "value": record.value,
-        "headers": _headers(record.headers),
+        "headers": headers[record.headers],
     }
