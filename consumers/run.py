@@ -5,7 +5,6 @@ A function that ends by an error is started again, later each time, and counted;
 """
 
 import asyncio
-import gc
 import logging
 import signal
 from collections.abc import Awaitable, Callable, Sequence
@@ -14,6 +13,7 @@ from importlib import import_module
 from typing import Final
 
 from consumers.answering import answering
+from consumers.collector import rest_collector
 from consumers.departed import see_off
 from consumers.metrics import RESTARTS, RETRIES
 from consumers.quiet import hush
@@ -48,8 +48,7 @@ async def run(names: Sequence[str], settings: Settings) -> None:
     for name in names:
         _function(name)
     # What was imported stays. To look through it once more took a tenth of a second, in which no alert was decided.
-    gc.freeze()
-    gc.enable()
+    rest_collector()
     hush("aiokafka")
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -69,7 +68,7 @@ async def run(names: Sequence[str], settings: Settings) -> None:
                 await _warn_of_rights(store)
                 if not await _reach(settings, stopping, readiness):
                     return
-                gc.freeze()  # the database's own modules, and its connections
+                rest_collector()  # the database's own modules, and its connections
                 seeing_off = asyncio.create_task(see_off(workers, life))
                 try:
                     await host(workers)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from statistics import median
 from typing import Final
 
+from consumers.collector import rest_collector
 from consumers.delivery import BATCH
 from controller.bench.figures import Figure
 from controller.handle import handle
@@ -45,7 +46,8 @@ async def _measured(part: str, url: str, bare_url: str, batches: int) -> list[Fi
     postgres = url.startswith("postgresql")
     bare = await BarePostgres.at(bare_url) if postgres else BareSqlite(bare_url.removeprefix("sqlite:///"))
     gc.collect()
-    gc.freeze()
+    threshold = gc.get_threshold()
+    rest_collector()
     ours_s, bare_s = list[float](), list[float]()
     try:
         for number in range(_WARM + batches):
@@ -57,6 +59,7 @@ async def _measured(part: str, url: str, bare_url: str, batches: int) -> list[Fi
             bare_s.append(time.perf_counter() - began)
     finally:
         gc.unfreeze()
+        gc.set_threshold(*threshold)
         await bare.close()
         await store.close()
     return _figures(part, ours_s[_WARM:], bare_s[_WARM:])
