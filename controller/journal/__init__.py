@@ -8,7 +8,19 @@ facts, `rebuild` makes them anew beside the living ones (`shadow`), `restoring` 
 What will never live here: a decision, or anything that knows Kafka.
 """
 
-from controller.journal.outbox import OutboxRow
-from controller.journal.store import Relay, Store, open_store
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from controller.journal.outbox import OutboxRow
+    from controller.journal.store import Relay, Store, open_store
 
 __all__ = ["OutboxRow", "Relay", "Store", "open_store"]
+
+
+def __getattr__(name: str) -> object:
+    """Import the store when it is asked for: `segue up` wants the schema alone, and is to start Kafka soon."""
+    if name not in __all__:
+        raise AttributeError(name)
+    from controller.journal import outbox, store
+
+    return getattr(outbox if name == "OutboxRow" else store, name)

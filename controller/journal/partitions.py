@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import Connection, text
 
 from controller.core.errors import Broken
-from controller.journal.store import Store
+
+if TYPE_CHECKING:
+    from controller.journal.store import Store
 
 BEGINNING: Final = datetime(1, 1, 1, tzinfo=UTC)
 """Since when the first partition has facts: since ever."""
@@ -38,7 +40,7 @@ class Last:
     hash: str
 
 
-async def ahead(store: Store) -> int:
+async def ahead(store: "Store") -> int:
     """
     Make the partitions of this month and the next two, as far as they are missing; return how many were made.
 

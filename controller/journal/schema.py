@@ -14,7 +14,6 @@ from sqlalchemy import Connection, insert, select, text
 
 from controller.journal.database import database
 from controller.journal.partitions import make_ahead
-from controller.journal.rebuild import make_anew
 from controller.journal.revision import NEWEST, REVISIONS, found, outdates
 from controller.journal.sqlite import SqliteDatabase
 from controller.journal.tables import schema_history
@@ -62,7 +61,10 @@ def _migrate(connection: Connection, name: str) -> None:
     if revision != NEWEST:
         _bring_up(connection)
     if outdates(revision):
-        # What an older Segue derived from the facts lacks whatever it did not know of yet.
+        # What an older Segue derived from the facts lacks whatever it did not know of yet. Here, not above: with it
+        # comes the whole core.
+        from controller.journal.rebuild import make_anew
+
         make_anew(connection)
     known = set(connection.scalars(select(schema_history.c.revision)))
     rows = [

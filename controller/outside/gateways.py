@@ -2,16 +2,14 @@
 
 import json
 from dataclasses import dataclass
+from http import HTTPStatus
 from types import TracebackType
 from typing import Final, Self
 
-import httpx
-
 from controller.core.errors import Broken, Malformed, Unavailable
-from controller.outside.bounded import fetch
+from controller.outside.bounded import Bounded
 from controller.wire.shape import shaped
 
-_LONGEST_S: Final = 10.0
 _MOST_BYTES: Final = 1024 * 1024
 _WHO: Final = "the gateway"
 
@@ -52,12 +50,7 @@ class Gateways:
     """
 
     def __init__(self, token: str) -> None:
-        self._client = httpx.AsyncClient(
-            trust_env=False,
-            verify=httpx.create_ssl_context(),
-            timeout=_LONGEST_S,
-            headers={"authorization": f"Bearer {token}"},
-        )
+        self._http = Bounded(_WHO, most_bytes=_MOST_BYTES, headers={"authorization": f"Bearer {token}"})
 
     async def __aenter__(self) -> Self:
         return self
@@ -65,7 +58,7 @@ class Gateways:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
     ) -> None:
-        await self._client.aclose()
+        await self._http.__aexit__(kind, error, at)
 
     async def failures(self, address: str, service: str, release: str, *, timeout_s: float) -> Failures:
         """
@@ -75,13 +68,14 @@ class Gateways:
         """
         named = {"service": service, "release": release}
         try:
-            request = self._client.build_request("GET", f"{_with_scheme(address)}/failures", params=named)
-        except (httpx.InvalidURL, ValueError) as error:
+            status, body = await self._http.ask(
+                "GET", f"{_with_scheme(address)}/failures", params=named, timeout_s=timeout_s
+            )
+        except Malformed as error:
             raise Broken(f"{address} is no address of a gateway: {error}") from None
-        status, body = await fetch(self._client, request, _WHO, timeout_s=timeout_s, most_bytes=_MOST_BYTES)
         if status >= 500:
             raise Unavailable(f"{_WHO} answers {status}")
-        if status != httpx.codes.OK:
+        if status != HTTPStatus.OK:
             raise Broken(f"{_WHO} answers {status} to a token of this process")
         try:
             return shaped(Failures, json.loads(body), _WHO)

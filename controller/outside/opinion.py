@@ -3,15 +3,13 @@
 from types import TracebackType
 from typing import Final, Self
 
-import httpx
 from pydantic import ValidationError
 
-from controller.core.errors import Broken, Unavailable
-from controller.outside.bounded import fetch
+from controller.core.errors import Broken, Malformed, Unavailable
+from controller.outside.bounded import Bounded
 from controller.wire.opinion import Opinion, Question
 
 _MOST_BYTES: Final = 64 * 1024
-_LONGEST_S: Final = 60.0
 _WHO: Final = "the service"
 
 
@@ -20,7 +18,7 @@ class Opinions:
 
     def __init__(self) -> None:
         # No redirects: the plan names who is asked.
-        self._client = httpx.AsyncClient(timeout=_LONGEST_S, follow_redirects=False)
+        self._http = Bounded(_WHO, most_bytes=_MOST_BYTES, by_proxy=True)
 
     async def __aenter__(self) -> Self:
         return self
@@ -28,7 +26,7 @@ class Opinions:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
     ) -> None:
-        await self._client.aclose()
+        await self._http.__aexit__(kind, error, at)
 
     async def ask(self, url: str, question: Question, *, timeout_s: float) -> Opinion:
         """
@@ -38,12 +36,15 @@ class Opinions:
         is none; the address is never quoted.
         """
         try:
-            request = self._client.build_request(
-                "POST", url, content=question.model_dump_json(), headers={"content-type": "application/json"}
+            status, body = await self._http.ask(
+                "POST",
+                url,
+                content=question.model_dump_json(),
+                headers={"content-type": "application/json"},
+                timeout_s=timeout_s,
             )
-        except (httpx.InvalidURL, ValueError) as error:
+        except Malformed as error:
             raise Broken(f"the gate's URL cannot be asked: {error}") from None
-        status, body = await fetch(self._client, request, _WHO, timeout_s=timeout_s, most_bytes=_MOST_BYTES)
         if status >= 500:
             raise Unavailable(f"{_WHO} answers {status}")
         if status >= 300:

@@ -11,12 +11,9 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Final, Self
 
-import httpx
-
 from controller.core.errors import Broken, SegueError, Unavailable
-from controller.outside.bounded import fetch
+from controller.outside.bounded import Bounded
 
-_LONGEST_S: Final = 60.0
 _MOST_BYTES: Final = 32 * 1024 * 1024
 
 
@@ -39,7 +36,7 @@ class Prometheus:
         """url: of the server, such as http://localhost:9090."""
         self._url = f"{url.rstrip('/')}/api/v1/query"
         # Whatever proxy the environment names is for the world outside.
-        self._client = httpx.AsyncClient(trust_env=False, verify=httpx.create_ssl_context(), timeout=_LONGEST_S)
+        self._http = Bounded("Prometheus", most_bytes=_MOST_BYTES)
 
     async def __aenter__(self) -> Self:
         return self
@@ -47,7 +44,7 @@ class Prometheus:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
     ) -> None:
-        await self._client.aclose()
+        await self._http.__aexit__(kind, error, at)
 
     async def samples(self, selector: str, at_ms: int, back_ms: int, *, timeout_s: float) -> tuple[Series, ...]:
         """Return all samples of some series, as they were scraped, of the back_ms milliseconds up to at_ms."""
@@ -77,8 +74,7 @@ class Prometheus:
 
     async def _query(self, query: str, at_ms: int, timeout_s: float) -> Mapping[str, Any]:
         asked = {"query": query, "time": f"{at_ms / 1000:.3f}", "timeout": f"{timeout_s:.3f}"}
-        request = self._client.build_request("POST", self._url, data=asked)
-        status, body = await fetch(self._client, request, "Prometheus", timeout_s=timeout_s, most_bytes=_MOST_BYTES)
+        status, body = await self._http.ask("POST", self._url, data=asked, timeout_s=timeout_s)
         try:
             answer = json.loads(body)
             if answer["status"] == "success":

@@ -12,7 +12,6 @@ from typing import Self
 
 from controller.core.errors import Broken
 from controller.log import iso
-from controller.outside.kafka import ensure_topics
 from controller.outside.prometheus import PRODUCTION, Pace
 from controller.parts.process import Process
 from controller.settings import Settings
@@ -154,12 +153,15 @@ class Tree:
         return start
 
     def _topics(self) -> None:
+        # Here, as below: Kafka takes a second to start, in which its client is imported.
+        from controller.outside.kafka import ensure_topics
+
         if not self._ending.is_set():
             ensure_topics(self.settings.brokers, self.settings.topic_prefix)
             self._told("topics", "ready")
 
     def _database(self) -> None:
-        # Alembic and SQLAlchemy take half a second to import, and only here.
+        # SQLAlchemy takes a tenth of a second to import, and only here.
         from controller.journal.schema import upgrade
 
         upgrade(self.settings.database)

@@ -144,6 +144,14 @@ async def test_answer_that_is_no_opinion_is_none(means: Means, status: int, body
     assert found.reason.startswith(reason)
 
 
+async def test_address_that_is_none_has_no_opinion(means: Means) -> None:
+    """An address that nobody can be asked at is told; it is not quoted, since it may hold a secret."""
+    (found,) = await answers(means, case(standing(Gate("lost", GateKind.HTTP, "http://secret.example:port/judge"))))
+    assert found.outcome is None
+    assert found.reason.startswith("the gate's URL cannot be asked: ")
+    assert "secret" not in found.reason
+
+
 async def test_service_that_is_away_or_slow_has_no_opinion(means: Means) -> None:
     """Who does not answer in the gate's own time has said nothing."""
     away = Gate("away", GateKind.HTTP, f"http://{LOOPBACK}:{free_port()}/judge")
