@@ -1,7 +1,7 @@
 """
 What the services want loaded is loaded, heard, and unloaded when nobody wants it any more.
 
-Level-triggered: each sweep compares what `views.wanted` says with what is held here, whatever happened in between. The
+Level-triggered: each sweep compares what `Loadings` says with what is held here, whatever happened in between. The
 journal only wakes it, by facts that can matter, so that a new candidate need not wait for the next sweep; a lost
 message, a restart of this worker or of Triton are all healed by the sweep.
 """
@@ -29,7 +29,7 @@ from consumers.worker import Worker
 from controller.core.errors import Malformed, SegueError, Unavailable
 from controller.core.names import Release
 from controller.core.needs import STEADY
-from controller.journal import views
+from controller.journal.loading import Loaded, Loading, Loadings, Wanted
 from controller.outside.triton import Probe
 from controller.wire.codec import kind_from_message
 from controller.wire.inbound import Received
@@ -98,10 +98,11 @@ class _Keeper:
         self._worker = worker
         self._tritons = known
         self._reports = reports
+        self._loadings = Loadings(worker.store)
         self._awake = asyncio.Event()
         self._told: set[tuple[str, ...]] = set()
         self._held: dict[_Key, _Held] = {}
-        self._wanted: Sequence[views.Wanted] = ()
+        self._wanted: Sequence[Wanted] = ()
         # Endpoints that nobody configured, by what is said of them.
         self._nowhere: dict[str, Failed] = {}
         # Reported as unloaded, perhaps not decided yet: not to be taken for left behind.
@@ -139,7 +140,7 @@ class _Keeper:
             self._awake.clear()
             began_s = time.perf_counter()
             try:
-                self._compare(await views.wanted(self._worker.store), await views.loaded(self._worker.store))
+                self._compare(await self._loadings.look())
                 await self._tell()
             except Unavailable as error:
                 # What is held stays held: an unreachable database is no reason to unload anything.
@@ -156,14 +157,14 @@ class _Keeper:
                 if task is not None:
                     task.cancel()
 
-    def _compare(self, wanted: Sequence[views.Wanted], loaded: Sequence[views.Loaded]) -> None:
-        self._wanted = wanted
+    def _compare(self, loading: Loading) -> None:
+        self._wanted = loading.wanted
         now: dict[_Key, set[str]] = {}
-        for want in wanted:
+        for want in loading.wanted:
             for endpoint in self._tritons.homes(want.endpoints):
                 self._take(want.release, endpoint)
                 now.setdefault(_key(want.release, endpoint), set()).add(want.service)
-        self._take_over(loaded, now)
+        self._take_over(loading.loaded, now)
         for key, held in self._held.items():
             held.wants = now.get(key, set())
             if not held.gone:
@@ -180,7 +181,7 @@ class _Keeper:
         if key not in self._held:
             self._held[key] = _Held(Kept(release, self._around[endpoint]))
 
-    def _take_over(self, loaded: Sequence[views.Loaded], wanted: Mapping[_Key, AbstractSet[str]]) -> None:
+    def _take_over(self, loaded: Sequence[Loaded], wanted: Mapping[_Key, AbstractSet[str]]) -> None:
         """Take in hand what a worker before this one loaded, wherever it did, and did not come to unload."""
         self._reported_gone &= {(one.service, _name(one.release)) for one in loaded}
         for one in loaded:
@@ -224,7 +225,7 @@ class _Keeper:
             if len(homes) == len(keys) and not any(held.gone for held in homes):
                 await self._tell_one(want, came_of([held.kept for held in homes], self._amiss(want), want.ready))
 
-    def _amiss(self, want: views.Wanted) -> Failed | None:
+    def _amiss(self, want: Wanted) -> Failed | None:
         """Return what is wrong with the endpoints that a release names, always with the time at which it was found."""
         why = self._tritons.unknown(want.release, want.endpoints)
         if why and why not in self._nowhere:
@@ -232,7 +233,7 @@ class _Keeper:
             self._nowhere[why] = Failed(why, True, time.time_ns() // 1_000_000)
         return self._nowhere[why] if why else None
 
-    async def _tell_one(self, want: views.Wanted, came: Heard | Failed | None) -> None:
+    async def _tell_one(self, want: Wanted, came: Heard | Failed | None) -> None:
         service, rollout, ensemble = want.service, want.rollout, want.release.ensemble
         if isinstance(came, Failed):
             incident = rollout or _incident(service, came.at_ms)

@@ -7,10 +7,8 @@ from typing import Any, Final
 from sqlalchemy import Connection, Row, bindparam, func, select
 
 from controller.core.draining import Parting, Router
-from controller.core.names import UNADDRESSED, Release
-from controller.core.needs import Needs
-from controller.core.state import Home, State
-from controller.core.state import wanted as wanted_by
+from controller.core.names import UNADDRESSED
+from controller.core.state import State
 from controller.journal import tables
 from controller.journal.facts import Recorded, facts, history, recorded
 from controller.journal.letters import DeadLetter, dead_letter, dead_letters
@@ -18,7 +16,7 @@ from controller.journal.live import Live, live_at
 from controller.journal.monthly import Report, report
 from controller.journal.search import START, Place, Search, page, place_of
 from controller.journal.store import Store
-from controller.wire.codec import needs_from, state_from, table_from
+from controller.wire.codec import state_from, table_from
 from controller.wire.strict import canonical
 
 __all__ = [
@@ -26,7 +24,6 @@ __all__ = [
     "DeadLetter",
     "Live",
     "Load",
-    "Loaded",
     "Place",
     "Recorded",
     "Report",
@@ -35,14 +32,12 @@ __all__ = [
     "Search",
     "Service",
     "Step",
-    "Wanted",
     "dead_letter",
     "dead_letters",
     "facts",
     "history",
     "holding",
     "live_at",
-    "loaded",
     "loads",
     "page",
     "parting",
@@ -55,7 +50,6 @@ __all__ = [
     "running",
     "service",
     "services",
-    "wanted",
 ]
 
 
@@ -123,30 +117,6 @@ class Load:
     unloaded_at: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """
-    A release that must be loaded and warm.
-
-    rollout: the one that needs it; "" for an undisputed stable. endpoints: where, as `Arm` has them. ready: it was
-    reported as ready before.
-    """
-
-    service: str
-    rollout: str
-    release: Release
-    endpoints: tuple[str, ...]
-    ready: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Loaded:
-    """A release that a service had reported as ready, and not as unloaded since."""
-
-    service: str
-    release: Release
-
-
 async def service(store: Store, name: str) -> Service | None:
     """Return a service, or None when nothing was ever recorded for it."""
     rows = await store.rows(_SERVICE, {"name": name})
@@ -167,17 +137,6 @@ async def holding(store: Store) -> list[Service]:
 async def running(store: Store) -> list[Running]:
     """Return the rollouts that are not over, in the order in which they began."""
     return [Running(*row) for row in await store.rows(_RUNNING, {})]
-
-
-async def wanted(store: Store) -> list[Wanted]:
-    """Return the releases that must be loaded and warm, service by service."""
-    needs = [needs_from(row.state.encode()) for row in await store.rows(_NEEDS, {})]
-    return [_wanted(one, home) for one in needs for home in wanted_by(one)]
-
-
-async def loaded(store: Store) -> list[Loaded]:
-    """Return the releases that are loaded as far as the journal knows, wanted or not, service by service."""
-    return [Loaded(row.service, Release(*row[1:])) for row in await store.rows(_LOADED, {})]
 
 
 async def loads(store: Store) -> list[Load]:
@@ -224,14 +183,7 @@ _R: Final = tables.rollouts.c
 _L: Final = tables.releases.c
 _SERVICES: Final = select(_S.service, _S.position, _S.at_ms, _S.head_hash, _S.state).order_by(_S.service)
 _HOLDING: Final = _SERVICES.join(tables.rollouts, _R.rollout == _S.rollout).where(_R.step >= 0)
-_NEEDS: Final = select(_S.state).where(_S.service != UNADDRESSED).order_by(_S.service)
 _SERVICE: Final = _SERVICES.where(_S.service == bindparam("name"))
-# Columns in the order of the fields that take them.
-_LOADED: Final = (
-    select(_L.service, *(_L[name] for name in Release.__slots__))
-    .where(_L.ready_at.is_not(None), _L.unloaded_at.is_(None) | (_L.unloaded_at < _L.ready_at))
-    .order_by(_L.service, _L.ensemble)
-)
 _LOADS: Final = (
     select(_L.service, _L.digest, func.max(_R.started_at).label("began_at"), _L.ready_at, _L.unloaded_at)
     .join(tables.rollouts, (_R.service == _L.service) & (_R.digest == _L.digest))
@@ -286,12 +238,3 @@ def _router(row: Row[*tuple[Any, ...]]) -> Router:
     speaking = None if row.speaking is None else tuple(json.loads(row.speaking))
     named = tuple(arm.release.ensemble for arm in table_from(row.body.encode()).arms) if row.body else ()
     return Router(row.router, row.epoch, speaking, named, row.set_at)
-
-
-def _wanted(needs: Needs | State, home: Home) -> Wanted:
-    rollout, guard = needs.rollout, needs.guard
-    release, endpoints = home.release, home.endpoints
-    if rollout is not None and (rollout.release, rollout.endpoints) == (release, endpoints):
-        return Wanted(needs.service, rollout.id, release, endpoints, rollout.ready)
-    needed = guard is not None and release in (guard.previous, needs.stable)
-    return Wanted(needs.service, guard.rollout if guard and needed else "", release, endpoints, ready=True)

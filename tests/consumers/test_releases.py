@@ -14,7 +14,8 @@ from tritonclient.grpc.aio import InferenceServerClient
 from controller.core.errors import SegueError
 from controller.core.events import ReleaseFailed, RolloutAborted, Trigger
 from controller.core.names import Release
-from controller.journal import Store, views
+from controller.journal import Store
+from controller.journal.loading import Loadings
 from controller.outside.triton import Triton
 from controller.parts.triton import Triton as Server
 from controller.parts.triton import start_triton
@@ -279,7 +280,7 @@ async def test_next_worker_ends_what_the_last_one_began(near_triton: World, stor
         async with near_triton.hosting(store, "releases"):
             await near_triton.until_told("hibari", "ReleaseUnloaded")
             assert await triton.loaded() == {second.ensemble}
-        assert [one.release for one in await views.loaded(store)] == [second]
+        assert [one.release for one in (await Loadings(store).look()).loaded] == [second]
 
 
 async def test_release_on_its_way_out_is_not_called_ready(near_triton: World, store: Store, server: Server) -> None:
@@ -347,7 +348,7 @@ async def test_every_service_is_told_of_its_unloaded_release(near_triton: World,
                 await near_triton.until_told(service, "RolloutPromoted", "RouteSet")
         for service in services:
             await near_triton.until_told(service, "GuardWindowEnded", "RouteSet", "ReleaseUnloaded")
-    assert {one.release.ensemble for one in await views.loaded(store)} == {other.ensemble}
+    assert {one.release.ensemble for one in (await Loadings(store).look()).loaded} == {other.ensemble}
 
 
 async def speaks(triton: Triton, release: Release) -> bool:

@@ -27,7 +27,6 @@ from tests.journal.messages import (
     installed,
     ordered,
     ready,
-    release,
     requested,
     rolling,
     unreadable,
@@ -313,17 +312,6 @@ async def test_two_first_deciders_of_a_service_both_get_their_turn(store: Store,
         *(handle(other, [alert("1.4.0", 4_000, service=name)]) for name in names),
     )
     assert [one.position for one in await views.services(store)] == [2] * len(names)
-
-
-async def test_releases_that_must_be_loaded_follow_from_the_facts(store: Store) -> None:
-    """Stable and candidate are wanted, each with the rollout that needs it; one taken back no longer is."""
-    await handle(store, installed() + rolling())
-    assert await views.wanted(store) == [
-        views.Wanted(SERVICE, "", release("1.4.0"), (), ready=True),
-        views.Wanted(SERVICE, "hibari-2", release("1.5.0"), (), ready=True),
-    ]
-    await handle(store, [alert("1.5.0", 20_000)])
-    assert await views.wanted(store) == [views.Wanted(SERVICE, "", release("1.4.0"), (), ready=True)]
 
 
 async def test_facts_are_written_down_by_the_databases_clock(
