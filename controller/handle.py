@@ -25,6 +25,7 @@ from controller.journal.append import Link, append, chain
 from controller.journal.heads import Folded, Head
 from controller.journal.inbox import Decided, Key, key
 from controller.journal.store import Store
+from controller.journal.together import together
 from controller.journal.wake import Bell
 from controller.wire.inbound import Input, undecidable
 
@@ -94,14 +95,15 @@ def _decide_and_record(connection: Connection, folded: Folded, inputs: Sequence[
         before |= heads.lock(connection, {one.command.service for one in inputs} - before.keys(), folded)
         seen |= inbox.seen(connection, plan.undecidable.values())
         plan = _decide(before, inputs, seen)
-    append(connection, plan.links, now_ms)
-    heads.save(connection, before, plan.after, folded)
-    inbox.keep(connection, plan.decided, now_ms)
-    if timers.save(connection, before, plan.after):
-        plan.bells.append(Bell.TIMERS)
-    reads.write(connection, plan.links)
-    if outbox.put(connection, outbox.published(plan.links) + [outbox.letter(one) for one in plan.letters]):
-        plan.bells.append(Bell.OUTBOX)
+    with together(connection):
+        append(connection, plan.links, now_ms)
+        heads.save(connection, before, plan.after, folded)
+        inbox.keep(connection, plan.decided, now_ms)
+        if timers.save(connection, before, plan.after):
+            plan.bells.append(Bell.TIMERS)
+        reads.write(connection, plan.links)
+        if outbox.put(connection, outbox.published(plan.links) + [outbox.letter(one) for one in plan.letters]):
+            plan.bells.append(Bell.OUTBOX)
     return plan
 
 

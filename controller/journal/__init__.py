@@ -3,8 +3,9 @@ The only SQL: journal, inbox, outbox, timers, and the tables that people ask.
 
 Start with `tables`, then `store` (transactions, relay, timers) and `heads` (whose turn it is to decide). A batch passes
 `heads`, `inbox`, `append`, `reads`, `timers`, `outbox`, in this order, all in the one transaction of
-`controller/handle.py`. `views` and `facts` read; `audit` checks; `derived` makes the read tables from the
-facts, `rebuild` makes them anew beside the living ones (`shadow`), `restoring` fills an empty store with a copy.
+`controller/handle.py`; what they write there is sent by `together`. `views` and `facts` read; `audit` checks;
+`derived` makes the read tables from the facts, `rebuild` makes them anew beside the living ones (`shadow`), `restoring`
+fills an empty store with a copy.
 What will never live here: a decision, or anything that knows Kafka.
 """
 

@@ -16,6 +16,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.types import TypeEngine
 
 from controller.journal.bound import padded
+from controller.journal.together import write
 
 Values = Mapping[str, object]
 
@@ -29,12 +30,12 @@ class Bulk:
         self._prepared: dict[str, _Prepared] = {}
 
     def run(self, connection: Connection, rows: Sequence[Values]) -> None:
-        """Write rows, all of the same names; there must be one."""
+        """Write rows, all of the same names; there must be one. See `together` for when they are sent."""
         dialect = connection.dialect
         prepared = self._prepared.get(dialect.name)
         if prepared is None:
             prepared = self._prepared[dialect.name] = _prepared(self._statement, dialect, rows[0].keys())
-        connection.exec_driver_sql(prepared.text, prepared.rows(rows))
+        write(connection, prepared.text, prepared.rows(rows))
 
 
 class Listed:

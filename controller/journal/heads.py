@@ -117,7 +117,7 @@ def save(connection: Connection, before: Mapping[str, Head], after: Mapping[str,
         _CHANGE.run(connection, changed)
     empty = [{"name": name} for name, head in after.items() if head.history.position == 0]
     if empty:
-        connection.execute(_FORGET, empty)
+        _FORGET.run(connection, empty)
 
 
 def restore(connection: Connection, heads: Iterable[Head]) -> None:
@@ -152,7 +152,7 @@ _LOCK: Final = Listed(lambda number: _named(number).with_for_update())
 _ROW: Final = update(services).where(services.c.service == bindparam("name"))
 _MOVE: Final = Bulk(_ROW)
 _CHANGE: Final = Bulk(_ROW)
-_FORGET: Final = delete(services).where(services.c.service == bindparam("name"))
+_FORGET: Final = Bulk(delete(services).where(services.c.service == bindparam("name")))
 
 
 def _locked(connection: Connection, names: Sequence[str], folded: Folded) -> dict[str, Head]:

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, bindparam, delete, func, insert, select, upda
 
 from controller.core.rollout import Timer
 from controller.core.state import timers as timers_of
+from controller.journal.bulk import Bulk
 from controller.journal.heads import Head
 from controller.journal.outbox import Outgoing, put
 from controller.journal.tables import timers
@@ -33,9 +34,9 @@ def save(connection: Connection, before: Mapping[str, Head], after: Mapping[str,
         gone += [_key(name, timer) for timer in sorted(waited - waits, key=_order)]
         new += [row(name, timer) for timer in sorted(waits - waited, key=_order)]
     if gone:
-        connection.execute(_FORGET, gone)
+        _FORGET.run(connection, gone)
     if new:
-        connection.execute(insert(timers), new)
+        _SET.run(connection, new)
     return bool(new)
 
 
@@ -69,11 +70,14 @@ def row(stream: str, timer: Timer) -> dict[str, object]:
     }
 
 
-_FORGET: Final = delete(timers).where(
-    timers.c.stream == bindparam("in_stream"),
-    timers.c.kind == bindparam("of_kind"),
-    timers.c.epoch == bindparam("at_epoch"),
+_FORGET: Final = Bulk(
+    delete(timers).where(
+        timers.c.stream == bindparam("in_stream"),
+        timers.c.kind == bindparam("of_kind"),
+        timers.c.epoch == bindparam("at_epoch"),
+    )
 )
+_SET: Final = Bulk(insert(timers))
 _NEXT: Final = select(func.min(timers.c.due_ms)).where(timers.c.fired_at.is_(None))
 _DUE: Final = (
     select(timers.c.stream, timers.c.kind, timers.c.epoch)
