@@ -118,6 +118,7 @@ async def session_turn(database: "PostgresDatabase", number: int) -> AsyncIterat
                 if holder is not None and watch.stands_still(tuple(holder)):
                     await connection.execute(_END, {"pid": holder.pid})
                 await asyncio.sleep(ASK_AGAIN_S)
+            await connection.execute(_NO_DISK)
         turn = SessionTurn(database.name, connection)
         async with _signing(turn.sign):
             yield turn
@@ -128,6 +129,8 @@ async def session_turn(database: "PostgresDatabase", number: int) -> AsyncIterat
 
 _TRY: Final = text("SELECT pg_try_advisory_lock(:class, :number)")
 _SIGN: Final = text("SELECT 1")
+# What the holder forgets and a crash of the server remembers is the latest of it: published once more, in its order.
+_NO_DISK: Final = text("SET synchronous_commit = off")
 _END: Final = text("SELECT pg_terminate_backend(:pid)")
 # Not by its state: amid a statement, too, the database may wait for the rest of it. For one that is busy it does not.
 _HOLDER: Final = text(

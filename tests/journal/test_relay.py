@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 
 import asyncpg
 import pytest
+from sqlalchemy import text
 
 from controller.handle import handle
 from controller.journal import Store
@@ -56,6 +57,22 @@ async def test_rows_stay_until_they_are_deleted(store: Store) -> None:
         assert not {row.id for row in first} & {row.id for row in rest}
         await relay.delete([row.id for row in rest])
         assert await relay.next_batch(100) == []
+
+
+@pytest.mark.parametrize("kind", ["postgresql"])
+async def test_what_the_relay_forgets_waits_for_no_disk(store: Store) -> None:
+    """PostgreSQL may write it down later than it says so: at the worst, what was published is so again."""
+    await handle(store, installed())
+    unwritten = 0
+    async with store.relay() as relay:
+        for number in range(20):
+            await handle(store, [alert("9.9.9", 20_000 + number)])
+            await relay.delete([row.id for row in await relay.next_batch(100)])
+            unwritten += await store.read(lambda connection: connection.scalar(_UNWRITTEN) or 0)
+    assert unwritten > 10, "the server writes by itself now and then"
+
+
+_UNWRITTEN = text("SELECT (pg_current_wal_insert_lsn() > pg_current_wal_flush_lsn())::int")
 
 
 async def test_a_late_committer_is_not_skipped(new_url: NewUrl, opened: Opened) -> None:
