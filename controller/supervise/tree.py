@@ -3,8 +3,8 @@
 import os
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from collections.abc import Callable, Collection, Iterator, Mapping
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import replace
 from types import TracebackType
@@ -82,9 +82,7 @@ class Tree:
     def start(self) -> None:
         """Start everything, what is independent side by side. Raises what the first failing member raises."""
         try:
-            parts = [self._part(part) for part in Part if part in self.layout.parts]
-            topics = [] if Part.KAFKA in self.layout.parts else [self._topics]
-            self._together([*parts, *topics, self._own])
+            self._together()
             self._changed()
         except BaseException:  # Ctrl-C while starting, too, leaves nothing behind
             self.stop()
@@ -113,15 +111,21 @@ class Tree:
             self._told(child.name, "stopping")
         child.stop()
 
-    def _together(self, tasks: Sequence[Callable[[], None]]) -> None:
-        with ThreadPoolExecutor(max(1, len(tasks)), thread_name_prefix="start") as pool:
-            started = [pool.submit(task) for task in tasks]
+    def _together(self) -> None:
+        # A thread for each: whoever waits for the database must not keep it from having one.
+        with ThreadPoolExecutor(2 + len(self.children), thread_name_prefix="start") as pool:
             try:
+                database = pool.submit(self._database)
+                started = [database, *(pool.submit(self._part(part)) for part in Part if part in self.layout.parts)]
+                if Part.KAFKA not in self.layout.parts:
+                    started.append(pool.submit(self._topics))
+                started += [pool.submit(self._own(name, database)) for name in self.layout.processes]
                 done, _ = wait(started, return_when=FIRST_EXCEPTION)
                 for one in done:
                     one.result()
             except BaseException:
-                # The pool waits for its threads; they end as soon as what they wait for is gone.
+                # Only here: whoever is ended while it starts fails, too, and what failed first is to be told. The pool
+                # waits for its threads; they end as soon as what they wait for is gone.
                 self.stop()
                 raise
 
@@ -136,11 +140,16 @@ class Tree:
 
         return start_with_topics
 
-    def _own(self) -> None:
+    def _own(self, name: str, database: Future[None]) -> Callable[[], None]:
         # They end at a schema that is not the newest. Kafka and its topics they wait for by themselves, and import
         # their libraries meanwhile, which takes longer.
-        self._database()
-        self._together([self._starter(name) for name in self.layout.processes])
+        start = self._starter(name)
+
+        def start_after_database() -> None:
+            database.result()
+            start()
+
+        return start_after_database
 
     def _starter(self, name: str) -> Callable[[], None]:
         def start() -> None:

@@ -7,9 +7,11 @@ import pytest
 from controller.core.errors import Broken
 from controller.parts.http import answers_ok
 from controller.parts.kafka import start_kafka
+from controller.parts.process import Process, Program
 from controller.settings import Settings
-from controller.supervise.plan import Part
-from controller.supervise.tree import start_tree
+from controller.supervise.plan import Part, lay_out
+from controller.supervise.tokens import keep_tokens
+from controller.supervise.tree import Tree, start_tree
 
 Heard = list[tuple[str, str]]
 
@@ -64,3 +66,14 @@ def test_who_waits_for_a_kafka_that_cannot_start_is_ended_with_it(tmp_path: Path
     ):
         raise AssertionError("it started")
     assert ("control", "ready") not in heard
+
+
+def test_what_failed_first_is_told(tmp_path: Path) -> None:
+    """Where a process of ours ends while Kafka still starts, the error is of that, not of the Kafka ended for it."""
+    programs = [Program("kafka", ["sleep", "600"], tmp_path / "kafka"), Program("control", ["false"], tmp_path / "own")]
+    members = {one.name: Process(one, ready=lambda: False, deadline_s=60) for one in programs}
+    layout = lay_out(Settings(data=tmp_path), [Part.KAFKA], ["control"], free_ports=True)
+    tree = Tree(layout, keep_tokens(tmp_path, {}), members, lambda name, what: None)
+    with pytest.raises(Broken, match="control ended with status 1"):
+        tree.start()
+    assert not any(child.running for child in tree.children.values())
