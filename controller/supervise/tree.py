@@ -3,7 +3,7 @@
 import os
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import replace
@@ -115,11 +115,12 @@ class Tree:
         # A thread for each: whoever waits for the database must not keep it from having one.
         with ThreadPoolExecutor(2 + len(self.children), thread_name_prefix="start") as pool:
             try:
-                database = pool.submit(self._database)
-                started = [database, *(pool.submit(self._part(part)) for part in Part if part in self.layout.parts)]
+                before = [pool.submit(self._database)]
                 if Part.KAFKA not in self.layout.parts:
-                    started.append(pool.submit(self._topics))
-                started += [pool.submit(self._own(name, database)) for name in self.layout.processes]
+                    before.append(pool.submit(self._topics))
+                parts = [pool.submit(self._part(part)) for part in Part if part in self.layout.parts]
+                own = [pool.submit(self._own(name, before)) for name in self.layout.processes]
+                started = [*before, *parts, *own]
                 done, _ = wait(started, return_when=FIRST_EXCEPTION)
                 for one in done:
                     one.result()
@@ -140,16 +141,18 @@ class Tree:
 
         return start_with_topics
 
-    def _own(self, name: str, database: Future[None]) -> Callable[[], None]:
-        # They end at a schema that is not the newest. Kafka and its topics they wait for by themselves, and import
-        # their libraries meanwhile, which takes longer.
+    def _own(self, name: str, before: Sequence[Future[None]]) -> Callable[[], None]:
+        # They end at a schema that is not the newest. A Kafka that is not ours may make a topic for whoever asks for it
+        # first, with a number of partitions that then stays. Ours makes none: for it and its topics they wait by
+        # themselves, and import their libraries meanwhile, which takes longer.
         start = self._starter(name)
 
-        def start_after_database() -> None:
-            database.result()
+        def start_after() -> None:
+            for one in before:
+                one.result()
             start()
 
-        return start_after_database
+        return start_after
 
     def _starter(self, name: str) -> Callable[[], None]:
         def start() -> None:
