@@ -14,34 +14,52 @@ from controller.brokers import Kafka, brokers
 
 _KNOCK_EVERY_S: Final = 0.05
 _KNOCK_S: Final = 3.0
+_TELL_EVERY_S: Final = 5.0
 
 
 async def until_listening(kafka: Kafka, told: Callable[[str], None]) -> None:
     """
     Return once somebody listens at one of the addresses; who it is, and whether we are let in, is not asked.
 
-    told: hears why nobody does, when that is news.
+    told: hears why nobody does, when that is news, and every five seconds at most: a name of several machines may give
+    them in another order each time, and so another reason.
     """
-    addresses, news = brokers(kafka).addresses.split(","), ""
-    while why := await _why_nobody(addresses):
-        if why != news:
-            told(why)
-        news = why
+    whys, news = dict[str, str](), ""
+    # At all of them at once: one that answers nothing must not hold up another that does.
+    knocking = [
+        asyncio.create_task(_until_one_listens(address, whys)) for address in set(brokers(kafka).addresses.split(","))
+    ]
+    try:
+        while True:
+            every_s = _TELL_EVERY_S if news else _KNOCK_EVERY_S
+            done, _ = await asyncio.wait(knocking, timeout=every_s, return_when=asyncio.FIRST_COMPLETED)
+            if done:
+                done.pop().result()
+                return
+            why = "; ".join(whys.values())
+            if len(whys) == len(knocking) and why != news:
+                told(why)
+                news = why
+    finally:
+        for one in knocking:
+            one.cancel()
+        await asyncio.gather(*knocking, return_exceptions=True)
+
+
+async def _until_one_listens(address: str, whys: dict[str, str]) -> None:
+    while why := await _why_nobody(address):
+        whys[address] = why
         await asyncio.sleep(_KNOCK_EVERY_S)
 
 
-async def _why_nobody(addresses: list[str]) -> str:
-    why = ""
-    for address in addresses:
-        host, _, port = address.strip().rpartition(":")
-        try:
-            async with asyncio.timeout(_KNOCK_S):
-                _, opened = await asyncio.open_connection(host.strip("[]"), int(port))
-        except (OSError, ValueError) as error:
-            why = str(error) or f"nobody within {_KNOCK_S:g} s"
-        else:
-            opened.close()
-            with suppress(OSError):
-                await opened.wait_closed()
-            return ""
-    return why
+async def _why_nobody(address: str) -> str:
+    host, _, port = address.strip().rpartition(":")
+    try:
+        async with asyncio.timeout(_KNOCK_S):
+            _, opened = await asyncio.open_connection(host.strip("[]"), int(port))
+    except (OSError, ValueError, OverflowError) as error:  # the latter of a port above 65535
+        return str(error) or f"{address} does not answer within {_KNOCK_S:g} s"
+    opened.close()
+    with suppress(OSError):
+        await opened.wait_closed()
+    return ""
