@@ -51,7 +51,8 @@ class Bounded:
         Return the answer's status and body.
 
         asked: params, data, content or headers, as httpx takes them. Raises Malformed when the address is none,
-        Unavailable when the answer is not there within timeout_s seconds, Broken when it is too large.
+        Unavailable when the answer is not there within timeout_s seconds, Broken when it is too large, or when the file
+        SSL_CERT_FILE holds no certificates. What the first question waits for on our side does not count.
         """
         client = await self._opened()
         import httpx
@@ -90,6 +91,9 @@ class Bounded:
     def _open(self) -> "httpx.AsyncClient":
         import httpx
 
-        return httpx.AsyncClient(
-            trust_env=self._by_proxy, verify=httpx.create_ssl_context(), timeout=_LONGEST_S, headers=self._headers
-        )
+        try:
+            trusted = httpx.create_ssl_context()
+        except OSError as error:
+            why = f"the certificates of who may vouch for {self._who} cannot be read ({error.strerror})"
+            raise Broken(f"{why}; let SSL_CERT_FILE name a file in PEM that has them") from None
+        return httpx.AsyncClient(trust_env=self._by_proxy, verify=trusted, timeout=_LONGEST_S, headers=self._headers)

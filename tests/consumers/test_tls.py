@@ -55,3 +55,19 @@ async def test_a_gateway_is_shown_a_token_over_tls(tmp_path: Path, monkeypatch: 
         async with Gateways("a-viewer-s-token-123") as asking:
             with pytest.raises(Unavailable, match="does not answer"):
                 await asking.failures(address, "hibari", "1.5.0", timeout_s=5)
+
+
+async def test_a_file_without_certificates_is_told_by_each_question(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever asks hears what is wrong as of any neighbour that cannot be asked; put right, it is read again."""
+    certificates = certify(tmp_path)
+    (tmp_path / "empty.pem").touch()
+    async with answering(PLAIN, Readiness()) as port, Gateways("a-viewer-s-token-123") as asking:
+        for file in ("none.pem", "empty.pem"):
+            monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / file))
+            with pytest.raises(Broken, match=r"vouch for the gateway cannot be read .* let SSL_CERT_FILE name a file"):
+                await asking.failures(f"127.0.0.1:{port}", "hibari", "1.5.0", timeout_s=5)
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificates.authority))
+        with pytest.raises(Broken, match="answers 404"):
+            await asking.failures(f"127.0.0.1:{port}", "hibari", "1.5.0", timeout_s=5)
