@@ -2,10 +2,11 @@
 Waiting for a Kafka that begins after us, as it may under `segue up` and in a cluster.
 
 Its clients do not wait: they fail at once, and complain of it. To knock costs a tenth of a client that is made in vain,
-so it can be done often, and what begins with Kafka loses no time.
+so it can be done often at first, and what begins with Kafka loses no time.
 """
 
 import asyncio
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
@@ -13,6 +14,10 @@ from typing import Final
 from controller.brokers import Kafka, brokers
 
 _KNOCK_EVERY_S: Final = 0.05
+# What was not there for so long, nobody starts just now; and many knock, each of whom asks a cluster's DNS for the name
+# with all suffixes that there are.
+_SOON_S: Final = 10.0
+_KNOCK_LATER_S: Final = 0.5
 _KNOCK_S: Final = 3.0
 _TELL_EVERY_S: Final = 5.0
 
@@ -47,9 +52,10 @@ async def until_listening(kafka: Kafka, told: Callable[[str], None]) -> None:
 
 
 async def _until_one_listens(address: str, whys: dict[str, str]) -> None:
+    began_s = time.monotonic()
     while why := await _why_nobody(address):
         whys[address] = why
-        await asyncio.sleep(_KNOCK_EVERY_S)
+        await asyncio.sleep(_KNOCK_EVERY_S if time.monotonic() - began_s < _SOON_S else _KNOCK_LATER_S)
 
 
 async def _why_nobody(address: str) -> str:

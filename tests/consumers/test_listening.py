@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from controller.outside import listening
 from controller.outside.listening import until_listening
 from controller.parts.ports import LOOPBACK, free_port
 
@@ -47,6 +48,22 @@ async def test_a_reason_in_another_order_is_no_news(monkeypatch: pytest.MonkeyPa
         async with asyncio.timeout(0.5):
             await until_listening(f"kafka.example:{free_port()}", told.append)
     assert len(told) == 1
+
+
+async def test_who_was_away_for_long_is_asked_for_seldom(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An absence of minutes is no flood of questions for whoever knows the names of a cluster."""
+    asked: list[str] = []
+
+    async def resolved(host: str, port: int, **_asked: Any) -> list[Any]:
+        asked.append(host)
+        return [(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", (LOOPBACK, port))]
+
+    monkeypatch.setattr(listening, "_SOON_S", 0.0)
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", resolved)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.4):
+            await until_listening(f"kafka.example:{free_port()}", lambda why: None)
+    assert asked == ["kafka.example"]
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:70000", "127.0.0.1:kafka"])
