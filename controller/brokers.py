@@ -8,6 +8,7 @@ from controller.core.errors import Malformed
 
 PROTOCOLS: Final = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
 MECHANISMS: Final = ("SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN")
+_USUAL_PORT: Final = 9092
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +126,15 @@ Kafka = Brokers | str
 def brokers(kafka: Kafka) -> Brokers:
     """Return brokers."""
     return Brokers(kafka) if isinstance(kafka, str) else kafka
+
+
+def place(address: str) -> tuple[str, int]:
+    """Return an address's host and port, as Kafka's clients take it; raises ValueError when the port is no number."""
+    host, colon, port = address.strip().rpartition(":")
+    bare = ":" in host and not host.startswith("[")  # IPv6 without a port
+    if not colon or bare or port.endswith("]"):
+        return address.strip().strip("[]"), _USUAL_PORT
+    return host.strip("[]"), int(port)
 
 
 def _why(error: Exception) -> str:

@@ -15,7 +15,7 @@ from kafka import KafkaAdminClient, KafkaProducer
 from kafka.admin import ConfigResource
 from kafka.errors import KafkaError, TopicAlreadyExistsError
 
-from controller.brokers import Kafka, brokers
+from controller.brokers import Kafka, brokers, place
 from controller.core.errors import Broken, Unavailable
 from controller.wire.topics import SPECS, TopicSpec, topic_name
 
@@ -176,11 +176,10 @@ def await_brokers(kafka: Kafka, timeout_s: float) -> None:
     deadline = time.monotonic() + timeout_s
     while True:
         for address in str(kafka).split(","):
-            host, _, port = address.strip().rpartition(":")
             left_s = max(0.1, deadline - time.monotonic())
             try:
-                socket.create_connection((host.strip("[]"), int(port)), min(left_s, _CONNECT_S)).close()
-            except (OSError, ValueError) as error:
+                socket.create_connection(place(address), min(left_s, _CONNECT_S)).close()
+            except (OSError, ValueError, OverflowError) as error:
                 why = str(error)
             else:
                 _let_in(kafka)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
-from controller.brokers import Kafka, brokers
+from controller.brokers import Kafka, brokers, place
 
 _KNOCK_EVERY_S: Final = 0.05
 # What was not there for so long, nobody starts just now; and many knock, each of whom asks a cluster's DNS for the name
@@ -59,10 +59,9 @@ async def _until_one_listens(address: str, whys: dict[str, str]) -> None:
 
 
 async def _why_nobody(address: str) -> str:
-    host, _, port = address.strip().rpartition(":")
     try:
         async with asyncio.timeout(_KNOCK_S):
-            _, opened = await asyncio.open_connection(host.strip("[]"), int(port))
+            _, opened = await asyncio.open_connection(*place(address))
     except (OSError, ValueError, OverflowError) as error:  # the latter of a port above 65535
         return str(error) or f"{address} does not answer within {_KNOCK_S:g} s"
     opened.close()

@@ -8,7 +8,7 @@ from typing import Final
 from aiokafka.conn import AIOKafkaConnection
 from aiokafka.errors import SaslAuthenticationFailed, UnsupportedSaslMechanismError
 
-from controller.brokers import Brokers, Kafka, brokers
+from controller.brokers import Brokers, Kafka, brokers, place
 from controller.core.errors import Malformed
 
 _ANSWER_MS: Final = 2_000
@@ -43,9 +43,8 @@ async def _turned_away(kafka: Brokers) -> str:
     if kafka.open:
         return ""
     for address in kafka.addresses.split(","):
-        host, _, port = address.strip().rpartition(":")
         try:
-            await _greet(host.strip("[]"), int(port), kafka)
+            await _greet(*place(address), kafka)
         except Exception as error:  # whoever asks has failed already, and goes on when it knows why
             if why := _why(kafka, error):
                 return f"{address}: {why}"

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from controller.brokers import place
 from controller.outside import listening
 from controller.outside.listening import until_listening
 from controller.parts.ports import LOOPBACK, free_port
@@ -74,3 +75,18 @@ async def test_an_address_that_is_none_is_told(address: str) -> None:
     done, _ = await asyncio.wait((waiting, told), return_when=asyncio.FIRST_COMPLETED)
     assert done == {told}
     waiting.cancel()
+
+
+@pytest.mark.parametrize(
+    ("address", "host", "port"),
+    [
+        ("kafka:9192", "kafka", 9192),
+        (" kafka ", "kafka", 9092),
+        ("[::1]:9192", "::1", 9192),
+        ("[::1]", "::1", 9092),
+        ("::1", "::1", 9092),
+    ],
+)
+def test_a_port_may_be_left_out(address: str, host: str, port: int) -> None:
+    """Clients take the usual one then, and so does whoever knocks before them."""
+    assert place(address) == (host, port)
