@@ -5,7 +5,7 @@ For who asks again and again: a service is read anew where facts came to it sinc
 """
 
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,6 +16,7 @@ from controller.core.needs import Needs
 from controller.core.state import Home, State
 from controller.core.state import wanted as wanted_by
 from controller.journal import tables
+from controller.journal.bound import padded
 from controller.journal.store import Store
 from controller.wire.codec import needs_from
 
@@ -96,9 +97,9 @@ class Loadings:
         return {name: known[name] for name in sorted(known)}
 
 
-def _read(connection: Connection, names: Collection[str] | None) -> Mapping[str, _Known]:
+def _read(connection: Connection, names: Sequence[str] | None) -> Mapping[str, _Known]:
     """Return services as they stand, all where no names are given."""
-    which = {} if names is None else {"names": list(names)}
+    which = {} if names is None else {"names": padded(names)}
     read = {
         row.service: _Known(row.position, _wanted(needs_from(row.state.encode())), [])
         for row in connection.execute(_NEEDS if names is None else _NEEDS_OF, which)

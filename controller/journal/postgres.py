@@ -20,6 +20,8 @@ T = TypeVar("T")
 # nobody, and a reader may have a lot to compute.
 _WRITER_STILL: Final = "4s"
 _READER_STILL: Final = "30s"
+# What one decision writes goes as one statement, a text for each mix of tables: more than the 100 that are usual.
+_PREPARED: Final = 400
 
 
 class PostgresDatabase:
@@ -87,6 +89,7 @@ def _engine(url: URL, tls: str, still: str, command_timeout_s: float | None, **p
             "dsn": tls or None,
             "timeout": 5,
             "command_timeout": command_timeout_s,
+            "prepared_statement_cache_size": _PREPARED,
             "server_settings": {
                 "application_name": "segue",
                 # Compiling a plan costs more than any statement of ours takes.
