@@ -1,17 +1,23 @@
 """A Kafka of one node (KRaft: broker and controller in one), data on disk in its folder."""
 
+import shutil
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
+from typing import Final
 
-from controller.core.errors import Broken
+from controller.core.errors import Broken, Unavailable
 from controller.parts.java import java
 from controller.parts.ports import LOOPBACK, free_ports
 from controller.parts.process import Process, Program
 
 _READY_LINE = b"Kafka Server started"
 _CLUSTER_ID = "c2VndWUtbG9jYWwta2Fma2"  # any 16 bytes in base64; one folder holds one cluster
+
+# A broker that repairs its logs on a full disk may take them for corrupt: Kafka 4.1 threw away the log that says which
+# topics there are, and with it all of them.
+_ROOM_BYTES: Final = 64 * 2**20
 
 
 class Kafka(Process):
@@ -21,10 +27,11 @@ class Kafka(Process):
         self, folder: Path, port: int, controller_port: int, settings: Mapping[str, str] = MappingProxyType({})
     ) -> None:
         self.bootstrap = f"{LOOPBACK}:{port}"
+        self._data = folder / "data"
         self._properties = folder / "server.properties"
         given = "".join(f"{name}={value}\n" for name, value in settings.items())
         # Of two lines about one thing the last one counts.
-        self._text = _properties(folder / "data", self.bootstrap, f"{LOOPBACK}:{controller_port}") + given
+        self._text = _properties(self._data, self.bootstrap, f"{LOOPBACK}:{controller_port}") + given
         self._read_from = 0
         super().__init__(
             Program("kafka", java("-Xmx512m", "kafka.Kafka", str(self._properties)), folder),
@@ -33,11 +40,16 @@ class Kafka(Process):
         )
 
     def start(self) -> "Kafka":
-        """Format the data folder if it is new, start the broker, return when it takes connections."""
+        """
+        Format the data folder if it is new, start the broker, return when it takes connections.
+
+        Raises Unavailable as long as its disk has too little room, besides what `Process.start` raises.
+        """
         log = self.program.log
         log.parent.mkdir(parents=True, exist_ok=True)
+        _need_room(self._data if self._data.exists() else log.parent)
         self._properties.write_text(self._text)
-        if not (self.program.folder / "data" / "meta.properties").exists():
+        if not (self._data / "meta.properties").exists():
             _format(self._properties, log)
         self._read_from = log.stat().st_size if log.exists() else 0
         super().start()
@@ -58,6 +70,15 @@ def start_kafka(folder: Path, port: int | None = None, settings: Mapping[str, st
     """
     controller_port, free = free_ports(2)
     return Kafka(folder.resolve(), port or free, controller_port, settings).start()
+
+
+def _need_room(folder: Path) -> None:
+    free = shutil.disk_usage(folder).free
+    if free < _ROOM_BYTES:
+        raise Unavailable(
+            f"Kafka is not started: the disk of {folder} has {free >> 20} MiB left, and a broker that begins on a full "
+            f"disk may throw topics away; free {_ROOM_BYTES >> 20} MiB there"
+        )
 
 
 def _format(properties: Path, log: Path) -> None:

@@ -8,6 +8,8 @@ from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
 from kafka.admin import NewTopic
 from kafka.errors import KafkaTimeoutError
 
+from controller.core.errors import Unavailable
+from controller.parts import kafka
 from controller.parts.kafka import Kafka, start_kafka
 
 
@@ -25,6 +27,21 @@ def test_acknowledged_record_survives_a_crash(broker: Kafka) -> None:
     broker.kill()
     broker.start()
     assert read_first(broker, "kept") == b"one"
+
+
+def test_a_broker_does_not_begin_without_room(broker: Kafka, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a full disk it would take its own logs for corrupt; what was acknowledged is there once there is room."""
+    create(broker, "spared")
+    with KafkaProducer(bootstrap_servers=broker.bootstrap, acks="all") as producer:
+        producer.send("spared", b"one").get(timeout=20)
+    broker.kill()
+    with monkeypatch.context() as without_room:
+        without_room.setattr(kafka, "_ROOM_BYTES", 2**60)
+        with pytest.raises(Unavailable, match=r"free \d+ MiB there"):
+            broker.start()
+    assert not broker.running
+    broker.start()
+    assert read_first(broker, "spared") == b"one"
 
 
 def test_unknown_topic_is_not_created(broker: Kafka) -> None:
