@@ -129,12 +129,14 @@ def brokers(kafka: Kafka) -> Brokers:
 
 
 def place(address: str) -> tuple[str, int]:
-    """Return an address's host and port, as Kafka's clients take it; raises ValueError when the port is no number."""
+    """Return an address's host and port, as Kafka's clients take it; raises ValueError when the port is none."""
     host, colon, port = address.strip().rpartition(":")
     bare = ":" in host and not host.startswith("[")  # IPv6 without a port
     if not colon or bare or port.endswith("]"):
         return address.strip().strip("[]"), _USUAL_PORT
-    return host.strip("[]"), int(port)
+    if not 0 < (number := int(port)) < 65536:
+        raise ValueError(f"{number} is no port; there are 1 to 65535")
+    return host.strip("[]"), number
 
 
 def _why(error: Exception) -> str:

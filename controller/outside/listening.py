@@ -62,7 +62,7 @@ async def _why_nobody(address: str) -> str:
     try:
         async with asyncio.timeout(_KNOCK_S):
             _, opened = await asyncio.open_connection(*place(address))
-    except (OSError, ValueError, OverflowError) as error:  # the latter of a port above 65535
+    except (OSError, ValueError) as error:
         return str(error) or f"{address} does not answer within {_KNOCK_S:g} s"
     opened.close()
     with suppress(OSError):
