@@ -15,7 +15,7 @@ _LONGEST_S: Final = 60.0
 
 class Bounded:
     """
-    Asks one kind of neighbour; `async with` closes its connections. Redirects are not followed.
+    Whoever asks one kind of neighbour; `async with` closes its connections. Redirects are not followed.
 
     httpx, and the certificates of who may vouch for others (SSL_CERT_FILE), take a fifth of a second to read. That
     waits for the first question, or a worker would be ready that much later.
@@ -46,7 +46,7 @@ class Bounded:
         if self._client is not None:
             await self._client.aclose()
 
-    async def ask(self, method: str, url: str, *, timeout_s: float, **asked: Any) -> tuple[int, bytes]:
+    async def fetch(self, method: str, url: str, *, timeout_s: float, **asked: Any) -> tuple[int, bytes]:
         """
         Return the answer's status and body.
 

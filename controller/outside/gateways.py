@@ -3,8 +3,7 @@
 import json
 from dataclasses import dataclass
 from http import HTTPStatus
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 from controller.core.errors import Broken, Malformed, Unavailable
 from controller.outside.bounded import Bounded
@@ -42,7 +41,7 @@ class Failures:
     failures: tuple[Failed, ...]
 
 
-class Gateways:
+class Gateways(Bounded):
     """
     Asks any gateway; `async with` closes the connections.
 
@@ -50,15 +49,7 @@ class Gateways:
     """
 
     def __init__(self, token: str) -> None:
-        self._http = Bounded(_WHO, most_bytes=_MOST_BYTES, headers={"authorization": f"Bearer {token}"})
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
-    ) -> None:
-        await self._http.__aexit__(kind, error, at)
+        super().__init__(_WHO, most_bytes=_MOST_BYTES, headers={"authorization": f"Bearer {token}"})
 
     async def failures(self, address: str, service: str, release: str, *, timeout_s: float) -> Failures:
         """
@@ -68,7 +59,7 @@ class Gateways:
         """
         named = {"service": service, "release": release}
         try:
-            status, body = await self._http.ask(
+            status, body = await self.fetch(
                 "GET", f"{_with_scheme(address)}/failures", params=named, timeout_s=timeout_s
             )
         except Malformed as error:

@@ -1,7 +1,6 @@
 """An outside service that is asked for its opinion of a candidate: one POST, one answer, in bounded time and size."""
 
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 from pydantic import ValidationError
 
@@ -13,20 +12,12 @@ _MOST_BYTES: Final = 64 * 1024
 _WHO: Final = "the service"
 
 
-class Opinions:
+class Opinions(Bounded):
     """Asks any service; `async with` closes its connections."""
 
     def __init__(self) -> None:
         # No redirects: the plan names who is asked.
-        self._http = Bounded(_WHO, most_bytes=_MOST_BYTES, by_proxy=True)
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
-    ) -> None:
-        await self._http.__aexit__(kind, error, at)
+        super().__init__(_WHO, most_bytes=_MOST_BYTES, by_proxy=True)
 
     async def ask(self, url: str, question: Question, *, timeout_s: float) -> Opinion:
         """
@@ -36,7 +27,7 @@ class Opinions:
         is none; the address is never quoted.
         """
         try:
-            status, body = await self._http.ask(
+            status, body = await self.fetch(
                 "POST",
                 url,
                 content=question.model_dump_json(),

@@ -8,8 +8,7 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final
 
 from controller.core.errors import Broken, SegueError, Unavailable
 from controller.outside.bounded import Bounded
@@ -25,7 +24,7 @@ class Series:
     samples: tuple[tuple[int, float], ...]
 
 
-class Prometheus:
+class Prometheus(Bounded):
     """
     One server; `async with` closes its connections.
 
@@ -36,15 +35,7 @@ class Prometheus:
         """url: of the server, such as http://localhost:9090."""
         self._url = f"{url.rstrip('/')}/api/v1/query"
         # Whatever proxy the environment names is for the world outside.
-        self._http = Bounded("Prometheus", most_bytes=_MOST_BYTES)
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
-    ) -> None:
-        await self._http.__aexit__(kind, error, at)
+        super().__init__("Prometheus", most_bytes=_MOST_BYTES)
 
     async def samples(self, selector: str, at_ms: int, back_ms: int, *, timeout_s: float) -> tuple[Series, ...]:
         """Return all samples of some series, as they were scraped, of the back_ms milliseconds up to at_ms."""
@@ -74,7 +65,7 @@ class Prometheus:
 
     async def _query(self, query: str, at_ms: int, timeout_s: float) -> Mapping[str, Any]:
         asked = {"query": query, "time": f"{at_ms / 1000:.3f}", "timeout": f"{timeout_s:.3f}"}
-        status, body = await self._http.ask("POST", self._url, data=asked, timeout_s=timeout_s)
+        status, body = await self.fetch("POST", self._url, data=asked, timeout_s=timeout_s)
         try:
             answer = json.loads(body)
             if answer["status"] == "success":
