@@ -167,7 +167,7 @@ class _Delivery:
         self._line.add(await poll(consumer, _READ, without=self._line.full(), wait=not self._line))
         # Now, not before: while it waited, some of them may have become somebody else's.
         self._line.keep(consumer.assignment())
-        return self._line.take(BATCH)
+        return self._line.batch(BATCH)
 
     async def _on_batch(self, message: KafkaMessage) -> None:
         records = message.raw_message

@@ -33,6 +33,13 @@ How many records of one service are taken in a row: a batch costs the more, the 
 And how many that were not there before may come, one after another, before one that was has its turn.
 """
 
+FEW: Final = 20
+"""
+How many records are taken where no crowd waits.
+
+A large batch costs less a record, but while it is decided its neighbours in this process wait, an alert among them.
+"""
+
 _RECORD_BYTES: Final = 1_400
 """What a record takes in memory besides what it carries: of a service of its own, for whom most is kept."""
 
@@ -97,6 +104,11 @@ class Line:
                 self._waiting[lane] = deque()
                 self._first.append(lane)
             self._waiting[lane].append(record)
+
+    def batch(self, most: int) -> Records:
+        """Return the next `most` records to be settled at once, or a few of them as long as fewer than that wait."""
+        unsettled = sum(len(read.open) - len(read.settled) for read in self._partitions.values())
+        return self.take(most if unsettled >= most else min(FEW, most))
 
     def take(self, most: int) -> Records:
         """Return at most so many records: those of services that were not there before, then of each in its turn."""

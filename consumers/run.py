@@ -13,12 +13,12 @@ from importlib import import_module
 from typing import Final
 
 from consumers.answering import answering
-from consumers.collector import rest_collector
 from consumers.departed import see_off
 from consumers.metrics import RESTARTS, RETRIES
 from consumers.quiet import hush
 from consumers.waiting import delays_s, pause, until_stopped
 from consumers.worker import Readiness, Worker
+from controller.collector import DECIDING, rest_collector
 from controller.core.errors import Broken, Conflict, Unavailable
 from controller.journal import Store, open_store
 from controller.journal.rights import may_rewrite
@@ -48,7 +48,7 @@ async def run(names: Sequence[str], settings: Settings) -> None:
     for name in names:
         _function(name)
     # What was imported stays. To look through it once more took a tenth of a second, in which no alert was decided.
-    rest_collector()
+    rest_collector(DECIDING)
     hush("aiokafka")
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -68,7 +68,7 @@ async def run(names: Sequence[str], settings: Settings) -> None:
                 await _warn_of_rights(store)
                 if not await _reach(settings, stopping, readiness):
                     return
-                rest_collector()  # the database's own modules, and its connections
+                rest_collector(DECIDING)  # the database's own modules, and its connections
                 seeing_off = asyncio.create_task(see_off(workers, life))
                 try:
                     await host(workers)

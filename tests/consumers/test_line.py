@@ -7,7 +7,7 @@ from typing import Any
 
 from aiokafka import ConsumerRecord, TopicPartition
 
-from consumers.line import TURN, Line, Records
+from consumers.line import FEW, TURN, Line, Records
 
 ONE, OTHER = TopicPartition("alerts", 0), TopicPartition("alerts", 1)
 
@@ -37,6 +37,29 @@ def test_services_take_turns() -> None:
     line.add(records("b", range(100, 200)))
     assert told(line.take(3 * TURN)) == "a" * TURN + "b" * TURN + "a" * TURN
     assert told(line.take(2 * TURN)) == "b" * TURN + "a" * TURN
+
+
+def test_a_batch_is_small_as_long_as_no_crowd_waits() -> None:
+    """Neighbours in this process wait for a batch; only who would fall behind takes large ones."""
+    line = Line()
+    line.add(records("a", range(99)))
+    assert len(line.batch(100)) == FEW
+    line.add(records("b", range(99, 200)))
+    large = line.batch(100)
+    assert len(large) == 100
+    assert len(line.batch(5)) == 5
+
+
+def test_what_is_settled_is_no_crowd() -> None:
+    """Also where something earlier is not settled, so that it cannot be acknowledged yet."""
+    line = Line()
+    line.add(records("a", range(1)))
+    line.take(1)
+    line.add(records("b", range(1, 100)))
+    later = line.take(99)
+    line.settle(later)
+    line.add(records("c", range(100, 150)))
+    assert len(line.batch(60)) == FEW
 
 
 def test_who_was_not_there_comes_before_those_who_had_their_turn() -> None:

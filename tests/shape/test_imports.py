@@ -16,6 +16,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "controller.settings": {"controller.brokers", "controller.core", "controller.given"},
     "controller.log": set(),
     "controller.chart": set(),
+    "controller.collector": set(),
     "controller.spread": set(),
     "controller.wire": {"controller.core"},
     "controller.journal": {"controller.core", "controller.wire", "migrations"},
