@@ -1,15 +1,26 @@
 """What a worker process answers over HTTP: /health (alive), /ready (working, or why not), /metrics (Prometheus)."""
 
+import asyncio
+import json
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any, Final
 
-from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from uvicorn import Config
 
 from consumers.worker import Readiness
-from controller.connections import certified
+from controller.connections import Bounds, Guard, Unsignalled, guarded
 from controller.core.errors import Broken
 from controller.settings import Settings
+
+# Prometheus and whoever probes; far fewer than ask a gateway.
+_BOUNDS: Final = Bounds(connections=500, answering=50)
+_FINISH_S: Final = 1
+_TEXT: Final = "text/plain; charset=utf-8"
+
+_Answer = tuple[int, str, bytes]
 
 
 @asynccontextmanager
@@ -19,29 +30,63 @@ async def answering(settings: Settings, readiness: Readiness) -> AsyncIterator[i
 
     Raises Broken when it is taken, or settings name what is no certificate.
     """
-    host, port, sealed = settings.host, settings.worker_port, certified(settings.tls_cert, settings.tls_key)
-
-    async def health(_: web.Request) -> web.Response:
-        return web.Response(text="alive\n")
-
-    async def ready(_: web.Request) -> web.Response:
-        missing = await readiness.missing()
-        return web.json_response({"ready": not missing, "missing": missing}, status=503 if missing else 200)
-
-    async def metrics(_: web.Request) -> web.Response:
-        return web.Response(body=generate_latest(), headers={"content-type": CONTENT_TYPE_LATEST})
-
-    application = web.Application()
-    application.router.add_get("/health", health)
-    application.router.add_get("/ready", ready)
-    application.router.add_get("/metrics", metrics)
-    runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
-    await runner.setup()
-    try:
+    guard = Guard(_BOUNDS)
+    config = Config(
+        _app(readiness),
+        ws="none",
+        lifespan="off",
+        interface="asgi3",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        timeout_graceful_shutdown=_FINISH_S,
+        **guarded(guard, settings.tls_cert, settings.tls_key),
+    )
+    with _socket(settings.host, settings.worker_port) as listener:
+        server = Unsignalled(config)
+        serving = asyncio.create_task(server.serve([listener]))
+        watching = asyncio.create_task(guard.watch())
         try:
-            await web.TCPSite(runner, host, port, ssl_context=sealed).start()
-        except OSError as error:
-            raise Broken(f"{host}:{port} cannot be listened on ({error}); choose SEGUE_WORKER_PORT anew") from error
-        yield runner.addresses[0][1]
-    finally:
-        await runner.cleanup()
+            yield listener.getsockname()[1]
+        finally:
+            watching.cancel()
+            server.should_exit = True
+            await asyncio.gather(serving, watching, return_exceptions=True)
+
+
+def _app(readiness: Readiness) -> Any:
+    async def health() -> _Answer:
+        return 200, _TEXT, b"alive\n"
+
+    async def ready() -> _Answer:
+        missing = await readiness.missing()
+        told = json.dumps({"ready": not missing, "missing": missing})
+        return 503 if missing else 200, "application/json; charset=utf-8", told.encode()
+
+    async def metrics() -> _Answer:
+        return 200, CONTENT_TYPE_LATEST, generate_latest()
+
+    asked = {"/health": health, "/ready": ready, "/metrics": metrics}
+
+    async def app(scope: Any, _receive: Any, send: Any) -> None:
+        if scope["path"] not in asked:
+            status, kind, body = 404, _TEXT, b"a worker answers /health, /ready and /metrics\n"
+        elif scope["method"] not in ("GET", "HEAD"):
+            status, kind, body = 405, _TEXT, b"a worker is asked by GET\n"
+        else:
+            status, kind, body = await asked[scope["path"]]()
+        headers = [(b"content-type", kind.encode()), (b"content-length", b"%d" % len(body))]
+        if status == 405:
+            headers.append((b"allow", b"GET, HEAD"))
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    return app
+
+
+def _socket(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family)
+    except OSError as error:
+        raise Broken(f"{host}:{port} cannot be listened on ({error}); choose SEGUE_WORKER_PORT anew") from error

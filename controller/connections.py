@@ -11,12 +11,13 @@ import logging
 import resource
 import ssl
 from collections.abc import Callable, Coroutine
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, Final
 
 from uvicorn import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
-from uvicorn.server import ServerState
+from uvicorn.server import Server, ServerState
 
 from controller.core.errors import Broken
 
@@ -150,6 +151,13 @@ class _Guarded(HttpToolsProtocol):
         head = b"HTTP/1.1 %d \r\ncontent-type: application/json\r\ncontent-length: %d\r\nconnection: close\r\n\r\n"
         self.transport.write(head % (status, len(body)) + body)
         self.transport.close()
+
+
+class Unsignalled(Server):
+    """A server that leaves signals to whoever runs it: uvicorn would raise them once more after an orderly end."""
+
+    def capture_signals(self) -> nullcontext[None]:  # type: ignore[override]  # any context manager does
+        return nullcontext()
 
 
 async def _crowded(_: Any, __: Any, send: Any) -> None:

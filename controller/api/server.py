@@ -4,12 +4,12 @@ import asyncio
 import signal
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 
 import uvicorn
 
 from controller.api.app import create_app
-from controller.connections import Bounds, Guard, guarded
+from controller.connections import Bounds, Guard, Unsignalled, guarded
 from controller.core.errors import Broken, Malformed
 from controller.settings import Settings
 
@@ -29,7 +29,7 @@ async def serve(settings: Settings) -> None:
     if not settings.kafka:
         raise Malformed("SEGUE_KAFKA is empty; give Kafka's address, such as 127.0.0.1:9092, or use `segue up`")
     guard = Guard(Bounds(answering=_ANSWERING))
-    server = _Server(
+    server = Unsignalled(
         uvicorn.Config(
             create_app(settings),
             ws="none",
@@ -54,13 +54,6 @@ async def serve(settings: Settings) -> None:
             raise
         finally:
             watching.cancel()
-
-
-class _Server(uvicorn.Server):
-    """A server that leaves signals alone: uvicorn would raise them once more after an orderly end."""
-
-    def capture_signals(self) -> nullcontext[None]:  # type: ignore[override]  # any context manager does
-        return nullcontext()
 
 
 @contextmanager

@@ -6,14 +6,13 @@ The body has a `text` that chat services show as it is, and the same as fields f
 
 import json
 from dataclasses import asdict, dataclass
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
-from aiohttp import ClientError, ClientSession, ClientTimeout
-
-from controller.core.errors import Broken, Unavailable
+from controller.core.errors import Broken, Malformed, Unavailable
+from controller.outside.bounded import Bounded
 
 _TIMEOUT_S: Final = 5.0
+_MOST_BYTES: Final = 64 * 1024
 _TOO_MANY: Final = 429
 
 
@@ -36,20 +35,14 @@ class Notice:
     at_ms: int
 
 
-class Webhook:
-    """Posts notices to one address; `async with` closes the connection."""
+class Webhook(Bounded):
+    """Posts notices to one address."""
 
     def __init__(self, url: str) -> None:
+        super().__init__(
+            "the notification webhook", most_bytes=_MOST_BYTES, headers={"content-type": "application/json"}
+        )
         self._url = url
-        self._session = ClientSession(timeout=ClientTimeout(total=_TIMEOUT_S))
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
-    ) -> None:
-        await self._session.close()
 
     async def post(self, notice: Notice) -> None:
         """
@@ -58,13 +51,11 @@ class Webhook:
         Raises Unavailable when it may work later (no answer within 5 s, 5xx, 429), Broken when it will not. Neither
         quotes the address, for it often holds a secret.
         """
+        body = json.dumps(asdict(notice))
         try:
-            async with self._session.post(
-                self._url, data=json.dumps(asdict(notice)), headers={"content-type": "application/json"}
-            ) as answer:
-                status = answer.status
-        except (ClientError, TimeoutError) as error:
-            raise Unavailable(f"the notification webhook does not answer ({type(error).__name__})") from None
+            status, _ = await self.fetch("POST", self._url, timeout_s=_TIMEOUT_S, content=body)
+        except Malformed:
+            raise Broken("the notification webhook's address is none; see SEGUE_NOTIFY_WEBHOOK") from None
         if status >= 500 or status == _TOO_MANY:
             raise Unavailable(f"the notification webhook answered {status}")
         if status >= 300:

@@ -33,6 +33,16 @@ async def test_metrics_are_told_over_tls(tmp_path: Path) -> None:
                     await other.get(f"{scheme}://127.0.0.1:{port}/health")
 
 
+async def test_other_paths_are_told_what_there_is() -> None:
+    """A port of a worker says what it answers, to HEAD as to GET."""
+    async with answering(PLAIN, Readiness()) as port, httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+        lost = await client.get("/nowhere")
+        assert (lost.status_code, lost.text) == (404, "a worker answers /health, /ready and /metrics\n")
+        head = await client.head("/health")
+        assert (head.status_code, head.headers["content-length"], head.content) == (200, "6", b"")
+        assert (await client.post("/ready")).headers["allow"] == "GET, HEAD"
+
+
 async def test_files_that_are_no_certificate_end_the_start(tmp_path: Path) -> None:
     """A worker says what is wrong before it does anything."""
     with pytest.raises(Broken, match=r"SEGUE_TLS_CERT and SEGUE_TLS_KEY name .* give two files in PEM"):
