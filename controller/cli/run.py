@@ -1,24 +1,14 @@
 """`segue run`: host one function, or several, in this process."""
 
-import asyncio
-import gc
-import logging
 from itertools import chain
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from controller.cli.answers import code_of
-from controller.core.errors import SegueError
 from controller.supervise.plan import FUNCTIONS as HOSTED
-
-if TYPE_CHECKING:
-    from controller.settings import Settings
 
 ALONE = ("gateway", "api")
 FUNCTIONS = tuple(chain.from_iterable(HOSTED.values()))
-
-_log = logging.getLogger(__name__)
 
 
 def run(
@@ -36,49 +26,6 @@ def run(
     if len(names) > 1 and (alone := [name for name in names if name in ALONE]):
         raise typer.BadParameter(f"{alone[0]} wants a process of its own: run it alone")
 
-    # Importing makes hardly any garbage, and looking for it meanwhile is a sixth of the start. It is looked for again
-    # once what was imported is out of the collector's sight.
-    gc.disable()
-    from controller import log
-    from controller.settings import read_settings
+    from controller.cli.hosting import host
 
-    settings = read_settings()
-    log.configure(settings.log_level, secrets=settings.secrets)
-    try:
-        if names == ["gateway"]:
-            _run_gateway(settings)
-        elif names == ["api"]:
-            _run_api(settings)
-        else:
-            _run_functions(names, settings)
-    except SegueError as error:
-        _log.critical("%s", error, extra={"functions": names})
-        raise typer.Exit(code_of(error)) from error
-
-
-def _run_gateway(settings: "Settings") -> None:
-    import uvloop
-
-    from controller.collector import ANSWERING, rest_collector
-    from controller.gateway import serve
-
-    # What was imported stays. Looking through it for garbage would hold up speech for 40 ms each time.
-    gc.collect()
-    rest_collector(ANSWERING)
-    # The data plane alone runs on uvloop: its loop has no Unix datagrams, by which deciders wake one another on SQLite.
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(serve(settings))
-
-
-def _run_api(settings: "Settings") -> None:
-    from controller.api import serve
-    from controller.collector import ANSWERING, rest_collector
-
-    rest_collector(ANSWERING)  # an alert comes in here
-    asyncio.run(serve(settings))
-
-
-def _run_functions(names: list[str], settings: "Settings") -> None:
-    from consumers.run import run as run_functions
-
-    asyncio.run(run_functions(names, settings))
+    raise typer.Exit(host(names))

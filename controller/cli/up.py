@@ -24,7 +24,7 @@ def run_up(settings: Settings, *, free_ports: bool, pace: str, as_json: bool) ->
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
     progress = Progress(console)
-    gc.disable()  # see controller.cli.run
+    gc.disable()  # see controller.cli.hosting
     try:
         with start_tree(settings, free_ports=free_ports, pace=PACES[pace], told=progress.told) as tree:
             gc.freeze()

@@ -153,7 +153,7 @@ def environment_of(settings: Settings, tokens_file: Path, worker_port: int) -> d
 
 def command(process: str) -> list[str]:
     """Return the command line of one of our processes."""
-    return [sys.executable, "-m", "controller.cli", "run", *FUNCTIONS[process]]
+    return [sys.executable, "-m", "controller.cli.hosting", *FUNCTIONS[process]]
 
 
 def reachable(host: str) -> str:
