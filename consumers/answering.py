@@ -11,13 +11,16 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from uvicorn import Config
 
 from consumers.worker import Readiness
-from controller.connections import Bounds, Guard, Unsignalled, guarded
+from controller.connections import Bounds, Guard, Unsignalled, guarded, listening
 from controller.core.errors import Broken
 from controller.settings import Settings
 
 # Prometheus and whoever probes; far fewer than ask a gateway.
-_BOUNDS: Final = Bounds(connections=500, answering=50)
-_FINISH_S: Final = 1
+_BOUNDS: Final = Bounds(connections=500, answering=400)
+# Longer than whoever asks again and again waits in between.
+_KEEP_ALIVE_S: Final = 75
+# A question whether the database is there may take two seconds; a worker that ends does not wait for its answer.
+_FINISH_S: Final = 0.1
 _TEXT: Final = "text/plain; charset=utf-8"
 
 _Answer = tuple[int, str, bytes]
@@ -39,10 +42,12 @@ async def answering(settings: Settings, readiness: Readiness) -> AsyncIterator[i
         access_log=False,
         log_config=None,
         server_header=False,
-        timeout_graceful_shutdown=_FINISH_S,
+        proxy_headers=False,
+        timeout_keep_alive=_KEEP_ALIVE_S,
+        timeout_graceful_shutdown=_FINISH_S,  # type: ignore[arg-type]  # seconds, and nothing asks for whole ones
         **guarded(guard, settings.tls_cert, settings.tls_key),
     )
-    with _socket(settings.host, settings.worker_port) as listener:
+    with _listener(settings.host, settings.worker_port) as listener:
         server = Unsignalled(config)
         serving = asyncio.create_task(server.serve([listener]))
         watching = asyncio.create_task(guard.watch())
@@ -50,6 +55,7 @@ async def answering(settings: Settings, readiness: Readiness) -> AsyncIterator[i
             yield listener.getsockname()[1]
         finally:
             watching.cancel()
+            guard.end()
             server.should_exit = True
             await asyncio.gather(serving, watching, return_exceptions=True)
 
@@ -84,9 +90,8 @@ def _app(readiness: Readiness) -> Any:
     return app
 
 
-def _socket(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+def _listener(host: str, port: int) -> socket.socket:
     try:
-        return socket.create_server((host, port), family=family)
+        return listening(host, port)
     except OSError as error:
         raise Broken(f"{host}:{port} cannot be listened on ({error}); choose SEGUE_WORKER_PORT anew") from error

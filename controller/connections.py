@@ -9,6 +9,7 @@ when there are too many the one that has rested longest makes room: it is never 
 import asyncio
 import logging
 import resource
+import socket
 import ssl
 from collections.abc import Callable, Coroutine
 from contextlib import nullcontext
@@ -93,6 +94,11 @@ class Guard:
                 log.info("connections were ended", extra={"late": len(late), "made_room": self._refused})
                 self._refused = 0
 
+    def end(self) -> None:
+        """End whoever rests: nobody of them is being answered. Told by a process that ends."""
+        for connection in [*self._resting]:
+            self._cut(connection)
+
     def _cut(self, connection: "_Guarded") -> None:
         self._resting.pop(connection, None)
         # Not closed: whoever takes nothing would keep what is still to be sent, and so the connection, for ever.
@@ -165,6 +171,22 @@ async def _crowded(_: Any, __: Any, send: Any) -> None:
     headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body)), (b"retry-after", b"1")]
     await send({"type": "http.response.start", "status": 503, "headers": headers})
     await send({"type": "http.response.body", "body": body})
+
+
+def listening(host: str, port: int, backlog: int = 128) -> socket.socket:
+    """Return a socket that listens there (port 0: on a free one). Raises OSError when the address cannot be had."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # With the protocol named: asyncio turns off Nagle's delay (40 ms an answer) only on sockets that say they are TCP.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(backlog)
+    except OSError:
+        listener.close()
+        raise
+    listener.setblocking(False)
+    return listener
 
 
 def guarded(guard: Guard, certificate: str = "", key: str = "") -> dict[str, Any]:

@@ -9,12 +9,11 @@ from contextlib import contextmanager
 import uvicorn
 
 from controller.api.app import create_app
-from controller.connections import Bounds, Guard, Unsignalled, guarded
+from controller.connections import Bounds, Guard, Unsignalled, guarded, listening
 from controller.core.errors import Broken, Malformed
 from controller.settings import Settings
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
-_BACKLOG = 128
 _ANSWERING = 512
 _KEEP_ALIVE_S = 75
 _FINISH_S = 5
@@ -43,7 +42,7 @@ async def serve(settings: Settings) -> None:
             **guarded(guard, settings.tls_cert, settings.tls_key),
         )
     )
-    with _listening(settings.host, settings.api_port) as listener, _signals(server):
+    with _listener(settings.host, settings.api_port) as listener, _signals(server):
         running = asyncio.create_task(server.serve(sockets=[listener]))
         watching = asyncio.create_task(guard.watch())
         try:
@@ -56,21 +55,13 @@ async def serve(settings: Settings) -> None:
             watching.cancel()
 
 
-@contextmanager
-def _listening(host: str, port: int) -> Iterator[socket.socket]:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # With the protocol named: asyncio turns off Nagle's delay (40 ms an answer) only on sockets that say they are TCP.
-    with socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind((host, port))
-        except OSError as error:
-            raise Broken(
-                f"the API cannot listen on {host}:{port} ({error.strerror}); stop what does, or set SEGUE_API_PORT"
-            ) from error
-        listener.listen(_BACKLOG)
-        listener.setblocking(False)
-        yield listener
+def _listener(host: str, port: int) -> socket.socket:
+    try:
+        return listening(host, port)
+    except OSError as error:
+        raise Broken(
+            f"the API cannot listen on {host}:{port} ({error.strerror}); stop what does, or set SEGUE_API_PORT"
+        ) from error
 
 
 @contextmanager

@@ -11,12 +11,12 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from controller.core.errors import SegueError
+from controller.core.errors import Malformed, SegueError
 
 if TYPE_CHECKING:
     from controller.settings import Settings
 
-_log = logging.getLogger(__name__)
+_log = logging.getLogger("controller.cli.hosting")  # it is "__main__" to a process of the tree
 
 
 def host(names: Sequence[str]) -> int:
@@ -28,6 +28,8 @@ def host(names: Sequence[str]) -> int:
     # Importing makes hardly any garbage, and looking for it meanwhile is a sixth of the start. It is looked for again
     # once what was imported is out of the collector's sight.
     gc.disable()
+    if not names:
+        raise Malformed("name what is to be hosted, as in `segue run timers`")
     from controller import log
     from controller.settings import read_settings
 

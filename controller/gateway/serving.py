@@ -9,7 +9,7 @@ from typing import Final
 
 import uvicorn
 
-from controller.connections import Bounds, Guard, guarded
+from controller.connections import Bounds, Guard, guarded, listening
 from controller.core.errors import Broken, Malformed
 from controller.core.routing import RoutingTable
 from controller.gateway.app import Parts, make_app
@@ -49,7 +49,7 @@ async def serve(settings: Settings) -> None:
     keep_memory()
     rules = EjectRules(settings.eject_after, settings.eject_first_s, settings.eject_most_s)
     engine = TritonEngine(settings.triton_http, rules)
-    listener = _socket(settings.host, settings.gateway_port)
+    listener = _listener(settings.host, settings.gateway_port)
     metrics = Metrics()
     file = TableFile(settings.data, settings.router)
     tables = Tables(metrics, file.load(), file.note)
@@ -124,11 +124,10 @@ def _config(app: object, settings: Settings, guard: Guard) -> uvicorn.Config:
     )
 
 
-def _socket(host: str, port: int) -> socket.socket:
+def _listener(host: str, port: int) -> socket.socket:
     # uvicorn would answer a port that is taken by ending the whole process.
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, port), family=family, backlog=_BACKLOG)
+        return listening(host, port, _BACKLOG)
     except OSError as error:
         raise Broken(
             f"the gateway cannot listen on {host}:{port}: {error.strerror}; free that port or set SEGUE_GATEWAY_PORT"

@@ -9,7 +9,7 @@ import pytest
 from aiohttp import web
 
 from consumers.telling import notice
-from controller.core.errors import Broken, Unavailable
+from controller.core.errors import Unavailable
 from controller.core.routing import Role
 from controller.core.stream import Fact, begin, fold, react
 from controller.handle import handle
@@ -118,17 +118,6 @@ async def test_failing_webhook_holds_nothing_up(world: World, store: Store, hook
             return {one["id"] for one in hook.got} >= {"hibari/1", "hibari/3"}
 
         await world.until("a second notice", gave_up)
-
-
-async def test_webhook_that_is_no_address_or_moved_is_said_so(hook: Hook) -> None:
-    """It will not work later either; the address itself, which may hold a secret, is not told."""
-    the_notice = Notice("hibari/1", "text", "hibari", "r-1", "ci", "", urgent=False, at_ms=1)
-    hook.status = 301
-    for url, why in ((hook.url, "answered 301"), ("http://hooks:secret", "address is none")):
-        async with Webhook(url) as webhook:
-            with pytest.raises(Broken, match=f"{why}; see SEGUE_NOTIFY_WEBHOOK") as refused:
-                await webhook.post(the_notice)
-        assert url not in str(refused.value)
 
 
 async def test_webhook_that_is_away_may_work_later(hook: Hook) -> None:

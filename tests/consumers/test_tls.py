@@ -1,6 +1,8 @@
 """A worker's port over TLS, by a certificate that the test makes."""
 
+import socket
 import ssl
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +11,7 @@ import pytest
 
 from consumers.answering import answering
 from consumers.worker import Readiness
+from controller.connections import listening
 from controller.core.errors import Broken, Unavailable
 from controller.outside.gateways import Gateways
 from controller.settings import Settings
@@ -41,6 +44,25 @@ async def test_other_paths_are_told_what_there_is() -> None:
         head = await client.head("/health")
         assert (head.status_code, head.headers["content-length"], head.content) == (200, "6", b"")
         assert (await client.post("/ready")).headers["allow"] == "GET, HEAD"
+
+
+async def test_a_worker_ends_at_once_whoever_is_connected(tmp_path: Path) -> None:
+    """A connection that is kept, by TLS or plain, is ended with it, and says nothing in the log."""
+    certificates = certify(tmp_path)
+    sealed = replace(PLAIN, tls_cert=str(certificates.server), tls_key=str(certificates.key))
+    trusted = ssl.create_default_context(cafile=str(certificates.authority))
+    for settings, scheme in ((PLAIN, "http"), (sealed, "https")):
+        async with httpx.AsyncClient(verify=trusted) as client:
+            async with answering(settings, Readiness()) as port:
+                await client.get(f"{scheme}://127.0.0.1:{port}/health")
+                ending = time.monotonic()
+            assert time.monotonic() - ending < 0.8
+
+
+def test_small_answers_do_not_wait_for_one_another() -> None:
+    """Nagle's delay is turned off only on sockets that say they are TCP."""
+    with listening("127.0.0.1", 0) as listener:
+        assert listener.proto == socket.IPPROTO_TCP
 
 
 async def test_files_that_are_no_certificate_end_the_start(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 from typing import Final
 from unittest.mock import patch
 
-from consumers import delivery
+from consumers import delivery, line
 from consumers.run import host
 from consumers.worker import Readiness, Worker
 from controller.core.routing import RoutingTable
@@ -203,6 +203,7 @@ def _outside(schedule: Schedule, folder: Path) -> Iterator[World]:
         stack.enter_context(simulated_time(world.loop, seeded(schedule.seed, "time")))
         stack.enter_context(heard(world.watch.say))
         stack.enter_context(patch.object(delivery, "BATCH", schedule.batch))
+        stack.enter_context(patch.object(line, "FEW", schedule.batch))
         for place, kind in _CLIENTS.items():
             stack.enter_context(patch(place, partial(kind, world.broker)))
         for place in _KNOCKS:
