@@ -18,7 +18,7 @@ from consumers.metrics import RESTARTS, RETRIES
 from consumers.quiet import hush
 from consumers.waiting import delays_s, pause, until_stopped
 from consumers.worker import Readiness, Worker
-from controller.collector import DECIDING, rest_collector
+from controller.collector import AMID_ALERTS, ELSEWHERE, rest_collector
 from controller.core.errors import Broken, Conflict, Unavailable
 from controller.journal import Store, open_store
 from controller.journal.rights import may_rewrite
@@ -47,8 +47,9 @@ async def run(names: Sequence[str], settings: Settings) -> None:
     """
     for name in names:
         _function(name)
+    seldom = AMID_ALERTS if "alerts" in names else ELSEWHERE
     # What was imported stays. To look through it once more took a tenth of a second, in which no alert was decided.
-    rest_collector(DECIDING)
+    rest_collector(seldom)
     hush("aiokafka")
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -68,7 +69,7 @@ async def run(names: Sequence[str], settings: Settings) -> None:
                 await _warn_of_rights(store)
                 if not await _reach(settings, stopping, readiness):
                     return
-                rest_collector(DECIDING)  # the database's own modules, and its connections
+                rest_collector(seldom)  # the database's own modules, and its connections
                 seeing_off = asyncio.create_task(see_off(workers, life))
                 try:
                     await host(workers)

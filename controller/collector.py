@@ -8,11 +8,11 @@ thousands of services, made anew with each of their messages, take it a tenth of
 import gc
 from typing import Final
 
-DECIDING: Final = 100_000
+AMID_ALERTS: Final = 100_000
 """After so many more objects, of which a third is garbage: every 40 s at 200 messages a second, and some megabytes."""
 
-ANSWERING: Final = 10_000
-"""After so many more objects, where a request leaves no garbage at all."""
+ELSEWHERE: Final = 10_000
+"""After so many more objects, where an alert waits for nobody, or where what is done leaves no garbage at all."""
 
 
 def rest_collector(new_objects: int) -> None:

@@ -53,12 +53,12 @@ def host(names: Sequence[str]) -> int:
 def _run_gateway(settings: "Settings") -> None:
     import uvloop
 
-    from controller.collector import ANSWERING, rest_collector
+    from controller.collector import ELSEWHERE, rest_collector
     from controller.gateway import serve
 
     # What was imported stays. Looking through it for garbage would hold up speech for 40 ms each time.
     gc.collect()
-    rest_collector(ANSWERING)
+    rest_collector(ELSEWHERE)
     # The data plane alone runs on uvloop: its loop has no Unix datagrams, by which deciders wake one another on SQLite.
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(serve(settings))
@@ -66,9 +66,9 @@ def _run_gateway(settings: "Settings") -> None:
 
 def _run_api(settings: "Settings") -> None:
     from controller.api import serve
-    from controller.collector import ANSWERING, rest_collector
+    from controller.collector import ELSEWHERE, rest_collector
 
-    rest_collector(ANSWERING)  # an alert comes in here
+    rest_collector(ELSEWHERE)  # an alert comes in here
     asyncio.run(serve(settings))
 
 

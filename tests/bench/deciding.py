@@ -14,7 +14,7 @@ from typing import Final
 
 from consumers.delivery import BATCH
 from controller.bench.figures import Figure
-from controller.collector import DECIDING, rest_collector
+from controller.collector import AMID_ALERTS, rest_collector
 from controller.handle import handle
 from controller.journal import Store, open_store
 from controller.journal.schema import upgrade
@@ -47,7 +47,7 @@ async def _measured(part: str, url: str, bare_url: str, batches: int) -> list[Fi
     bare = await BarePostgres.at(bare_url) if postgres else BareSqlite(bare_url.removeprefix("sqlite:///"))
     gc.collect()
     threshold = gc.get_threshold()
-    rest_collector(DECIDING)
+    rest_collector(AMID_ALERTS)
     ours_s, bare_s = list[float](), list[float]()
     try:
         for number in range(_WARM + batches):
