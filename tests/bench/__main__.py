@@ -156,7 +156,9 @@ _LONG: Final = ("soak",)
 
 
 def _folder() -> Path:
-    return local_folder() / "bench"
+    folder = local_folder() / "bench"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 @dataclass(frozen=True, slots=True)
