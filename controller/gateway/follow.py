@@ -90,17 +90,17 @@ class Follower:
             try:
                 await self._follow()
             except (KafkaError, OSError) as error:
+                # Said once per absence: it is tried several times a second, and the table's age is a metric.
                 if log.isEnabledFor(self._level):
-                    self._away(await advice(self._kafka, error))
+                    self._away(await advice(self._kafka, error), self._level)
+                    self._level = logging.DEBUG
             except Exception:
                 # A fault of our own must not cost the gateway its ears for good.
                 log.exception("following routing.table failed; trying again")
             await asyncio.sleep(_AGAIN_S)
 
-    def _away(self, why: str) -> None:
-        log.log(self._level, "cannot follow routing.table now; trying again", extra={"fault": why})
-        # Said once per absence: it is tried several times a second, and the table's age is a metric.
-        self._level = logging.DEBUG
+    def _away(self, why: str, level: int = logging.WARNING) -> None:
+        log.log(level, "cannot follow routing.table now; trying again", extra={"fault": why})
 
     def _hear(self) -> None:
         """Note whether a broker answered since this was called last; it is, by whoever follows, twice a second."""

@@ -87,17 +87,17 @@ class Reporter:
             try:
                 await self._send()
             except (KafkaError, OSError) as error:
+                # Said once per absence: it is tried several times a second, and the table's age is a metric.
                 if log.isEnabledFor(self._level):
-                    self._away(await advice(self._kafka, error))
+                    self._away(await advice(self._kafka, error), self._level)
+                    self._level = logging.DEBUG
             except Exception:
                 # A fault of our own must not cost the gateway its ears for good.
                 log.exception("reporting failed; trying again")
             await asyncio.sleep(_AGAIN_S)
 
-    def _away(self, why: str) -> None:
-        log.log(self._level, "cannot report to Kafka now; trying again", extra={"fault": why})
-        # Said once per absence: it is tried several times a second, and the table's age is a metric.
-        self._level = logging.DEBUG
+    def _away(self, why: str, level: int = logging.WARNING) -> None:
+        log.log(level, "cannot report to Kafka now; trying again", extra={"fault": why})
 
     async def _send(self) -> None:
         await until_listening(self._kafka, self._away)
