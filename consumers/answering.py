@@ -8,17 +8,14 @@ from contextlib import asynccontextmanager
 from typing import Any, Final
 
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-from uvicorn import Config
 
 from consumers.worker import Readiness
-from controller.connections import Bounds, Guard, Unsignalled, guarded, listening
+from controller.connections import Bounds, Guard, Unsignalled, configured, listening
 from controller.core.errors import Broken
 from controller.settings import Settings
 
 # Prometheus and whoever probes; far fewer than ask a gateway.
 _BOUNDS: Final = Bounds(connections=500, answering=400)
-# Longer than whoever asks again and again waits in between.
-_KEEP_ALIVE_S: Final = 75
 # A question whether the database is there may take two seconds; a worker that ends does not wait for its answer.
 _FINISH_S: Final = 0.1
 _TEXT: Final = "text/plain; charset=utf-8"
@@ -34,19 +31,8 @@ async def answering(settings: Settings, readiness: Readiness) -> AsyncIterator[i
     Raises Broken when it is taken, or settings name what is no certificate.
     """
     guard = Guard(_BOUNDS)
-    config = Config(
-        _app(readiness),
-        ws="none",
-        lifespan="off",
-        interface="asgi3",
-        access_log=False,
-        log_config=None,
-        server_header=False,
-        proxy_headers=False,
-        timeout_keep_alive=_KEEP_ALIVE_S,
-        timeout_graceful_shutdown=_FINISH_S,  # type: ignore[arg-type]  # seconds, and nothing asks for whole ones
-        **guarded(guard, settings.tls_cert, settings.tls_key),
-    )
+    certificate, key = settings.tls_cert, settings.tls_key
+    config = configured(_app(readiness), guard, finish_s=_FINISH_S, certificate=certificate, key=key)
     with _listener(settings.host, settings.worker_port) as listener:
         server = Unsignalled(config)
         serving = asyncio.create_task(server.serve([listener]))

@@ -14,7 +14,7 @@ import ssl
 from collections.abc import Callable, Coroutine
 from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from uvicorn import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -25,6 +25,9 @@ from controller.core.errors import Broken
 log = logging.getLogger(__name__)
 
 _SWEEP_S: Final = 1.0
+# Longer than clients keep theirs: whoever closes an idle connection first must not be us, or a POST that is just on its
+# way is lost. And longer than Alertmanager waits between two notifications of one group: it then finds its connection.
+_KEEP_ALIVE_S: Final = 75
 _FILES_FOR_OTHERS: Final = 256
 """Of the files that a process may have open: Kafka, Triton, the database, the log."""
 
@@ -189,19 +192,41 @@ def listening(host: str, port: int, backlog: int = 128) -> socket.socket:
     return listener
 
 
-def guarded(guard: Guard, certificate: str = "", key: str = "") -> dict[str, Any]:
+def configured(
+    app: Any,
+    guard: Guard,
+    *,
+    finish_s: float,
+    lifespan: Literal["on", "off"] = "off",
+    certificate: str = "",
+    key: str = "",
+) -> Config:
     """
-    Return what has uvicorn's connections guarded, and served over TLS by files in PEM when they are named.
+    Return how uvicorn serves an app with guarded connections, over TLS by files in PEM when they are named.
 
-    Raises Broken when they are no certificate and its key.
+    finish_s: how long it waits at its end for what it is answering. Raises Broken when the files are no certificate and
+    its key.
     """
-    if certified(certificate, key) is None:
-        return {"http": guard}
-    return {"http": guard, "ssl_certfile": certificate, "ssl_keyfile": key}
+    plain = certified(certificate, key) is None
+    return Config(
+        app,
+        http=guard,  # type: ignore[arg-type]  # it is called as the class that it asks for
+        ws="none",
+        lifespan=lifespan,
+        interface="asgi3",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=_KEEP_ALIVE_S,
+        timeout_graceful_shutdown=finish_s,  # type: ignore[arg-type]  # seconds, and nothing asks for whole ones
+        ssl_certfile=None if plain else certificate,
+        ssl_keyfile=None if plain else key,
+    )
 
 
 def certified(certificate: str, key: str) -> ssl.SSLContext | None:
-    """Return how a server speaks TLS by two files in PEM; None when none are named. Raises Broken like `guarded`."""
+    """Return how a server speaks TLS by two files in PEM; None when none are named. Raises Broken like `configured`."""
     if not certificate and not key:
         return None
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)

@@ -9,13 +9,12 @@ from contextlib import contextmanager
 import uvicorn
 
 from controller.api.app import create_app
-from controller.connections import Bounds, Guard, Unsignalled, guarded, listening
+from controller.connections import Bounds, Guard, Unsignalled, configured, listening
 from controller.core.errors import Broken, Malformed
 from controller.settings import Settings
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _ANSWERING = 512
-_KEEP_ALIVE_S = 75
 _FINISH_S = 5
 
 
@@ -28,20 +27,10 @@ async def serve(settings: Settings) -> None:
     if not settings.kafka:
         raise Malformed("SEGUE_KAFKA is empty; give Kafka's address, such as 127.0.0.1:9092, or use `segue up`")
     guard = Guard(Bounds(answering=_ANSWERING))
-    server = Unsignalled(
-        uvicorn.Config(
-            create_app(settings),
-            ws="none",
-            lifespan="on",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            # Longer than Alertmanager waits between two notifications of one group: it then finds its connection open.
-            timeout_keep_alive=_KEEP_ALIVE_S,
-            timeout_graceful_shutdown=_FINISH_S,
-            **guarded(guard, settings.tls_cert, settings.tls_key),
-        )
-    )
+    certificate, key = settings.tls_cert, settings.tls_key
+    app = create_app(settings)
+    config = configured(app, guard, finish_s=_FINISH_S, lifespan="on", certificate=certificate, key=key)
+    server = Unsignalled(config)
     with _listener(settings.host, settings.api_port) as listener, _signals(server):
         running = asyncio.create_task(server.serve(sockets=[listener]))
         watching = asyncio.create_task(guard.watch())

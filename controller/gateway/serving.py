@@ -9,7 +9,7 @@ from typing import Final
 
 import uvicorn
 
-from controller.connections import Bounds, Guard, guarded, listening
+from controller.connections import Bounds, Guard, configured, listening
 from controller.core.errors import Broken, Malformed
 from controller.core.routing import RoutingTable
 from controller.gateway.app import Parts, make_app
@@ -85,8 +85,10 @@ async def serve(settings: Settings) -> None:
     guard = Guard(Bounds())
     following, reporting, keeping = (asyncio.create_task(part.run()) for part in (follower, reporter, keeper))
     watching = asyncio.create_task(guard.watch())
+    finish_s = min(max(1, round(settings.drain_s)), _MOST_ENDING_S)
+    config = configured(app, guard, finish_s=finish_s, certificate=settings.tls_cert, key=settings.tls_key)
     try:
-        await _listen(_Server(_config(app, settings, guard)), listener)
+        await _listen(_Server(config), listener)
     finally:
         # First, for no table may be reported after the last words.
         await _end(following)
@@ -104,24 +106,6 @@ async def _end(*tasks: asyncio.Task[None]) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def _config(app: object, settings: Settings, guard: Guard) -> uvicorn.Config:
-    return uvicorn.Config(
-        app,  # type: ignore[arg-type]  # uvicorn spells ASGI's messages as TypedDicts; ours are plain dicts
-        ws="none",
-        lifespan="off",
-        interface="asgi3",
-        access_log=False,
-        log_config=None,
-        server_header=False,
-        proxy_headers=False,
-        # Longer than clients keep theirs: whoever closes an idle connection first must not be us, or a POST that is
-        # just on its way is lost.
-        timeout_keep_alive=75,
-        timeout_graceful_shutdown=min(max(1, round(settings.drain_s)), _MOST_ENDING_S),
-        **guarded(guard, settings.tls_cert, settings.tls_key),
-    )
 
 
 def _listener(host: str, port: int) -> socket.socket:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import uvicorn
 
-from controller.connections import Bounds, Guard, guarded
+from controller.connections import Bounds, Guard, configured, listening
 from controller.parts.ports import LOOPBACK, free_port
 
 GET = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n"
@@ -88,17 +88,9 @@ async def serving(bounds: Bounds, *, at_once: bool = True) -> AsyncIterator[Serv
         await send({"type": "http.response.body", "body": body})
 
     guard = Guard(bounds)
-    config = uvicorn.Config(
-        app,
-        LOOPBACK,
-        server.port,
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        **guarded(guard),
-    )
-    running = uvicorn.Server(config)
-    tasks = [asyncio.create_task(running.serve()), asyncio.create_task(guard.watch())]
+    running = uvicorn.Server(configured(app, guard, finish_s=5))
+    listener = listening(LOOPBACK, server.port)
+    tasks = [asyncio.create_task(running.serve([listener])), asyncio.create_task(guard.watch())]
     try:
         async with asyncio.timeout(5):
             while not running.started:  # noqa: ASYNC110  # uvicorn tells nobody
@@ -111,6 +103,7 @@ async def serving(bounds: Bounds, *, at_once: bool = True) -> AsyncIterator[Serv
         running.should_exit = True
         tasks[1].cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        listener.close()
 
 
 @pytest.mark.parametrize(
