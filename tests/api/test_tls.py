@@ -29,6 +29,7 @@ async def test_alert_is_taken_over_tls(settings: Settings, tmp_path: Path) -> No
             await api.until_alive(serving)
             await api.until_ready()
             assert (await api.post("/alertmanager", webhook(alert("sealed")), ALERTMANAGER)).status_code == 202
+            assert (await client.get("/health", headers={"x-long": "x" * 70_000})).status_code == 431
         for scheme in ("http:", "https:"):
             async with httpx.AsyncClient() as other:
                 with pytest.raises(httpx.TransportError):

@@ -44,6 +44,7 @@ async def test_other_paths_are_told_what_there_is() -> None:
         head = await client.head("/health")
         assert (head.status_code, head.headers["content-length"], head.content) == (200, "6", b"")
         assert (await client.post("/ready")).headers["allow"] == "GET, HEAD"
+        assert (await client.get("/health", headers={"x-long": "x" * 70_000})).status_code == 431
 
 
 async def test_a_worker_ends_at_once_whoever_is_connected(tmp_path: Path) -> None:

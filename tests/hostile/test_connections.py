@@ -106,6 +106,11 @@ async def serving(bounds: Bounds, *, at_once: bool = True) -> AsyncIterator[Serv
         listener.close()
 
 
+def test_what_a_server_bears_is_what_is_promised() -> None:
+    """docs/reliability.md says so; an API answers fewer at once."""
+    assert Bounds() == Bounds(16_000, 2_000, head_s=10, body_s=30, idle_s=80, head_bytes=64 * 1024)
+
+
 @pytest.mark.parametrize(
     "sent",
     [

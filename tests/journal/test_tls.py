@@ -91,6 +91,26 @@ async def test_a_server_that_nobody_vouches_for_is_not_spoken_to(
         assert password not in str(error.value)
 
 
+async def test_a_server_of_another_name_is_not_spoken_to(database: Shown) -> None:
+    """`verify-full` wants the name in the address to be one of the certificate's; `verify-ca` does not."""
+    elsewhere = database.url.replace("@127.0.0.1:", "@localhost:")
+    assert elsewhere != database.url
+    store = await open_store(f"{elsewhere}?sslmode=verify-ca&sslrootcert={database.authority}")
+    await store.close()
+    with pytest.raises(SegueError, match="certificate that is refused"):
+        await open_store(f"{elsewhere}?sslmode=verify-full&sslrootcert={database.authority}")
+
+
+async def test_a_server_without_tls_is_not_spoken_to(tmp_path: Path) -> None:
+    """Whoever is asked for a certificate and has none hears no password."""
+    cluster, authority = start_postgres(tmp_path / "postgres"), certify(tmp_path).authority
+    try:
+        with pytest.raises(SegueError, match="SSL"):
+            await open_store(f"{cluster.create('plain')}?sslmode=verify-full&sslrootcert={authority}")
+    finally:
+        cluster.erase()
+
+
 @pytest.mark.parametrize(
     ("asked", "sentence"),
     [

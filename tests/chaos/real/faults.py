@@ -91,7 +91,7 @@ CATALOGUE: Final = (
     Fault("API killed", "api", killed, 2),
     Fault("Kafka killed", "kafka", away, 5, "back"),
     Fault("PostgreSQL killed", "postgres", away, 3, "back", stores=_PG),
-    Fault("Triton killed", "triton", killed, None, users=True),
+    Fault("Triton killed", "triton", killed, 2, users=True),
     Fault("Prometheus killed", "prometheus", away, 2),
     Fault("decider restarted", "control", restarted, 2),
     Fault("decider joins and leaves", "control", joined, 2),
