@@ -115,7 +115,9 @@ class _Guarded(HttpToolsProtocol):
         super().__init__(config, state, app_state, loop)
         self._guard = guard
         self._in_head = True
+        self._in_body = False
         self._head_bytes = 0
+        self._last = b""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn says it
         super().connection_made(transport)
@@ -126,26 +128,36 @@ class _Guarded(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        # Before it is parsed: a head that is whole with this would be on its way to the app already.
+        if not self._in_body and self._head_bytes + len(data) > self._guard.bounds.head_bytes and self._too_long(data):
+            if not self.transport.is_closing():
+                self._refuse(431, f"the request's head is longer than {self._guard.bounds.head_bytes} bytes; send less")
+            return
         super().data_received(data)
-        # Counted afterwards: what came with the head's end may be a body.
         if self._in_head:
             self._head_bytes += len(data)
-        if self._in_head and self._head_bytes > self._guard.bounds.head_bytes and not self.transport.is_closing():
-            self._refuse(431, f"the request's head is longer than {self._guard.bounds.head_bytes} bytes; send less")
+            self._last = data[-3:]
+
+    def _too_long(self, data: bytes) -> bool:
+        """Say whether the head goes on for longer than it may; what follows its end is a body."""
+        # Its end may have come in two parts.
+        end = (self._last + data).find(b"\r\n\r\n")
+        return self._head_bytes + (len(data) if end < 0 else end) > self._guard.bounds.head_bytes
 
     def on_message_begin(self) -> None:
-        self._in_head, self._head_bytes = True, 0
+        self._in_head, self._head_bytes, self._last = True, 0, b""
         self._guard.rests(self, self._guard.bounds.head_s)
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
-        self._in_head = False
+        self._in_head, self._in_body = False, True
         self._guard.rests(self, self._guard.bounds.body_s)
         crowded = len(self.tasks) >= self._guard.bounds.answering
         self.app = _crowded if crowded else self.config.loaded_app
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
+        self._in_body, self._head_bytes, self._last = False, 0, b""
         super().on_message_complete()
         if not self.cycle.response_complete:
             self._guard.works(self)

@@ -1,6 +1,7 @@
 """A Triton with one tone per fault, and a Kafka, started once for all of the gateway's tests."""
 
 import asyncio
+import itertools
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,7 +12,9 @@ from controller.gateway.triton import TritonEngine
 from controller.outside.kafka import ensure_topics
 from controller.outside.triton import Triton as Control
 from controller.parts.kafka import Kafka, start_kafka
+from controller.parts.ports import free_port
 from controller.parts.triton import Triton, start_triton
+from controller.settings import Settings
 from tests.gateway.stage import Tones
 from triton_models.build import build
 
@@ -25,6 +28,9 @@ _RELEASES = {
     "clipped": {"frequency_hz": "770", "level": "3"},
     "slow": {"frequency_hz": "880", "delay_s": "0.4"},
 }
+
+
+_prefixes = (f"gateway{number}." for number in itertools.count(1))
 
 
 @pytest.fixture(scope="session")
@@ -72,3 +78,19 @@ def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kafka]:
     with start_kafka(tmp_path_factory.mktemp("kafka")) as broker:
         ensure_topics(broker.bootstrap)
         yield broker
+
+
+@pytest.fixture
+def settings(kafka: Kafka, triton: Triton, tones: Tones, tmp_path: Path) -> Settings:
+    """Settings of a gateway with topics of its own."""
+    prefix = next(_prefixes)
+    ensure_topics(kafka.bootstrap, prefix)
+    return Settings(
+        data=tmp_path,
+        kafka=kafka.bootstrap,
+        topic_prefix=prefix,
+        triton_http=triton.http,
+        gateway_port=free_port(),
+        router="gateway@test",
+        drain_s=2,
+    )

@@ -15,9 +15,7 @@ from controller.parts.ports import LOOPBACK
 from controller.settings import Settings
 from tests.api.test_flood import AT_ONCE, CONNECTIONS, MOST_GROWTH_BYTES, dribble, memory_bytes
 from tests.gateway.stage import SERVICE, SPEECH, Tones, table
-from tests.gateway.test_following import publishing, settings
-
-__all__ = ["settings"]
+from tests.gateway.test_following import publishing
 
 NEW_EACH_TIME: Final = httpx.Limits(max_keepalive_connections=0)
 HEAD: Final = f"POST {SPEECH} HTTP/1.1\r\nhost: x\r\nx-slow: ".encode()

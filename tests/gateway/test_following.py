@@ -1,7 +1,6 @@
 """The whole process on a real Kafka: tables in, epochs out, and a start without Kafka."""
 
 import asyncio
-import itertools
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -18,7 +17,7 @@ from controller.core.errors import Broken, Malformed
 from controller.core.routing import RoutingTable
 from controller.gateway import serve
 from controller.outside.kafka import ensure_topics
-from controller.parts.kafka import Kafka, start_kafka
+from controller.parts.kafka import start_kafka
 from controller.parts.ports import LOOPBACK, free_port
 from controller.parts.triton import Triton
 from controller.settings import Settings
@@ -27,8 +26,6 @@ from controller.wire.inbound import Received, read
 from controller.wire.topics import Topic, topic_name
 from tests.gateway.stage import SERVICE, SPEECH, Tones, table
 from tests.gateway.test_streaming import PAGE
-
-_prefixes = (f"gateway{number}." for number in itertools.count(1))
 
 
 @dataclass(frozen=True)
@@ -95,22 +92,6 @@ async def publishing(settings: Settings) -> AsyncIterator[Any]:
         yield publish
     finally:
         await producer.stop()
-
-
-@pytest.fixture
-def settings(kafka: Kafka, triton: Triton, tones: Tones, tmp_path: Path) -> Settings:
-    """Settings of a gateway with topics of its own."""
-    prefix = next(_prefixes)
-    ensure_topics(kafka.bootstrap, prefix)
-    return Settings(
-        data=tmp_path,
-        kafka=kafka.bootstrap,
-        topic_prefix=prefix,
-        triton_http=triton.http,
-        gateway_port=free_port(),
-        router="gateway@test",
-        drain_s=2,
-    )
 
 
 async def test_reads_to_the_end_before_it_is_ready(settings: Settings, tones: Tones) -> None:

@@ -13,10 +13,8 @@ from controller.gateway.tables import Tables
 from controller.gateway.triton import TritonEngine
 from controller.settings import Settings
 from tests.gateway.stage import SERVICE, Known, Tones, table
-from tests.gateway.test_following import process, publishing, settings
+from tests.gateway.test_following import process, publishing
 from tests.openapi.asking import IN_ONE_PROCESS, ask
-
-__all__ = ["settings"]
 
 TOKEN = "viewer-token-0123456789"
 KNOWN = {"service": SERVICE, "release": "1.0.0-good"}

@@ -176,6 +176,31 @@ async def test_endless_head_is_refused() -> None:
         assert await (await server.connect(GET)).status() == 200
 
 
+@pytest.mark.parametrize("parts", [1, 2, 9])
+async def test_a_head_that_ends_is_refused_when_it_is_too_long(parts: int) -> None:
+    """However it comes, nothing of it reaches the app; one that is just short enough is answered."""
+    for size, status in ((65_400, 200), (65_700, 431)):
+        async with serving(Bounds()) as server:
+            head = b"GET / HTTP/1.1\r\nhost: x\r\nx-a: " + b"x" * size + b"\r\n\r\n"
+            connection = await server.connect()
+            for part in range(parts):
+                await connection.send(head[len(head) * part // parts : len(head) * (part + 1) // parts])
+            assert await connection.status() == status
+            assert len(server.asked) == (status == 200)
+
+
+async def test_a_large_body_is_no_head() -> None:
+    """Also when the end of a short head comes in two parts, the second with all of the body; twice."""
+    async with serving(Bounds()) as server:
+        connection = await server.connect()
+        for number in (1, 2):
+            await connection.send(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 200000\r\n\r")
+            await asyncio.sleep(0.05)
+            await connection.send(b"\n" + b"x" * 200_000)
+            await server.until_asked(number)
+            assert await connection.status() == 200
+
+
 async def test_newcomer_is_given_the_place_of_who_rested_longest() -> None:
     """When there are too many connections, one that sends nothing makes room, and never one that is being answered."""
     async with serving(Bounds(connections=50), at_once=False) as server:
