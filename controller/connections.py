@@ -136,11 +136,11 @@ class _Guarded(HttpToolsProtocol):
         super().data_received(data)
         if self._in_head:
             self._head_bytes += len(data)
-            self._last = data[-3:]
+            self._last = (self._last + data[-3:])[-3:]
 
     def _too_long(self, data: bytes) -> bool:
         """Say whether the head goes on for longer than it may; what follows its end is a body."""
-        # Its end may have come in two parts.
+        # Its end may have come in parts.
         end = (self._last + data).find(b"\r\n\r\n")
         return self._head_bytes + (len(data) if end < 0 else end) > self._guard.bounds.head_bytes
 
@@ -219,7 +219,7 @@ def configured(
     finish_s: how long it waits at its end for what it is answering. Raises Broken when the files are no certificate and
     its key.
     """
-    plain = certified(certificate, key) is None
+    plain = _certified(certificate, key) is None
     return Config(
         app,
         http=guard,  # type: ignore[arg-type]  # it is called as the class that it asks for
@@ -237,7 +237,7 @@ def configured(
     )
 
 
-def certified(certificate: str, key: str) -> ssl.SSLContext | None:
+def _certified(certificate: str, key: str) -> ssl.SSLContext | None:
     """Return how a server speaks TLS by two files in PEM; None when none are named. Raises Broken like `configured`."""
     if not certificate and not key:
         return None

@@ -86,8 +86,8 @@ async def serve(settings: Settings) -> None:
     following, reporting, keeping = (asyncio.create_task(part.run()) for part in (follower, reporter, keeper))
     watching = asyncio.create_task(guard.watch())
     finish_s = min(max(1, round(settings.drain_s)), _MOST_ENDING_S)
-    config = configured(app, guard, finish_s=finish_s, certificate=settings.tls_cert, key=settings.tls_key)
     try:
+        config = configured(app, guard, finish_s=finish_s, certificate=settings.tls_cert, key=settings.tls_key)
         await _listen(_Server(config), listener)
     finally:
         # First, for no table may be reported after the last words.

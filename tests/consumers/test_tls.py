@@ -1,5 +1,6 @@
 """A worker's port over TLS, by a certificate that the test makes."""
 
+import logging
 import socket
 import ssl
 import time
@@ -47,7 +48,7 @@ async def test_other_paths_are_told_what_there_is() -> None:
         assert (await client.get("/health", headers={"x-long": "x" * 70_000})).status_code == 431
 
 
-async def test_a_worker_ends_at_once_whoever_is_connected(tmp_path: Path) -> None:
+async def test_a_worker_ends_at_once_whoever_is_connected(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """A connection that is kept, by TLS or plain, is ended with it, and says nothing in the log."""
     certificates = certify(tmp_path)
     sealed = replace(PLAIN, tls_cert=str(certificates.server), tls_key=str(certificates.key))
@@ -58,6 +59,7 @@ async def test_a_worker_ends_at_once_whoever_is_connected(tmp_path: Path) -> Non
                 await client.get(f"{scheme}://127.0.0.1:{port}/health")
                 ending = time.monotonic()
             assert time.monotonic() - ending < 0.8
+    assert [one for one in caplog.records if one.levelno > logging.INFO] == []
 
 
 def test_small_answers_do_not_wait_for_one_another() -> None:

@@ -19,10 +19,8 @@ async def test_speech_is_asked_for_over_tls(settings: Settings, tmp_path: Path) 
     """Whoever trusts the authority is answered; plain HTTP, and a client that trusts somebody else, are not."""
     certificates = certify(tmp_path)
     sealed = replace(settings, tls_cert=str(certificates.server), tls_key=str(certificates.key))
-    url, trusted = (
-        f"//127.0.0.1:{settings.gateway_port}",
-        ssl.create_default_context(cafile=str(certificates.authority)),
-    )
+    url = f"//127.0.0.1:{settings.gateway_port}"
+    trusted = ssl.create_default_context(cafile=str(certificates.authority))
     async with process(sealed), httpx.AsyncClient(base_url=f"https:{url}", verify=trusted) as client:
         async with asyncio.timeout(10):
             while True:

@@ -190,11 +190,13 @@ async def test_a_head_that_ends_is_refused_when_it_is_too_long(parts: int) -> No
 
 
 async def test_a_large_body_is_no_head() -> None:
-    """Also when the end of a short head comes in two parts, the second with all of the body; twice."""
+    """Also when the end of a short head comes in three parts, the last with all of the body; twice."""
     async with serving(Bounds()) as server:
         connection = await server.connect()
         for number in (1, 2):
-            await connection.send(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 200000\r\n\r")
+            await connection.send(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 200000\r\n")
+            await asyncio.sleep(0.05)
+            await connection.send(b"\r")
             await asyncio.sleep(0.05)
             await connection.send(b"\n" + b"x" * 200_000)
             await server.until_asked(number)
