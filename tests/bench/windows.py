@@ -37,18 +37,18 @@ def _send(kafka: str, services: Sequence[str], a_second: int, stop: Event, sent:
     while not stop.wait(_TICK_S):
         due = int((time.monotonic() - began) * a_second)
         for number in range(sent.value, due):
-            _send_window(producer, services[number % len(services)])
+            _send_window(producer, services[number % len(services)], number)
         sent.value = due
     producer.flush()
     producer.close()
 
 
-def _send_window(producer: KafkaProducer, service: str) -> None:
+def _send_window(producer: KafkaProducer, service: str, number: int) -> None:
     now_ms = time.time_ns() // 1_000_000
     rollout = f"{service}-2"
     end_ms = now_ms - 1_000
     data = {"rollout": rollout, "start_ms": end_ms - 4_000, "end_ms": end_ms, "candidate": _COUNTS, "stable": _COUNTS}
-    body = encode(MessageType.WINDOW, "bench", f"{rollout}/{end_ms}", service, data, now_ms)
+    body = encode(MessageType.WINDOW, "bench", f"{rollout}/{end_ms}/{number}", service, data, now_ms)
     producer.send(Topic.SIGNALS.value, key=service.encode(), value=body, headers=list(HEADERS))
 
 
