@@ -37,7 +37,7 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=30, help="of the soak on each store (default: 30)")
     parser.add_argument("--asked", type=int, default=100, help="rounds in which the gateway is asked (default: 100)")
     parser.add_argument("--changes", type=int, default=1_000, help="of a weight, under load (default: 1000)")
-    parser.add_argument("--times", type=int, default=4, help="that a candidate breaks in each way (default: 4)")
+    parser.add_argument("--times", type=int, default=8, help="that a candidate breaks in each way (default: 8)")
     parser.add_argument("--store", choices=("sqlite", "postgresql"), action="append", help="default: both")
     parser.add_argument(
         "--only",
