@@ -107,7 +107,7 @@ class Child:
     def _keep_alive(self) -> None:
         pause_s, since = _FIRST_PAUSE_S, time.monotonic()
         while not self._released.wait(_LOOK_EVERY_S):
-            if not self._wanted.is_set() or self._process.running:
+            if not self._missing():
                 continue
             if time.monotonic() - since > self._steady_s:
                 pause_s = _FIRST_PAUSE_S
@@ -117,6 +117,13 @@ class Child:
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
             self._revive()
             since = time.monotonic()
+
+    def _missing(self) -> bool:
+        if not self._wanted.is_set() or self._process.running:
+            return False
+        # Or somebody is just about to start it.
+        with self._lock:
+            return self._wanted.is_set() and not self._process.running
 
     def _revive(self) -> None:
         with self._lock:

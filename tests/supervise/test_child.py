@@ -75,6 +75,33 @@ def test_a_crash_can_be_made_to_last(child: Child) -> None:
     assert soon(lambda: child.running)
 
 
+class Tardy(Process):
+    """Prepares something before its program runs, as a Kafka with a new folder does."""
+
+    def start(self) -> "Tardy":
+        """Start it after a while."""
+        time.sleep(0.5)
+        super().start()
+        return self
+
+
+def test_a_child_that_is_being_started_has_not_ended_by_itself(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nobody is told of a crash while what comes before the program takes its time."""
+    program = Program("sleeper", [sys.executable, "-c", SLEEPS], tmp_path)
+    child = Child(Tardy(program, ready=(tmp_path / "ready").exists, deadline_s=10), lambda: None)
+    try:
+        child.start()
+        child.kill(revive=False)
+        child.start()
+        assert "ended by itself" not in caplog.text
+        assert child.restarts == 0
+    finally:
+        child.release()
+        child.stop()
+
+
 def test_a_child_that_cannot_live_is_tried_later_and_later(child: Child, tmp_path: Path) -> None:
     """A program that ends at once is tried again after growing pauses, not in a tight loop."""
     child.start()
