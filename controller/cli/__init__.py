@@ -1,8 +1,8 @@
 """
 `segue`: one verb, one file; whatever a verb needs is imported when it is called, so that the help is quick.
 
-Exit codes: 0 done, 1 refused or failed, 2 not understood, 3 a neighbour (Kafka, SQL, ...) is away: try again, 130
-interrupted by Ctrl-C.
+Exit codes: 0 done, 1 refused or failed, 2 not understood, 3 a neighbour (Kafka, SQL, whoever decides, ...) is away: try
+again, unless it says that the order stands; 130 interrupted by Ctrl-C.
 Read `app` first. What never lives here: decisions. A verb publishes a message, or reads what was recorded.
 """
 

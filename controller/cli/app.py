@@ -29,8 +29,8 @@ app = Verbs(
     pretty_exceptions_enable=False,
     add_completion=False,
     help="Move live traffic of a text-to-speech service from one model release to the next, and back, by events.",
-    epilog="Exit codes: 0 done, 1 refused or failed, 2 not understood, 3 a neighbour is away: try again, "
-    "130 interrupted.",
+    epilog="Exit codes: 0 done, 1 refused or failed, 2 not understood, 3 a neighbour is away: try again, unless "
+    "it says that the order stands, 130 interrupted.",
 )
 app.command()(tree.up)
 app.command()(tree.down)

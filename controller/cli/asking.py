@@ -9,7 +9,9 @@ import typer
 
 from controller.cli.answers import FAILED, tell_json
 from controller.cli.decided import listening
+from controller.cli.followed import Followed
 from controller.cli.words import told
+from controller.core.errors import Unavailable
 from controller.core.events import AnyEvent, OrderRefused, RequestRefused
 from controller.core.stream import Fact
 from controller.outside.kafka import publish
@@ -25,13 +27,24 @@ SOURCE = "segue/cli"
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What became of a message. id: its own. facts: what it caused; none when it changed nothing in time."""
+    """
+    What became of a message.
+
+    id: its own. service: whom it is about. topic, partition, offset: where it stands in Kafka. facts: what it caused.
+    waited_s: how long somebody waited for that, seconds. decided: whether it is known to be decided. published: whether
+    Kafka has the facts. sure: whether the store itself says what it caused.
+    """
 
     id: str
+    service: str
     topic: str
     partition: int
     offset: int
-    facts: tuple[Fact, ...]
+    facts: tuple[Fact, ...] = ()
+    waited_s: float = 0
+    decided: bool = False
+    published: bool = True
+    sure: bool = False
 
     @property
     def refusal(self) -> str:
@@ -41,6 +54,11 @@ class Answer:
                 return fact.event.reason
         return ""
 
+    @property
+    def place(self) -> str:
+        """Where it stands in Kafka."""
+        return f"{self.topic}/{self.partition}/{self.offset}"
+
 
 def ask(settings: Settings, topic: Topic, type: MessageType, data: Mapping[str, object], wait_s: float) -> Answer:
     """
@@ -48,19 +66,37 @@ def ask(settings: Settings, topic: Topic, type: MessageType, data: Mapping[str, 
 
     Raises Malformed before anything is sent when Segue could not read it, Unavailable when Kafka is away.
     """
-    now_ms, message_id = time.time_ns() // 1_000_000, str(uuid.uuid4())
-    outgoing = message(topic, type, SOURCE, message_id, str(data["service"]), data, now_ms)
+    now_ms, message_id, service = time.time_ns() // 1_000_000, str(uuid.uuid4()), str(data["service"])
+    outgoing = message(topic, type, SOURCE, message_id, service, data, now_ms)
     read(Received(topic, 0, 0, outgoing.key, outgoing.value, outgoing.headers, now_ms))
     name = topic_name(topic, settings.topic_prefix)
     if wait_s == 0:
-        return Answer(message_id, name, *_send(settings, name, outgoing), ())
+        return Answer(message_id, service, name, *_send(settings, name, outgoing))
     with listening(settings) as decisions:
-        sent = _send(settings, name, outgoing)
-        return Answer(message_id, name, *sent, decisions.of(message_id, wait_s))
+        place = _send(settings, name, outgoing)
+        followed = Followed(settings, topic, *place, (SOURCE, message_id))
+        heard = decisions.of(message_id, wait_s, followed.changed_nothing)
+    if not heard and followed.led_to is None:
+        followed.look_into_store()
+    return Answer(
+        message_id,
+        service,
+        name,
+        *place,
+        facts=heard or followed.led_to or (),
+        waited_s=wait_s,
+        decided=bool(heard) or followed.decided,
+        published=bool(heard) or not followed.led_to,
+        sure=bool(heard) or followed.led_to is not None,
+    )
 
 
-def tell(answer: Answer, *, waited: bool, as_json: bool) -> None:
-    """Tell an answer; ends with 1 when the message was refused."""
+def tell(answer: Answer, *, as_json: bool) -> None:
+    """
+    Tell an answer; ends with 1 when the message was refused.
+
+    Raises Unavailable, once all is told, when nobody has decided it or nobody has published what was decided.
+    """
     if as_json:
         tell_json(
             {
@@ -68,19 +104,47 @@ def tell(answer: Answer, *, waited: bool, as_json: bool) -> None:
                 "topic": answer.topic,
                 "partition": answer.partition,
                 "offset": answer.offset,
+                "decided": answer.decided if answer.waited_s else None,
                 "refused": answer.refusal,
                 "facts": [_fact(fact) for fact in answer.facts],
             }
         )
-    elif answer.facts:
-        for fact in answer.facts:
-            typer.echo(f"{fact.position:>6}  {event_type(fact.event):<22}{_what(fact.event)}")
-    elif waited:
-        typer.echo("Nothing changed: it was so already, or nobody decides just now (see `segue status`).")
     else:
-        typer.echo(f"published to {answer.topic} as {answer.id}")
+        for line in _lines(answer):
+            typer.echo(line)
     if answer.refusal:
         raise typer.Exit(FAILED)
+    if why := _still_to_come(answer):
+        raise Unavailable(why)
+
+
+def _lines(answer: Answer) -> list[str]:
+    if answer.facts:
+        return [f"{fact.position:>6}  {event_type(fact.event):<22}{_what(fact.event)}" for fact in answer.facts]
+    if not answer.waited_s:
+        return [f"published to {answer.topic} as {answer.id}"]
+    if not answer.decided:
+        return []
+    if answer.sure:
+        return ["Nothing changed: it was so already."]
+    return [f"Nothing changed: it was decided, and no fact of it was published within {answer.waited_s:g} s."]
+
+
+def _still_to_come(answer: Answer) -> str:
+    """Say what is missing, and that it comes by itself; "" when nothing is."""
+    if not answer.waited_s or (answer.decided and answer.published):
+        return ""
+    if answer.decided:
+        return (
+            f"this was decided, and nobody published it within {answer.waited_s:g} s, so no gateway knows of it; it is "
+            "not lost, and will be published as soon as a relay works, so do not send it again; `segue status` says "
+            "whether one does"
+        )
+    return (
+        f"nobody decided this within {answer.waited_s:g} s; it stands in Kafka ({answer.place}), is not lost, and will "
+        "be done as soon as somebody decides, so do not send it again; `segue status` says whether somebody does, and "
+        f"`segue history {answer.service}` what came of it"
+    )
 
 
 def _send(settings: Settings, topic: str, outgoing: Outgoing) -> tuple[int, int]:

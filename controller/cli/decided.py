@@ -1,7 +1,7 @@
 """What was decided about a message just published: read from the topic of facts, so that Kafka alone is needed."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from kafka import KafkaConsumer, TopicPartition
@@ -25,8 +25,12 @@ class Decisions:
     def __init__(self, consumer: KafkaConsumer) -> None:
         self._consumer = consumer
 
-    def of(self, message_id: str, within_s: float) -> tuple[Fact, ...]:
-        """Return the facts that this message caused; () when none came within within_s seconds."""
+    def of(self, message_id: str, within_s: float, none_will_come: Callable[[], bool]) -> tuple[Fact, ...]:
+        """
+        Return the facts that this message caused; () when none came within within_s seconds.
+
+        none_will_come: asked again and again while there are none; True ends the waiting.
+        """
         found: list[Fact] = []
         deadline = time.monotonic() + within_s
         while (left_s := deadline - time.monotonic()) > 0:
@@ -35,6 +39,8 @@ class Decisions:
                 found += [fact for fact in facts if fact.cause == message_id and fact not in found]
             if found:
                 deadline = min(deadline, time.monotonic() + _REST_S)
+            elif none_will_come():
+                break
         return tuple(sorted(found, key=lambda fact: fact.position))
 
 

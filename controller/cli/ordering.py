@@ -211,4 +211,4 @@ def give(
 
     data = {"service": service, "actor": actor or actor_here(), "reason": reason, "rollout": rollout, **more}
     answer = ask(kafka_here(), Topic.ORDERED, MessageType(f"io.segue.{type}"), data, wait)
-    tell(answer, waited=wait > 0, as_json=as_json)
+    tell(answer, as_json=as_json)

@@ -94,7 +94,7 @@ def set_plan(
         "actor": actor or actor_here(),
         "reason": reason,
     }
-    tell(ask(kafka_here(), Topic.ORDERED, MessageType.PLAN, data, wait), waited=wait > 0, as_json=as_json)
+    tell(ask(kafka_here(), Topic.ORDERED, MessageType.PLAN, data, wait), as_json=as_json)
 
 
 @app.command("list")

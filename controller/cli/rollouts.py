@@ -49,7 +49,7 @@ def start(
     }
     if endpoint:
         data["endpoints"] = endpoint
-    tell(ask(settings, Topic.REQUESTED, MessageType.REQUESTED, data, wait), waited=wait > 0, as_json=as_json)
+    tell(ask(settings, Topic.REQUESTED, MessageType.REQUESTED, data, wait), as_json=as_json)
 
 
 for _verb in (

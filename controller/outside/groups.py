@@ -24,13 +24,15 @@ def members(kafka: Kafka, groups: list[str]) -> Mapping[str, int]:
     return {group: len(described[group]["members"]) if group in described else 0 for group in groups}
 
 
-def acknowledged(kafka: Kafka, group: str, topic: str) -> Mapping[int, int]:
+def acknowledged(kafka: Kafka, group: str, topic: str, within_s: float = _ANSWER_S) -> Mapping[int, int]:
     """
     Return the next offset of each partition of a topic; those that the group never acknowledged are left out.
 
+    Raises Unavailable when Kafka does not answer within_s seconds, Broken when it refuses.
+
     Where `set_next` set an offset and nothing was acknowledged since, it is the one from before that.
     """
-    with kafka_errors(kafka, f"tell the offsets of {group}"), admin(kafka, _ANSWER_S) as asked:
+    with kafka_errors(kafka, f"tell the offsets of {group}"), admin(kafka, within_s) as asked:
         offsets = asked.list_group_offsets({group: None}).get(group, {})
     found = {at.partition: _own(next) for at, next in offsets.items() if at.topic == topic}
     return {partition: offset for partition, offset in found.items() if offset >= 0}

@@ -1,8 +1,13 @@
 """The verbs against a Segue that decides: what is asked is published, decided, told and found again."""
 
 import json
+import os
 import re
+import signal
 import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -97,9 +102,48 @@ def test_people_read_sentences(deciding: Deciding) -> None:
     assert "RolloutStarted" in started.out
     assert "told-1: 1.0.0, the first release of this service: a test says so" in started.out
     again = segue("rollout", "start", "told", "--release", "1.0.0", *WHY, "--wait", "1.5")
-    assert "Nothing changed" in again.out
+    assert again.out == "Nothing changed: it was so already.\n"
     unheard = segue("rollout", "pause", "told", *WHY, "--wait", "0")
     assert "published to rollout.ordered" in unheard.out
+
+
+def test_an_order_that_nobody_decides_is_told_from_one_that_changes_nothing(deciding: Deciding) -> None:
+    """While the decider stands still, an order ends with 3 and says that it will be done; later it is done."""
+    segue = deciding.segue
+    start(segue, "held-up")
+    quiet = start(segue, "held-up")
+    assert (quiet["decided"], quiet["facts"]) == (True, [])
+    with standing_still(segue, "control"):
+        done = segue("rollout", "rollback", "held-up", *WHY, "--wait", "1")
+        asked = start(segue, "held-up-too", "1.0.0", "--wait", "1", code=3)
+    assert (done.code, done.out) == (3, "")
+    assert re.search(
+        r"nobody decided this within 1 s; it stands in Kafka \(rollout\.ordered/\d/\d+\), is not lost", done.err
+    )
+    assert "do not send it again; `segue status` says whether" in done.err
+    assert "`segue history held-up` what came of it" in done.err
+    assert (asked["decided"], asked["refused"], asked["facts"]) == (False, "", [])
+    until_told(segue, "held-up", "RolloutAborted")
+    assert until_told(segue, "held-up-too", "RolloutStarted")["cause"] == asked["id"]
+
+
+@contextmanager
+def standing_still(segue: Segue, name: str) -> Iterator[None]:
+    """Let a process of the tree stand still for the length of the block."""
+    (pid,) = (one["pid"] for one in segue.json("status")["members"] if one["name"] == name)
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+def until_told(segue: Segue, service: str, type: str, within_s: float = 30) -> Any:
+    """Wait until the history of a service has a fact of this kind, and return it."""
+    deadline = time.monotonic() + within_s
+    while not (told := segue.json("history", service, "--type", type, code=None)):
+        assert time.monotonic() < deadline, f"no {type} of {service} within {within_s:g} s"
+    return told[0]
 
 
 def test_history_names_who_and_why(deciding: Deciding) -> None:
