@@ -1,11 +1,11 @@
 """Which schema a store has, and whether this version of Segue was made for it; see `schema` for upgrades."""
 
-from typing import Final
-
-from sqlalchemy import Connection, bindparam, inspect, select, text
+from typing import TYPE_CHECKING, Final
 
 from controller.core.errors import Broken
-from controller.journal.tables import schema_history
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 REVISIONS: Final = dict.fromkeys(
     (f"{number:04d}" for number in range(1, 17)),
@@ -19,7 +19,7 @@ LEAVING: Final = frozenset({"0006", "0008", "0009", "0010", "0011", "0012", "001
 NEWEST: Final = tuple(REVISIONS)[-1]
 
 
-def check(connection: Connection, name: str) -> None:
+def check(connection: "Connection", name: str) -> None:
     """Raise Broken unless the schema is exactly the one that this version of Segue was made for."""
     revision = found(connection, name)
     if revision != NEWEST:
@@ -35,8 +35,13 @@ def outdates(revision: str | None) -> bool:
     return not LEAVING.issuperset(known[known.index(revision) + 1 :])
 
 
-def found(connection: Connection, name: str) -> str | None:
+def found(connection: "Connection", name: str) -> str | None:
     """Return the schema's revision, None when there is no schema. Raises Broken when it is newer than ours."""
+    # Here, not above: whoever glances at a revision needs none of it.
+    from sqlalchemy import bindparam, inspect, select, text
+
+    from controller.journal.tables import schema_history
+
     if not inspect(connection).has_table("alembic_version"):
         return None
     revision: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))

@@ -173,10 +173,13 @@ class Tree:
             self._told("topics", "ready")
 
     def _database(self) -> None:
-        # SQLAlchemy takes a tenth of a second to import, and only here.
-        from controller.journal.schema import upgrade
+        from controller.journal.glance import is_newest
 
-        upgrade(self.settings.database)
+        if not is_newest(self.settings.database):
+            # Only here: with it comes SQLAlchemy, which takes as long to import as everything before.
+            from controller.journal.schema import upgrade
+
+            upgrade(self.settings.database)
         self._told("database", "ready")
 
     def _changed(self) -> None:

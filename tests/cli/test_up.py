@@ -10,6 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.cli.segue import TONE, Segue, segue_in
 from tests.parts.sessions import living, wait_until_empty
 
@@ -108,15 +110,25 @@ def test_up_keeps_everything_running_and_leaves_nothing_behind(tmp_path: Path) -
     assert segue("status").code == 1
 
 
-def test_what_cannot_start_is_told_and_leaves_nothing_behind(tmp_path: Path) -> None:
-    """A database that cannot be read stops `up` with a sentence, and no part that had started is left."""
-    segue = segue_in(tmp_path)
+@pytest.mark.parametrize(
+    ("database", "named"),
+    [
+        pytest.param("", "segue.db", id="a file that is no database"),
+        pytest.param(
+            "postgresql+asyncpg://segue:secret@127.0.0.1:1/voices", "127.0.0.1:1/voices", id="a server that is away"
+        ),
+    ],
+)
+def test_what_cannot_start_is_told_and_leaves_nothing_behind(tmp_path: Path, database: str, named: str) -> None:
+    """A database that cannot be asked stops `up` with a sentence, and no part that had started is left."""
+    segue = segue_in(tmp_path, SEGUE_DATABASE_URL=database)
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "segue.db").write_text("this is no database" * 100)
     up = segue.start_up()
     out, err = up.communicate(timeout=READY_WITHIN_S)
     assert up.returncode in (1, 3), err
     assert out == ""
-    assert "segue.db" in err
+    assert named in err
+    assert "secret" not in err
     assert "Traceback" not in err
     assert segue("status").code == 1

@@ -13,6 +13,7 @@ from controller.supervise.plan import FUNCTIONS
     ("imported", "needless"),
     [
         pytest.param(["controller.supervise.tree"], ["kafka", "sqlalchemy"], id="before Kafka is started"),
+        pytest.param(["controller.journal.glance"], ["sqlalchemy", "asyncpg"], id="before our own processes are"),
         pytest.param(["controller.journal.schema"], ["controller.core.state", "alembic"], id="a schema of today"),
         pytest.param([f"consumers.{one}" for one in FUNCTIONS["control"]], ["numpy", "httpx"], id="control"),
         pytest.param([f"consumers.{one}" for one in FUNCTIONS["releases"]], ["httpx"], id="releases"),

@@ -1,10 +1,14 @@
 """All of it started side by side: what needs another member waits for it by itself."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Connection
 
 from controller.core.errors import Broken
+from controller.journal.database import database
+from controller.journal.glance import is_newest
 from controller.parts.http import answers_ok
 from controller.parts.kafka import start_kafka
 from controller.parts.process import Process, Program
@@ -12,6 +16,7 @@ from controller.settings import Settings
 from controller.supervise.plan import Part, lay_out
 from controller.supervise.tokens import keep_tokens
 from controller.supervise.tree import Tree, start_tree
+from tests.journal.test_schema import schema_at
 
 Heard = list[tuple[str, str]]
 
@@ -30,6 +35,56 @@ def test_our_own_processes_begin_beside_kafka(tmp_path: Path) -> None:
         assert tree["control"].restarts == 0
     assert heard.index(("control", "starting")) < heard.index(("kafka", "ready")) < heard.index(("topics", "ready"))
     assert heard.index(("topics", "ready")) < heard.index(("control", "ready"))
+
+
+def test_a_store_of_before_is_upgraded_before_our_own_begin(tmp_path: Path) -> None:
+    """They would end at a schema that is not the newest."""
+    settings = Settings(data=tmp_path)
+    heard: Heard = []
+    asyncio.run(_store_of_before(settings.database))
+    with start_tree(
+        settings,
+        parts=[Part.KAFKA],
+        processes=["control"],
+        free_ports=True,
+        told=lambda *what: heard.append(what),
+    ) as tree:
+        assert tree["control"].restarts == 0
+    assert heard.index(("database", "ready")) < heard.index(("control", "starting"))
+    assert is_newest(settings.database)
+
+
+def test_none_of_our_own_begins_when_the_upgrade_fails(tmp_path: Path) -> None:
+    """The start ends with what the database refuses, and what was begun beside the upgrade is gone."""
+    settings = Settings(data=tmp_path)
+    heard: Heard = []
+    asyncio.run(_store_of_before(settings.database, "DROP INDEX inbox_service"))
+    with (
+        pytest.raises(Broken, match=r"segue\.db refuses: no such index"),
+        start_tree(
+            settings,
+            parts=[Part.KAFKA],
+            processes=["control"],
+            free_ports=True,
+            told=lambda *what: heard.append(what),
+        ),
+    ):
+        raise AssertionError("it started")
+    assert ("control", "starting") not in heard
+    assert not is_newest(settings.database)
+
+
+async def _store_of_before(url: str, *damage: str) -> None:
+    """Make a store of a revision before the newest."""
+
+    def make(connection: Connection) -> None:
+        schema_at("0015", connection)
+        for statement in damage:
+            connection.exec_driver_sql(statement)
+
+    made = database(url)
+    await made.write(make)
+    await made.close()
 
 
 def test_a_kafka_that_is_given_gets_its_topics_before_them(tmp_path: Path) -> None:
