@@ -23,35 +23,46 @@ NEWS: Final[tuple[type[AnyEvent], ...]] = (RouteSet, RouteApplied, ReleaseDraine
 
 _LOOK_S: Final = 1.0
 _MOST_NAMED: Final = 5
+# Fewer than there are connections, or threads on SQLite. A worker that starts may find one of every
+# service leaving, and is asked meanwhile, by way of the same store, whether it is ready.
+_ASKED_AT_ONCE: Final = 2
 
 _log = logging.getLogger(__name__)
 
 
-async def drained(
-    store: Store, ensemble: str, services: AbstractSet[str], *, ceiling_s: float, news: asyncio.Event
-) -> str:
-    """
-    Return once no router of these services may speak with an ensemble any more, or after ceiling_s; say which it was.
+class Draining:
+    """Waits for any number of releases at once, and asks the store about a few of them at a time."""
 
-    services: all that had it; may grow meanwhile. news: set by whoever learns of a fact of `NEWS` about them; without
-    it the journal is looked at every second. While the database is away nothing is news.
-    """
-    began_s = time.monotonic()
-    waits_for = "the journal could not be read"
-    while True:
-        news.clear()
-        try:
-            waits_for = await _waits_for(store, ensemble, services, ceiling_s)
-        except SegueError as error:
-            _log.warning("who still speaks with %s is not known now: %s", ensemble, error)
-        took_s = time.monotonic() - began_s
-        if not waits_for:
-            return f"it carries no traffic, and after {took_s:.1f} s nobody heard it any more"
-        if took_s >= ceiling_s:
-            return f"it carries no traffic, and SEGUE_DRAIN_S ({ceiling_s:g} s) was over while {waits_for}"
-        with suppress(TimeoutError):
-            async with asyncio.timeout(min(_LOOK_S, ceiling_s - took_s)):
-                await news.wait()
+    def __init__(self, store: Store, ceiling_s: float) -> None:
+        """ceiling_s: how long nobody's word is waited for any more, seconds."""
+        self._store = store
+        self._ceiling_s = ceiling_s
+        self._asking = asyncio.Semaphore(_ASKED_AT_ONCE)
+
+    async def drained(self, ensemble: str, services: AbstractSet[str], news: asyncio.Event) -> str:
+        """
+        Return once no router of these services may speak with an ensemble, or at the ceiling; say which it was.
+
+        services: all that had it; may grow meanwhile. news: set by whoever learns of a fact of `NEWS` about them;
+        without it the journal is looked at every second. While the database is away nothing is news.
+        """
+        began_s = time.monotonic()
+        waits_for = "the journal could not be read"
+        while True:
+            try:
+                async with self._asking:
+                    news.clear()
+                    waits_for = await _waits_for(self._store, ensemble, services, self._ceiling_s)
+            except SegueError as error:
+                _log.warning("who still speaks with %s is not known now: %s", ensemble, error)
+            took_s = time.monotonic() - began_s
+            if not waits_for:
+                return f"it carries no traffic, and after {took_s:.1f} s nobody heard it any more"
+            if took_s >= self._ceiling_s:
+                return f"it carries no traffic, and SEGUE_DRAIN_S ({self._ceiling_s:g} s) was over while {waits_for}"
+            with suppress(TimeoutError):
+                async with asyncio.timeout(min(_LOOK_S, self._ceiling_s - took_s)):
+                    await news.wait()
 
 
 async def _waits_for(store: Store, ensemble: str, services: Iterable[str], ceiling_s: float) -> str:

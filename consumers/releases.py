@@ -17,7 +17,7 @@ from functools import partial
 from typing import Final
 
 from consumers.delivery import deliver
-from consumers.draining import NEWS, drained
+from consumers.draining import NEWS, Draining
 from consumers.homes import came_of
 from consumers.kept import Failed, Heard, Kept, Surroundings
 from consumers.metrics import PROBE_SECONDS, PROBE_UP
@@ -99,6 +99,7 @@ class _Keeper:
         self._tritons = known
         self._reports = reports
         self._loadings = Loadings(worker.store)
+        self._draining = Draining(worker.store, worker.settings.drain_s)
         self._awake = asyncio.Event()
         self._told: set[tuple[str, ...]] = set()
         self._held: dict[_Key, _Held] = {}
@@ -258,13 +259,7 @@ class _Keeper:
         release, why = held.kept.release, ""
         held.drains = held.was_up
         if held.drains:
-            why = await drained(
-                self._worker.store,
-                release.ensemble,
-                held.wanted_by,
-                ceiling_s=self._worker.settings.drain_s,
-                news=held.news,
-            )
+            why = await self._draining.drained(release.ensemble, held.wanted_by, held.news)
         # What is loading cannot be unloaded, and would be loaded in the end with nobody to unload it.
         async with held.kept.loading:
             held.gone = True

@@ -5,11 +5,15 @@ import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import asyncpg
 import pytest
+from asyncpg import Connection
 
-from consumers.draining import drained
+from consumers.draining import Draining
 from controller.handle import handle
 from controller.journal import Store, open_store
+from controller.journal.schema import upgrade
+from controller.parts.postgres import Postgres
 from controller.wire.inbound import Input
 from controller.wire.messages import MessageType
 from tests.journal import messages
@@ -35,13 +39,31 @@ async def store(template: Path, tmp_path: Path) -> AsyncIterator[Store]:
     await store.close()
 
 
+@pytest.fixture
+async def postgres_store(postgres: Postgres) -> AsyncIterator[Store]:
+    """The same on PostgreSQL."""
+    url = postgres.create("segue")
+    upgrade(url)
+    store = await open_store(url)
+    yield store
+    await store.close()
+
+
+@pytest.fixture
+async def server(postgres: Postgres) -> AsyncIterator[Connection]:
+    """A connection of the server's owner."""
+    connection = await asyncpg.connect(postgres.url().replace("+asyncpg", ""))
+    yield connection
+    await connection.close()
+
+
 class Leaving:
     """A release on its way out, and who knows of news."""
 
     def __init__(self, store: Store, *services: str, ceiling_s: float = FOR_EVER_S) -> None:
         self._store = store
         self._news = asyncio.Event()
-        waiting = drained(store, LEFT, set(services or [SERVICE]), ceiling_s=ceiling_s, news=self._news)
+        waiting = Draining(store, ceiling_s).drained(LEFT, set(services or [SERVICE]), self._news)
         self._task = asyncio.create_task(waiting)
 
     async def told(self, *news: Input) -> None:
@@ -130,3 +152,15 @@ async def test_release_that_was_never_routed_waits_for_nobody(store: Store) -> N
     taken_back = [*installed(), rolling("1.5.0", 10_000)[0], ordered(MessageType.ROLLBACK, 12_000)]
     await handle(store, taken_back)
     assert "nobody heard it any more" in await Leaving(store).why()
+
+
+async def test_any_number_of_them_leaves_connections_to_others(postgres_store: Store, server: Connection) -> None:
+    """However many leave at once, a few connections are enough to learn who speaks with them."""
+    services = [f"voice-{number}" for number in range(40)]
+    for service in services:
+        await handle(postgres_store, [*rolled_back(service), applied(3, 12_500, "1.4.0", service=service)])
+    draining = Draining(postgres_store, FOR_EVER_S)
+    whys = await asyncio.gather(*(draining.drained(LEFT, {service}, asyncio.Event()) for service in services))
+    assert all("nobody heard it any more" in why for why in whys)
+    # One of them writes.
+    assert await server.fetchval("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'segue'") <= 4
