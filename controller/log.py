@@ -9,6 +9,7 @@ a message's whole way through all processes.
 
 import json
 import logging
+import re
 import sys
 import time
 import traceback
@@ -29,6 +30,8 @@ _QUIET: Final = (
 _SENDERS: Final = ("aiokafka.conn", "kafka.net.connection")
 """At DEBUG they write what they send: a password too, as bytes that look otherwise than it does, or as half of them."""
 _LEAST_CHARACTERS: Final = 8
+_OBEYED: Final = re.compile("[\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+"""What JSON leaves as it is, and a terminal that shows the log obeys: C1, and changes of direction."""
 
 
 def configure(level: str = "INFO", *, secrets: Collection[str] = (), stream: IO[str] | None = None) -> None:
@@ -69,10 +72,14 @@ class JsonLines(logging.Formatter):
         line.update((name, value) for name, value in vars(record).items() if name not in _STANDARD)
         if record.exc_info and record.exc_info[0] is not None:
             line["error"] = "".join(traceback.format_exception(*record.exc_info)).rstrip()
-        text = json.dumps(line, ensure_ascii=False, default=str)
+        text = _OBEYED.sub(_escaped, json.dumps(line, ensure_ascii=False, default=str))
         for secret in self._secrets:
             text = text.replace(secret, "***")
         return text
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return f"\\u{ord(found[0]):04x}"
 
 
 def iso(seconds: float) -> str:

@@ -16,14 +16,15 @@ def main() -> None:
     """Run the command line; an error that we know is one sentence and an exit code, never a traceback."""
     from controller.cli.answers import code_of
     from controller.cli.app import app
+    from controller.cli.plain import say
     from controller.core.errors import SegueError
 
     try:
         app(prog_name="segue")
     except SegueError as error:
-        print(f"segue: {error}", file=sys.stderr)
+        say(f"segue: {error}", err=True, lines=True)
         sys.exit(code_of(error))
     except SystemExit as ending:
         if ending.code == _INTERRUPTED:
-            print("segue: interrupted", file=sys.stderr)
+            say("segue: interrupted", err=True)
         raise

@@ -1,6 +1,5 @@
 """How a verb answers: a table or a line for people, JSON for programs, one sentence and an exit code for an error."""
 
-import json
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import Annotated, Final
 
 import typer
 
+from controller.cli.plain import as_document, as_json, say
 from controller.core.errors import Broken, Malformed, SegueError, Unavailable
 
 FAILED: Final = 1
@@ -44,22 +44,26 @@ def check_chart(file: Path | None) -> None:
 
 def tell_json(value: object) -> None:
     """Answer with one JSON document."""
-    json.dump(value, sys.stdout, indent=2, ensure_ascii=False)
+    sys.stdout.writelines(as_document(value))
     sys.stdout.write("\n")
+
+
+def tell_json_line(value: object) -> None:
+    """Answer with one JSON value on a line of its own."""
+    sys.stdout.write(f"{as_json(value)}\n")
 
 
 def tell_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, none: str) -> None:
     """Answer with a table, or with the sentence `none` when there are no rows."""
-    from rich.console import Console
-    from rich.table import Table
+    from controller.cli.drawing import Console, Table
 
     table = Table(*columns, box=None, pad_edge=False, header_style="bold")
     for row in rows:
         table.add_row(*(str(cell) for cell in row))
     if table.row_count == 0:
-        typer.echo(none)
+        say(none)
         return
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = 10_000  # a pipe has no width: what follows reads lines, not pictures
-    console.print(table, soft_wrap=not console.is_terminal)
+    out = Console()
+    if not out.is_terminal:
+        out.width = 10_000  # a pipe has no width: what follows reads lines, not pictures
+    out.print(table, soft_wrap=not out.is_terminal)

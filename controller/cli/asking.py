@@ -10,6 +10,7 @@ import typer
 from controller.cli.answers import FAILED, tell_json
 from controller.cli.decided import listening
 from controller.cli.followed import Followed
+from controller.cli.plain import say
 from controller.cli.words import told
 from controller.core.errors import Unavailable
 from controller.core.events import AnyEvent, OrderRefused, RequestRefused
@@ -111,7 +112,7 @@ def tell(answer: Answer, *, as_json: bool) -> None:
         )
     else:
         for line in _lines(answer):
-            typer.echo(line)
+            say(line)
     if answer.refusal:
         raise typer.Exit(FAILED)
     if why := _still_to_come(answer):

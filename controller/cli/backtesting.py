@@ -8,6 +8,7 @@ import typer
 
 from controller.cli.answers import AsJson, check_chart, save, tell_json, tell_table
 from controller.cli.here import settings_here
+from controller.cli.plain import say
 
 if TYPE_CHECKING:
     from controller.backtest.compare import Compared
@@ -61,7 +62,7 @@ def backtest(
         )
     tell_table(HEAD, [row for one in compared for row in rows(one, name)], none="nothing was ever rolled out")
     if compared:
-        typer.echo()
+        say()
         tell_table(TOTALS, [totals(summary)], none="")
     return None
 
@@ -72,9 +73,7 @@ def _compare(settings: "Settings", policies: "dict[str, Policy]", since_ms: int)
     found: dict[str, tuple[Compared, ...]] = {}
     for name, compared in backtests(settings.database, policies, since_ms):
         found[name] = compared
-        typer.echo(
-            f"{name}: {len(compared)} rollouts decided again; services: {len(found)} of {len(policies)}", err=True
-        )
+        say(f"{name}: {len(compared)} rollouts decided again; services: {len(found)} of {len(policies)}", err=True)
     return [one for name in policies for one in found[name]]
 
 

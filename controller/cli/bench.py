@@ -6,6 +6,7 @@ from typing import Annotated, Final
 import typer
 
 from controller.cli.answers import FAILED, AsJson, tell_json, tell_table
+from controller.cli.plain import say
 from controller.cli.shown import Verbs
 
 _MET: Final = {True: "yes", False: "NO", None: ""}
@@ -36,7 +37,7 @@ def statistics(
     from controller.bench.statistics.goals import NAMES, measure
     from controller.bench.statistics.report import write_docs
 
-    figures = measure(runs, seed, lambda name: typer.echo(f"simulating: {name}", err=True))
+    figures = measure(runs, seed, lambda name: say(f"simulating: {name}", err=True))
     if docs is not None:
         write_docs(figures, docs)
     if as_json:
@@ -44,7 +45,7 @@ def statistics(
     else:
         rows = [(row.name, row.goal, *row.figures, _MET[row.met]) for row in figures.rows]
         tell_table(("what", "goal", *NAMES, "met"), rows, none="nothing was simulated")
-        typer.echo(f"{runs} runs a row, seed {seed}")
+        say(f"{runs} runs a row, seed {seed}")
     if not figures.met:
         raise typer.Exit(FAILED)
 
@@ -81,7 +82,7 @@ def history(
 
     options = QUICK if quick else Options(facts, services, sqlite_facts)
     options = replace(options, keep=keep, parts=parts_of(only))
-    report = measure(options, lambda told: typer.echo(told, err=True))
+    report = measure(options, lambda told: say(told, err=True))
     if docs is not None:
         write_docs(report, options, docs)
     if as_json:
@@ -92,7 +93,7 @@ def history(
             for one in report.figures
         ]
         tell_table(("where", "what", "measured", "goal", "met", ""), rows, none="nothing was measured")
-        typer.echo(f"{report.machine}; {options.facts} facts of {options.services} services on PostgreSQL")
+        say(f"{report.machine}; {options.facts} facts of {options.services} services on PostgreSQL")
     if not report.met:
         raise typer.Exit(FAILED)
 
@@ -115,7 +116,7 @@ def backtest(
     from controller.bench.backtest.run import measure
     from controller.bench.figures import shown
 
-    report = measure(services, rollouts, lambda told: typer.echo(told, err=True))
+    report = measure(services, rollouts, lambda told: say(told, err=True))
     if as_json:
         tell_json(report.told())
     else:
@@ -123,6 +124,6 @@ def backtest(
             (one.name, f"{shown(one.value)} {one.unit}", one.goal, _MET[one.met], one.told) for one in report.figures
         ]
         tell_table(("what", "measured", "goal", "met", ""), rows, none="nothing was measured")
-        typer.echo(report.machine)
+        say(report.machine)
     if not report.met:
         raise typer.Exit(FAILED)

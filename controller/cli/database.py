@@ -1,10 +1,9 @@
 """`segue db upgrade` and `segue topics`: bring the two stores to what this version of Segue needs."""
 
-import typer
-
 from controller.cli import months
 from controller.cli.answers import AsJson, tell_json, tell_table
 from controller.cli.here import kafka_here, settings_here
+from controller.cli.plain import say
 from controller.cli.rebuilding import rebuild
 from controller.cli.shown import Verbs
 
@@ -25,7 +24,7 @@ def upgrade(as_json: AsJson = False) -> None:
     if as_json:
         tell_json({"schema": NEWEST})
     else:
-        typer.echo(f"the database has schema {NEWEST}")
+        say(f"the database has schema {NEWEST}")
 
 
 for _command in (months.partitions, months.detach, months.attach):

@@ -4,9 +4,7 @@ import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from rich.table import Table
-from rich.text import Text
-
+from controller.cli.drawing import Table, words
 from controller.core.gate import Figure, Outcome, Verdict
 from controller.core.judging import answers, missing, proof, stale
 from controller.core.plan import PROMOTION, Until
@@ -49,13 +47,12 @@ def evidence_table(rollout: Rollout, now_ms: int) -> Table | None:
     for column in ("gate", "asked", "says", "figure of its limit (samples)", "why"):
         table.add_column(column)
     for one in gates:
-        says = Text(one.verdict.outcome.value, style=_COLOURS[one.verdict.outcome])
-        if one.dry_run:
-            says.append(" (dry run)", style="dim")
+        trial = (" (dry run)" if one.dry_run else "", "dim")
+        says = words((one.verdict.outcome.value, _COLOURS[one.verdict.outcome]), trial)
         when = "at its end" if one.inline else "all along"
         table.add_row(one.name, when, says, figures_line(one.verdict.evidence), _why(one.verdict))
     if old := stale(rollout, now_ms):
-        table.add_row("", "", Text("blind" if rollout.blind else "old", style="bold yellow"), "", old)
+        table.add_row("", "", words("blind" if rollout.blind else "old", style="bold yellow"), "", old)
     return table
 
 

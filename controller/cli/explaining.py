@@ -8,6 +8,7 @@ import typer
 
 from controller.cli.answers import AsJson, tell_json
 from controller.cli.here import settings_here
+from controller.cli.plain import say
 
 
 def explain(
@@ -60,4 +61,4 @@ def explain(
         tell_json({"rollout": rollout, "sentences": told})
         return
     for line in lines(sentences, messages):
-        typer.echo(line)
+        say(line)

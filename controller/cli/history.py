@@ -9,6 +9,7 @@ import typer
 
 from controller.cli.answers import AsJson, tell_json
 from controller.cli.here import settings_here
+from controller.cli.plain import say
 from controller.core.errors import Broken, Malformed
 
 if TYPE_CHECKING:
@@ -124,7 +125,7 @@ async def _tell_facts(
         elif as_csv:
             await listed.tell_csv(facts)
         elif parquet is not None:
-            typer.echo(f"{parquet}: {await keep_parquet(facts, parquet)} facts")
+            say(f"{parquet}: {await keep_parquet(facts, parquet)} facts")
         else:
             none = f"no facts after {after}" if after else "no such facts"
             await listed.tell_rows(facts, all_services=search.service is None, none=none)
@@ -137,7 +138,7 @@ async def _first(facts: "AsyncIterator[Recorded]", *, all_services: bool) -> "As
         if number == _ROWS:
             # Not among the answers: what reads them must not take it for one.
             on = f"`--after {last}` goes on, `--limit` asks for more"
-            typer.echo(f"these are the first {_ROWS} facts; {on}", err=True)
+            say(f"these are the first {_ROWS} facts; {on}", err=True)
             return
         number, last = number + 1, one.id if all_services else str(one.position)
         yield one
@@ -164,7 +165,7 @@ async def _tell_live(service: str, at_ms: int, *, as_json: bool) -> None:
         tell_json(live.told())
         return
     for one in sentences(live):
-        typer.echo(one)
+        say(one)
 
 
 async def _known(store: "Store", service: str) -> None:

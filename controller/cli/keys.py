@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from controller.cli.answers import AsJson, tell_json
+from controller.cli.plain import say
 from controller.cli.shown import Verbs
 
 app = Verbs(no_args_is_help=True, help="Keys that sign how far the journal has got.")
@@ -29,4 +30,4 @@ def new(
     if as_json:
         tell_json({"key": name, "private": str(file), "public": str(public)})
     else:
-        typer.echo(f"key {name} is in {file}, its public half in {public}")
+        say(f"key {name} is in {file}, its public half in {public}")

@@ -1,9 +1,8 @@
 """A plan drawn as a ladder: one rung a step, its share as a bar, its hold beside it."""
 
 from rich.console import Group, RenderableType
-from rich.table import Table
-from rich.text import Text
 
+from controller.cli.drawing import Table, words
 from controller.cli.foretold import blindness, duration, error, questions, span, way
 from controller.cli.words import percent
 from controller.core.foresight import Foresight, Leg, foresee, remarks
@@ -16,7 +15,7 @@ _BAR = 30
 def explained(plan: Plan) -> RenderableType:
     """Return all that can be said of a plan beforehand: the ladder, the way, the gates, times, errors, remarks."""
     foresight = foresee(plan)
-    parts: list[RenderableType] = [Text.assemble("Plan ", (plan.name, "bold")), Text(), drawn(plan, foresight)]
+    parts: list[RenderableType] = [words("Plan ", (plan.name, "bold")), words(), drawn(plan, foresight)]
     chapters = (
         ("The way", way(plan, foresight)),
         ("What is asked", questions(plan) or ("Nothing: it goes by the clock.",)),
@@ -27,7 +26,7 @@ def explained(plan: Plan) -> RenderableType:
     )
     for title, sentences in chapters:
         if sentences:
-            parts += [Text(), Text(title, style="bold"), _list(sentences)]
+            parts += [words(), words(title, style="bold"), _list(sentences)]
     return Group(*parts)
 
 
@@ -36,8 +35,10 @@ def drawn(plan: Plan, foresight: Foresight) -> Table:
     table = Table(box=None, show_header=False, pad_edge=False)
     for number, leg in enumerate(foresight.legs):
         notes = ", ".join(_notes(leg))
-        table.add_row(Text(f"step {number}", style="dim"), _bar(leg.step.weight_bp), percent(leg.step.weight_bp), notes)
-    table.add_row(Text("all", style="dim"), _bar(FULL_BP), percent(FULL_BP), f"guarded for {span(plan.guard_s)}")
+        table.add_row(
+            words(f"step {number}", style="dim"), _bar(leg.step.weight_bp), percent(leg.step.weight_bp), notes
+        )
+    table.add_row(words("all", style="dim"), _bar(FULL_BP), percent(FULL_BP), f"guarded for {span(plan.guard_s)}")
     return table
 
 
@@ -50,10 +51,10 @@ def _notes(leg: Leg) -> list[str]:
     return notes + [f"then {name}" for name in step.gates]
 
 
-def _bar(weight_bp: int) -> Text:
+def _bar(weight_bp: int) -> RenderableType:
     # The smallest share is seen: nothing drawn would say that nobody is served.
     filled = max(round(_BAR * weight_bp / FULL_BP), 1 if weight_bp else 0)
-    return Text("█" * filled, style="yellow") + Text("░" * (_BAR - filled), style="dim")
+    return words(("█" * filled, "yellow"), ("░" * (_BAR - filled), "dim"))
 
 
 def _hours(plan: Plan) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ import typer
 
 from controller.cli.answers import AsJson, tell_json, tell_table
 from controller.cli.here import kafka_here, settings_here
+from controller.cli.plain import say
 from controller.cli.shown import Verbs
 from controller.core.errors import Broken
 
@@ -61,9 +62,9 @@ def show(letter: Letter, as_json: AsJson = False) -> None:
         return
     for name, value in _values(found).items():
         if not name.endswith("_base64"):
-            typer.echo(f"{name:<10}{value}")
-    typer.echo("")
-    typer.echo((found.value or b"").decode(errors="backslashreplace"))
+            say(f"{name:<10}{value}")
+    say("")
+    say((found.value or b"").decode(errors="backslashreplace"), lines=True)
 
 
 @app.command()
@@ -88,7 +89,7 @@ def redrive(letter: Letter, as_json: AsJson = False) -> None:
     if as_json:
         tell_json({"letter": letter, "topic": topic, "partition": partition, "offset": offset})
     else:
-        typer.echo(f"{letter} was sent again as {topic}/{partition}/{offset}")
+        say(f"{letter} was sent again as {topic}/{partition}/{offset}")
 
 
 def _read(letter: str) -> "DeadLetter":

@@ -6,7 +6,8 @@ import sys
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Final
 
-from controller.cli.answers import tell_json, tell_table
+from controller.cli.answers import tell_json, tell_json_line, tell_table
+from controller.cli.plain import plain
 from controller.cli.words import written
 from controller.log import iso
 
@@ -40,16 +41,21 @@ async def tell_document(facts: "AsyncIterator[Recorded]") -> None:
 async def tell_lines(facts: "AsyncIterator[Recorded]") -> None:
     """Answer with a JSON object a line, written as they are read."""
     async for one in facts:
-        sys.stdout.write(json.dumps(_fields(one), ensure_ascii=False) + "\n")
+        tell_json_line(_fields(one))
 
 
 async def tell_csv(facts: "AsyncIterator[Recorded]") -> None:
-    """Answer with CSV under a line of names, written as it is read; `event` is the fact's body, as JSON."""
+    """
+    Answer with CSV under a line of names, written as it is read; `event` is the fact's body, as JSON.
+
+    On a terminal, which would obey what somebody wrote, that is written out; programs get it as it is.
+    """
     lines = csv.writer(sys.stdout, lineterminator="\n")
+    cell = plain if sys.stdout.isatty() else str
     lines.writerow(_COLUMNS)
     async for one in facts:
         fields = {**_fields(one), "event": one.body}
-        lines.writerow([fields[name] for name in _COLUMNS])
+        lines.writerow([cell(str(fields[name])) for name in _COLUMNS])
 
 
 def _fields(one: "Recorded") -> dict[str, object]:

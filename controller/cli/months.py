@@ -7,6 +7,7 @@ import typer
 
 from controller.cli.answers import AsJson, tell_json, tell_table
 from controller.cli.here import settings_here
+from controller.cli.plain import say
 
 if TYPE_CHECKING:
     from controller.journal.detaching import Believes, Held
@@ -50,9 +51,7 @@ def detach(month: MONTH) -> None:
     Example: segue db detach 2026-01
     """
     taken = asyncio.run(_detach(month))
-    typer.echo(
-        f"{month} is detached; keep its table: pg_dump --table={taken} ... (`segue db attach {month}` brings it back)"
-    )
+    say(f"{month} is detached; keep its table: pg_dump --table={taken} ... (`segue db attach {month}` brings it back)")
 
 
 def attach(month: MONTH) -> None:
@@ -62,7 +61,7 @@ def attach(month: MONTH) -> None:
     Example: segue db attach 2026-01
     """
     asyncio.run(_attach(month))
-    typer.echo(f"{month} is part of the journal again; `segue verify` says whether it is what was written")
+    say(f"{month} is part of the journal again; `segue verify` says whether it is what was written")
 
 
 def _closed(one: "Held") -> str:

@@ -3,9 +3,8 @@
 from collections.abc import Iterable, Sequence
 
 from rich.console import Group, RenderableType
-from rich.table import Table
-from rich.text import Text
 
+from controller.cli.drawing import Part, Table, words
 from controller.cli.evidence import asked, evidence_table, evidence_values
 from controller.cli.words import percent, written
 from controller.core.judging import missing
@@ -25,20 +24,20 @@ _COLOURS = {Role.STABLE: "green", Role.CANDIDATE: "yellow", Role.PREVIOUS: "dim"
 def picture(service: Service, facts: Sequence[Recorded], now_ms: int) -> RenderableType:
     """Return the picture: weights, steps, what is awaited, and the last facts, oldest first."""
     state = service.state
-    head = Text.assemble((state.service, "bold"), f"  epoch {state.epoch}, fact {service.position}")
-    parts: list[RenderableType] = [head, Text(), _weights(state.arms)]
+    head = words((state.service, "bold"), f"  epoch {state.epoch}, fact {service.position}")
+    parts: list[RenderableType] = [head, words(), _weights(state.arms)]
     if state.rollout:
-        parts += [Text(), _walk(state.rollout)]
+        parts += [words(), _walk(state.rollout)]
         if gates := evidence_table(state.rollout, now_ms):
-            parts += [Text(), gates]
-    parts += [Text(), Text.assemble(("waiting for  ", "dim"), awaited(state, now_ms))]
+            parts += [words(), gates]
+    parts += [words(), words(("waiting for  ", "dim"), awaited(state, now_ms))]
     if state.quarantined:
         names = ", ".join(f"{release.version} ({release.digest[:15]})" for release in state.quarantined)
-        parts.append(Text.assemble(("quarantined  ", "dim"), (names, "red")))
+        parts.append(words(("quarantined  ", "dim"), (names, "red")))
     if kept := [one for one in state.formers if not state.is_quarantined(one.release.digest)]:
         names = ", ".join(f"{one.release.version} (until {iso(one.until_ms / 1000)[:16]})" for one in kept)
-        parts.append(Text.assemble(("was stable   ", "dim"), names))
-    return Group(*parts, Text(), fact_table(facts))
+        parts.append(words(("was stable   ", "dim"), names))
+    return Group(*parts, words(), fact_table(facts))
 
 
 def values(service: Service, now_ms: int) -> dict[str, object]:
@@ -141,22 +140,22 @@ def clock(milliseconds: float) -> str:
 
 def _weights(arms: Sequence[Arm]) -> RenderableType:
     if not arms:
-        return Text("nothing to serve yet", style="dim")
+        return words("nothing to serve yet", style="dim")
     table = Table(box=None, show_header=False, pad_edge=False)
     for arm in arms:
         filled = round(_BAR * arm.weight_bp / FULL_BP)
-        bar = Text("█" * filled, style=_COLOURS[arm.role]) + Text("░" * (_BAR - filled), style="dim")
-        lives = Text(", ".join(arm.endpoints), style="dim")
-        table.add_row(arm.role.value, Text(arm.release.version, style="bold"), bar, percent(arm.weight_bp), lives)
+        bar = words(("█" * filled, _COLOURS[arm.role]), ("░" * (_BAR - filled), "dim"))
+        lives = words(", ".join(arm.endpoints), style="dim")
+        table.add_row(arm.role.value, words(arm.release.version, style="bold"), bar, percent(arm.weight_bp), lives)
     return table
 
 
 def _walk(rollout: Rollout) -> RenderableType:
-    words = Text.assemble((f"{rollout.id}  ", "dim"), f"{rollout.release.version} by plan {rollout.plan.name}:  ")
+    parts: list[Part] = [(f"{rollout.id}  ", "dim"), f"{rollout.release.version} by plan {rollout.plan.name}:  "]
     for number, step in enumerate((*rollout.plan.steps, Step(FULL_BP, 0))):
         done, current = number < rollout.step, number == rollout.step
         style = "green" if done else "bold yellow" if current else "dim"
-        words.append(("✔ " if done else "▶ " if current else "") + percent(step.weight_bp), style=style)
+        parts.append((("✔ " if done else "▶ " if current else "") + percent(step.weight_bp), style))
         if number < len(rollout.plan.steps):
-            words.append(f" ({clock(1000 * step.hold_s)})  ", style="dim")
-    return words
+            parts.append((f" ({clock(1000 * step.hold_s)})  ", "dim"))
+    return words(*parts)

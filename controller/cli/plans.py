@@ -9,6 +9,7 @@ import typer
 from controller.cli.answers import NOT_UNDERSTOOD, AsJson, tell_json
 from controller.cli.here import actor_here, kafka_here, settings_here
 from controller.cli.ordering import Actor, Reason, Service, Wait
+from controller.cli.plain import say
 from controller.cli.shown import Verbs
 from controller.core.errors import Broken, Malformed
 
@@ -44,9 +45,9 @@ def check(file: File, as_json: AsJson = False) -> None:
         return tell_json({"valid": True, "plan": plain(plan), "remarks": list(remarks(plan))})
     names = ", ".join(gate.name for gate in plan.gates) or "none"
     steps = "1 step" if len(plan.steps) == 1 else f"{len(plan.steps)} steps"
-    typer.echo(f"{file} is a plan: {plan.name}, {steps}, gates: {names}")
+    say(f"{file} is a plan: {plan.name}, {steps}, gates: {names}")
     for remark in remarks(plan):
-        typer.echo(f"mind: {remark}")
+        say(f"mind: {remark}")
     return None
 
 
@@ -60,12 +61,11 @@ def explain(
 
     Example: segue plan explain careful
     """
-    from rich.console import Console
-
+    from controller.cli.drawing import Console
     from controller.cli.ladder import explained
 
     plan = plan_called(file) if not service else _plan_of(service, file)
-    Console(highlight=False).print(explained(plan))
+    Console().print(explained(plan))
 
 
 @app.command("set")

@@ -4,10 +4,9 @@ import asyncio
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-import typer
-
 from controller.cli.answers import AsJson, tell_json
 from controller.cli.here import settings_here
+from controller.cli.plain import say
 from controller.cli.progress import Progress
 
 if TYPE_CHECKING:
@@ -28,9 +27,7 @@ def rebuild(as_json: AsJson = False) -> None:
         tell_json(asdict(rebuilt))
     else:
         held_ms = round(rebuilt.held_s * 1000)
-        typer.echo(
-            f"the read tables were made anew from {rebuilt.facts} facts; deciding waited for {held_ms} ms at most"
-        )
+        say(f"the read tables were made anew from {rebuilt.facts} facts; deciding waited for {held_ms} ms at most")
 
 
 async def _rebuild() -> "Rebuilt":

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from controller.cli.answers import AsJson, tell_json, tell_table
+from controller.cli.plain import say
 from controller.cli.shown import Verbs
 from controller.core.errors import Malformed
 from controller.settings import read_settings
@@ -49,8 +50,8 @@ def build(
     if as_json:
         tell_json(asdict(release))
     else:
-        typer.echo(f"{release.model} {release.version} is {release.ensemble} in {settings.repository}")
-        typer.echo(f"digest {release.digest}")
+        say(f"{release.model} {release.version} is {release.ensemble} in {settings.repository}")
+        say(f"digest {release.digest}")
 
 
 @app.command("list")

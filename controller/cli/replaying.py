@@ -9,6 +9,7 @@ import typer
 
 from controller.cli.answers import FAILED, AsJson, tell_json, tell_table
 from controller.cli.here import kafka_here, settings_here
+from controller.cli.plain import say
 from controller.cli.progress import Progress, shown
 from controller.core.errors import Broken, Malformed
 
@@ -86,9 +87,9 @@ def _tell_replayed(
             none="nothing is recorded yet",
         )
         if check and prints and not wrong:
-            typer.echo(f"the facts in {'Kafka' if source is Source.KAFKA else 'SQL'} give exactly what is live")
+            say(f"the facts in {'Kafka' if source is Source.KAFKA else 'SQL'} give exactly what is live")
         for name, one in wrong.items():
-            typer.echo(
+            say(
                 f"{name} is not what its facts amount to: {one.path} is {one.one}, by its facts {one.other}; make the "
                 "read tables anew with `segue rebuild`"
             )
@@ -109,7 +110,7 @@ def _tell_decided(again: "list[Redecided]", *, as_json: bool) -> None:
         )
         for one in (found for service in again for found in service.otherwise):
             where = f"{one.fact}: {one.difference.path}" if one.fact else one.difference.path
-            typer.echo(f"{one.message}: {where} is {one.difference.one} on record and would be {one.difference.other}")
+            say(f"{one.message}: {where} is {one.difference.one} on record and would be {one.difference.other}")
     if any(one.otherwise for one in again):
         raise typer.Exit(FAILED)
 

@@ -10,6 +10,7 @@ import typer
 
 from controller.cli.answers import AsJson, tell_json
 from controller.cli.here import kafka_here, settings_here
+from controller.cli.plain import say
 from controller.cli.progress import Progress
 from controller.cli.replaying import Source
 
@@ -47,7 +48,7 @@ def restore(
     if as_json:
         tell_json({"services": services})
     else:
-        typer.echo(f"routing tables left for the relay to publish again: {services}")
+        say(f"routing tables left for the relay to publish again: {services}")
 
 
 @contextmanager
@@ -64,35 +65,35 @@ def _kafka() -> Iterator["Settings"]:
 
 
 def _tell(restored: "Restored") -> None:
-    typer.echo(
+    say(
         f"restored from Kafka; facts: {restored.facts}, services: {restored.services}, checkpoints: "
         f"{restored.checkpoints}, messages in the inbox: {restored.messages}, and {restored.causes} by name alone"
     )
     if restored.completed:
-        typer.echo(f"facts that were decided and not published yet, now left for the relay: {restored.completed}")
+        say(f"facts that were decided and not published yet, now left for the relay: {restored.completed}")
     if restored.contradicting:
-        typer.echo(f"checkpoints left out, as they contradict earlier ones of their key: {restored.contradicting}")
+        say(f"checkpoints left out, as they contradict earlier ones of their key: {restored.contradicting}")
     if restored.distrusted:
-        typer.echo(f"checkpoints left out, as no trusted key signed them: {restored.distrusted}")
+        say(f"checkpoints left out, as no trusted key signed them: {restored.distrusted}")
     if restored.unreadable:
         named = "; ".join(restored.unreadable[:_MOST_TOLD])
         more = restored.passed_over - min(_MOST_TOLD, len(restored.unreadable))
         named += f" and {more} more (--json names the first {len(restored.unreadable)})" if more else ""
-        typer.echo(f"records left out, as they are no checkpoints, see `segue verify`: {named}")
+        say(f"records left out, as they are no checkpoints, see `segue verify`: {named}")
     if restored.untold:
         named = _list(restored.untold)
-        typer.echo(f"services whose last message Kafka has no more, and whose facts are taken as they are: {named}")
+        say(f"services whose last message Kafka has no more, and whose facts are taken as they are: {named}")
     if restored.presumed:
-        typer.echo(f"messages that count as decided since a later fact of their service is there: {restored.presumed}")
-    typer.echo(f"messages that will be decided once services run again: {restored.undecided}")
+        say(f"messages that count as decided since a later fact of their service is there: {restored.presumed}")
+    say(f"messages that will be decided once services run again: {restored.undecided}")
     if restored.otherwise:
-        typer.echo(
+        say(
             f"Look at {_list(restored.otherwise)}: the last facts there are not what their message leads to, so some "
             "may be missing. `segue replay --decide` names the difference; an order, such as `segue rollout rollback`, "
             "puts right where traffic goes."
         )
     if restored.ahead:
-        typer.echo(
+        say(
             f"Gateways have newer tables than the facts give of {_list(restored.ahead)}, and keep them until one of a "
             "later epoch comes. Start the services; once everything is decided, have the traffic set anew by an order, "
             "such as `segue rollout rollback`, until the table's epoch is above the one that gateways serve: see "

@@ -10,6 +10,7 @@ import typer
 
 from controller.cli.answers import FAILED, AsJson, tell_json, tell_table
 from controller.cli.here import settings_here
+from controller.cli.plain import say
 from controller.core.errors import Broken, Malformed
 
 if TYPE_CHECKING:
@@ -47,14 +48,14 @@ def scene(
         tell_json(_fields(found))
     elif files:
         for one in found.manifest.files:
-            typer.echo(found.place / one.name)
+            say(found.place / one.name)
     else:
         from controller.cli.scene_story import lines
 
         for line in lines(found):
-            typer.echo(line)
+            say(line)
     for amiss in found.amiss:
-        typer.echo(f"{amiss.name} is not what was kept: {amiss.what}", err=files or as_json)
+        say(f"{amiss.name} is not what was kept: {amiss.what}", err=files or as_json)
     if found.amiss:
         raise typer.Exit(FAILED)
 

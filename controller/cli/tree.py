@@ -11,6 +11,7 @@ import typer
 
 from controller.cli.answers import FAILED, AsJson, tell_json, tell_table
 from controller.cli.here import running_here
+from controller.cli.plain import say
 from controller.core.errors import Unavailable
 from controller.settings import read_settings
 from controller.supervise.record import Member, Record, is_held
@@ -65,7 +66,7 @@ def down(as_json: AsJson = False) -> None:
     if as_json:
         tell_json({"stopped": record.pid})
     else:
-        typer.echo("stopped")
+        say("stopped")
 
 
 def status(as_json: AsJson = False) -> None:
@@ -94,7 +95,7 @@ def _show(record: Record, states: dict[str, str]) -> None:
         [(one.name, states[one.name], one.pid or "-", one.restarts, one.log) for one in record.members],
         none="nothing runs",
     )
-    typer.echo("")
+    say("")
     tell_table(
         ("what", "where"), [(name, where) for name, where in record.addresses.items() if where], none="no addresses"
     )

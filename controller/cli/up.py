@@ -6,9 +6,8 @@ import signal
 import sys
 import threading
 
-from rich.console import Console
-
 from controller import log
+from controller.cli.drawing import Console
 from controller.outside.prometheus import PACES
 from controller.settings import Settings
 from controller.supervise.tree import Tree, start_tree
@@ -16,7 +15,7 @@ from controller.supervise.tree import Tree, start_tree
 
 def run_up(settings: Settings, *, free_ports: bool, pace: str, as_json: bool) -> None:
     """Start the tree, tell where it answers, and keep it until SIGINT, SIGTERM or SIGHUP."""
-    console = Console(stderr=True, highlight=False)
+    console = Console(stderr=True)
     if console.is_terminal:
         logging.basicConfig(format="%(asctime)s %(message)s", level=settings.log_level)
     else:

@@ -8,6 +8,7 @@ import typer
 
 from controller.cli.answers import FAILED, AsJson, tell_json
 from controller.cli.here import kafka_here, settings_here
+from controller.cli.plain import say
 from controller.cli.progress import Progress
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def check(*, sql_only: bool, tables: bool = False, as_json: bool) -> None:
         if rows:
             _tell_rows(rows)
         elif tables:
-            typer.echo("The tables were not compared: the journal in SQL is not what was written.")
+            say("The tables were not compared: the journal in SQL is not what was written.")
     if verified.findings or (rows and rows.differing):
         raise typer.Exit(FAILED)
 
@@ -53,29 +54,29 @@ def _tell_facts(verified: "Verified", sql_only: bool) -> None:
     if not verified.findings:
         where = "SQL" if sql_only else "SQL and in Kafka"
         beside = f", in detached months: {verified.detached}" if verified.detached else ""
-        typer.echo(
+        say(
             f"every fact in {where} is what was written; facts: {verified.sql_facts}{beside}, "
             f"services: {verified.streams}, signed checkpoints: {verified.checkpoints}"
         )
         return
     for one in verified.findings[:_MOST_TOLD]:
-        typer.echo(f"{one.stream}/{one.position} in {one.copy} is {one.tampering}: {one.told}")
+        say(f"{one.stream}/{one.position} in {one.copy} is {one.tampering}: {one.told}")
     if (more := len(verified.findings) - _MOST_TOLD) > 0:
-        typer.echo(f"and {more} more; --json has all of them")
-    typer.echo("Keep both copies as they are, and compare them with a backup: `segue verify` changes nothing.")
+        say(f"and {more} more; --json has all of them")
+    say("Keep both copies as they are, and compare them with a backup: `segue verify` changes nothing.")
 
 
 def _tell_rows(rows: "RowsVerified") -> None:
     if not rows.differing:
-        typer.echo("every row of the read tables, the timers and the inbox is what the facts give")
+        say("every row of the read tables, the timers and the inbox is what the facts give")
         return
     for one in rows.differing[:_MOST_TOLD]:
         is_, by_facts = ("nothing" if value is None else value for value in (one.is_, one.by_facts))
         where = f"{one.table}, {one.key}: {one.column}".rstrip(": ")
-        typer.echo(f"{where} is {is_}, and by the facts {by_facts}")
+        say(f"{where} is {is_}, and by the facts {by_facts}")
     if (more := len(rows.differing) - _MOST_TOLD) > 0:
-        typer.echo(f"and {more} more; --json has them")
-    typer.echo("`segue rebuild` makes the read tables and timers anew; the inbox is compared with a backup.")
+        say(f"and {more} more; --json has them")
+    say("`segue rebuild` makes the read tables and timers anew; the inbox is compared with a backup.")
 
 
 async def _verify(sql_only: bool, tables: bool) -> "tuple[Verified, RowsVerified | None]":

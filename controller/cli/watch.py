@@ -1,15 +1,15 @@
 """`segue rollout watch` and `status`: how a service stands, read from the store; drawn once, or again and again."""
 
 import asyncio
-import json
+import sys
 import time
 from contextlib import nullcontext
 
 import typer
-from rich.console import Console
 from rich.live import Live
 
-from controller.cli.answers import FAILED, tell_json
+from controller.cli.answers import FAILED, tell_json, tell_json_line
+from controller.cli.drawing import Console
 from controller.cli.here import settings_here
 from controller.cli.picture import picture, values
 from controller.cli.stored import opened
@@ -34,7 +34,7 @@ def show_service(name: str, *, as_json: bool) -> None:
     if as_json:
         tell_json(values(service, _now_ms()))
     else:
-        Console(highlight=False).print(picture(service, facts, _now_ms()))
+        Console().print(picture(service, facts, _now_ms()))
 
 
 def watch_service(name: str, *, until_done: bool, as_json: bool) -> None:
@@ -48,7 +48,7 @@ def watch_service(name: str, *, until_done: bool, as_json: bool) -> None:
 
 
 async def _watch(name: str, until_done: bool, as_json: bool) -> bool:
-    live = None if as_json else Live(console=Console(highlight=False), auto_refresh=False)
+    live = None if as_json else Live(console=Console(), auto_refresh=False)
     last_position = -1
     async with opened(settings_here()) as store:
         with live or nullcontext():
@@ -57,7 +57,8 @@ async def _watch(name: str, until_done: bool, as_json: bool) -> bool:
                 if live:
                     live.update(picture(service, facts, _now_ms()), refresh=True)
                 elif service.position != last_position:
-                    print(json.dumps(values(service, _now_ms()), ensure_ascii=False), flush=True)
+                    tell_json_line(values(service, _now_ms()))
+                    sys.stdout.flush()
                 last_position = service.position
                 if until_done and service.state.rollout is None:
                     return await _was_taken_back(store, name)

@@ -42,7 +42,7 @@ async def prove(tree: Tree, rollout: str, folder: Path, show: Show) -> Proven:
     try:
         facts = [fact async for fact in of_rollout(store, SERVICE, rollout)]
         for sentence in story(facts):
-            show.happened(f"[dim]{iso(sentence.at_ms / 1000)}[/dim]  {sentence.text}")
+            show.happened(sentence.text, at=iso(sentence.at_ms / 1000))
         signer = read_signer(tree.settings.signing_key)
         found = await verify(store, tree.kafka, trusted=read_trusted("", signer))
         _told(

@@ -10,10 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from rich.console import Console
-from rich.table import Table
-
 from controller.bench.figures import Figure, Report, shown
+from controller.cli.drawing import Console, Table
 from controller.parts.installed import local_folder
 from controller.parts.postgres import Postgres, start_postgres
 from tests.bench import deciding, growth, load, pick, rollback, scaling, soak, start

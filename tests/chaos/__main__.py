@@ -10,8 +10,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from rich.console import Console
-
+from controller.cli.drawing import Console, words
 from controller.parts.installed import local_folder
 from tests.chaos.real.disks import may_mount, with_own_mounts
 from tests.chaos.real.faults import CATALOGUE, Fault
@@ -66,7 +65,7 @@ def drawn(faults: Sequence[Fault], number: int, seed: int) -> list[Fault]:
 def _run(store: str, faults: Sequence[Fault], minutes: float, seed: int) -> int:
     folder = local_folder() / "chaos"
     shutil.rmtree(folder, ignore_errors=True)
-    console, progress = Console(width=120), Console(stderr=True, width=120)
+    out, progress = Console(width=120), Console(stderr=True, width=120)
     end_s = time.monotonic() + minutes * 60
     with running(folder, store, seed=seed) as run:
         with busy(run):
@@ -81,8 +80,8 @@ def _run(store: str, faults: Sequence[Fault], minutes: float, seed: int) -> int:
         happened = list(run.happened)
     rows = figures(happened)
     for sentence in (*proof.lost, *proof.wrong):
-        console.print(sentence, style="bold red", markup=False)
-    console.print(table(rows, proof, f"{len(happened)} real faults on {store}, seed {seed}"))
+        out.print(words(sentence, style="bold red"))
+    out.print(table(rows, proof, f"{len(happened)} real faults on {store}, seed {seed}"))
     report = {
         "store": store,
         "seed": seed,

@@ -51,6 +51,13 @@ def test_an_exception_stays_on_one_line(lines: io.StringIO) -> None:
     assert "ValueError: bad" in json.loads(line)["error"]
 
 
+def test_a_terminal_that_shows_the_log_obeys_nobody(lines: io.StringIO) -> None:
+    """What somebody wrote to colour, to clear or to turn round stands in the line in letters, and is read as it was."""
+    logging.getLogger().warning("release %s", "\x1b[31m\x9b2J\u202e")
+    assert json.loads(lines.getvalue())["message"] == "release \x1b[31m\x9b2J\u202e"
+    assert lines.getvalue().removesuffix("\n").isprintable()
+
+
 def test_no_token_reaches_a_line(lines: io.StringIO) -> None:
     """A token is blotted out, whether it comes in the text, in a field or in an exception."""
     try:

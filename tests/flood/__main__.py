@@ -8,10 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from rich.console import Console
-from rich.table import Table
-
 from controller.bench.figures import Figure, Report, shown
+from controller.cli.drawing import Console, Table
 from controller.parts.installed import local_folder
 from controller.parts.postgres import start_postgres
 from controller.settings import Settings

@@ -6,9 +6,7 @@ import sys
 import time
 from collections.abc import Sequence
 
-from rich.console import Console
-from rich.table import Table
-
+from controller.cli.drawing import Console, Table
 from tests.hostile.decoders import DECODERS, Decoder
 from tests.hostile.promise import MOST_CHARACTERS, MOST_MS, Told, drawn, refusal, try_one
 

@@ -5,9 +5,7 @@ import sys
 import time
 from collections.abc import Callable
 
-from rich.console import Console
-from rich.table import Table
-
+from controller.cli.drawing import Console, Table
 from controller.cli.progress import shown
 from controller.spread import cores
 from tests.simulation.campaign import KINDS, Tally, all_caught, campaign, drawn, live
@@ -66,20 +64,20 @@ def _lived(title: str, number: int, work: Callable[[Callable[[Tally], None]], Ta
         table.add_row(what, f"{number:,}")
     _OUT.print(table)
     for name, found in list(tally.failed.items())[:_TOLD_AT_MOST]:
-        _OUT.print(f"{name}: {found[0]}", highlight=False, markup=False)
+        _OUT.print(f"{name}: {found[0]}")
     if tally.failed:
-        _OUT.print("python -m tests.simulation --seed N tells what happened, and makes it small", highlight=False)
+        _OUT.print("python -m tests.simulation --seed N tells what happened, and makes it small")
     return 1 if tally.failed else 0
 
 
 def _replay(seed: int, mistake: str | None) -> int:
     schedule = draw(seed)
     world = simulate(schedule, MUTATIONS[mistake] if mistake else None)
-    _OUT.print(f"seed {seed}: {schedule.partitions} partitions, {len(schedule.inputs)} inputs", highlight=False)
+    _OUT.print(f"seed {seed}: {schedule.partitions} partitions, {len(schedule.inputs)} inputs")
     for line in world.log:
-        _OUT.print(line, highlight=False, markup=False)
+        _OUT.print(line)
     if not world.watch.found:
-        _OUT.print(f"{len(world.watch.hashes)} facts, and every promise was kept", highlight=False)
+        _OUT.print(f"{len(world.watch.hashes)} facts, and every promise was kept")
         return 0
     _tell(schedule, world.watch.found, mistake)
     return 1
@@ -87,14 +85,14 @@ def _replay(seed: int, mistake: str | None) -> int:
 
 def _tell(schedule: Schedule, found: list[Found], mistake: str | None) -> None:
     for one in found:
-        _OUT.print(str(one), highlight=False, markup=False)
+        _OUT.print(str(one))
     planted = MUTATIONS[mistake] if mistake else None
     kinds = {one.kind for one in found}
     with _PROGRESS.status("is made small"):
         small = shrink(schedule, lambda fewer: any(one.kind in kinds for one in simulate(fewer, planted).watch.found))
-    _OUT.print(f"The same happens with these alone ({small.partitions} partitions):", highlight=False)
+    _OUT.print(f"The same happens with these alone ({small.partitions} partitions):")
     for what in (*small.faults, *small.inputs):
-        _OUT.print(f"  {what}", highlight=False, markup=False)
+        _OUT.print(f"  {what}")
 
 
 def _mutations(most: int, jobs: int) -> int:
@@ -103,7 +101,7 @@ def _mutations(most: int, jobs: int) -> int:
         table.add_column(heading)
 
     def told(name: str, schedules: int, found: list[Found]) -> None:
-        _PROGRESS.print(f"{name}: {schedules or 'NOT CAUGHT'}", highlight=False)
+        _PROGRESS.print(f"{name}: {schedules or 'NOT CAUGHT'}")
         table.add_row(name, str(schedules or "NOT CAUGHT"), str(found[0]) if found else "")
 
     every = all_caught(most, jobs, told)

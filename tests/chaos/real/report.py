@@ -5,8 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from statistics import median
 
-from rich.table import Table
-
+from controller.cli.drawing import Table
 from tests.chaos.real.faults import Fault
 from tests.chaos.real.proof import Proof
 from tests.chaos.real.run import Happened
