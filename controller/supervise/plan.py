@@ -6,7 +6,7 @@ the API, and all of them speak to Kafka.
 """
 
 import sys
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 from pathlib import Path
@@ -55,16 +55,26 @@ _USUAL: Final = MappingProxyType(
 
 
 @dataclass(frozen=True, slots=True)
+class Moved:
+    """A part that does not listen where people expect it, for another program listens there."""
+
+    part: Part
+    usual: int
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
 class Layout:
     """
     settings: what every process is given, all addresses filled in. ports: of what we start ourselves, by name.
-    parts: the outside parts to start. processes: ours to start.
+    parts: the outside parts to start. processes: ours to start. moved: parts that found their usual port taken.
     """
 
     settings: Settings
     ports: Mapping[str, int]
     parts: frozenset[Part]
     processes: tuple[str, ...]
+    moved: tuple[Moved, ...] = ()
 
     @property
     def gateway_url(self) -> str:
@@ -136,7 +146,8 @@ def lay_out(settings: Settings, parts: Collection[Part], processes: Collection[s
     }
     for part in missing:
         filled = replace(filled, **addresses[part])  # type: ignore[arg-type]  # the table above names text fields only
-    return Layout(filled, chosen, missing, tuple(name for name in PROCESSES if name in processes))
+    moved = () if free_ports else tuple(_moved(chosen, missing))
+    return Layout(filled, chosen, missing, tuple(name for name in PROCESSES if name in processes), moved)
 
 
 def environment_of(settings: Settings, tokens_file: Path, worker_port: int) -> dict[str, str]:
@@ -159,6 +170,13 @@ def command(process: str) -> list[str]:
 def reachable(host: str) -> str:
     """Return the address at which this machine itself reaches what listens on host."""
     return LOOPBACK if host in ("", "0.0.0.0", "::") else host  # noqa: S104 - compared with, not bound to
+
+
+def _moved(chosen: Mapping[str, int], parts: Collection[Part]) -> Iterator[Moved]:
+    for name, usual in _USUAL.items():
+        part = Part(name.partition("_")[0])
+        if part in parts and chosen[name] != usual:
+            yield Moved(part, usual, chosen[name])
 
 
 def _given(settings: Settings, part: Part) -> bool:

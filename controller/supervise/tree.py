@@ -22,7 +22,7 @@ from controller.supervise.record import Member, Record, only_one, write_record
 from controller.supervise.tokens import Tokens, keep_tokens
 
 Told = Callable[[str, str], None]
-"""Called with a member's name and what became of it: "starting", "ready" or "stopping"."""
+"""Called with a member's name and what became of it: "starting", "ready", "stopping", or a sentence about its port."""
 
 
 def _quiet(name: str, what: str) -> None:
@@ -229,6 +229,8 @@ def start_tree(
     """
     with only_one(settings.data):
         layout = lay_out(settings, parts, processes, free_ports=free_ports)
+        for one in layout.moved:
+            told(one.part, f"another program listens on port {one.usual}, so {one.port} is used instead")
         tokens = keep_tokens(layout.settings.data, settings.tokens)
         layout = replace(layout, settings=replace(layout.settings, tokens=tokens.by_token))
         members = {part.value: outside_part(part, layout, tokens, pace) for part in Part if part in layout.parts}

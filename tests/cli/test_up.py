@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import time
@@ -12,8 +13,9 @@ from typing import Any
 
 import pytest
 
-from tests.cli.segue import TONE, Segue, segue_in
+from tests.cli.segue import COMMAND, TONE, Segue, segue_in
 from tests.parts.sessions import living, wait_until_empty
+from tests.supervise.test_plan import taken
 
 READY_WITHIN_S = 120
 
@@ -132,3 +134,16 @@ def test_what_cannot_start_is_told_and_leaves_nothing_behind(tmp_path: Path, dat
     assert "secret" not in err
     assert "Traceback" not in err
     assert segue("status").code == 1
+
+
+def test_a_part_that_moved_from_its_usual_port_is_told(tmp_path: Path) -> None:
+    """Who looks for Kafka where it always is has to know that another program is there; `up` need not come so far."""
+    segue = segue_in(tmp_path, SEGUE_GATEWAY_PORT="0", SEGUE_API_PORT="0")
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "segue.db").write_text("this is no database" * 100)
+    with taken(9092):
+        up = subprocess.Popen(
+            [*COMMAND, "up"], env=segue.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        _, err = up.communicate(timeout=READY_WITHIN_S)
+    assert re.search(r"kafka +another program listens on port 9092, so \d+ is used instead", err)

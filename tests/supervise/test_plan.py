@@ -1,6 +1,8 @@
 """A tree's addresses are decided before anything starts, and its children read exactly these settings."""
 
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +12,16 @@ from controller.core.errors import Malformed, Unavailable
 from controller.parts.ports import LOOPBACK
 from controller.settings import Settings, read_settings
 from controller.supervise.plan import PARTS, PROCESSES, Part, environment_of, lay_out
+
+
+@contextmanager
+def taken(port: int) -> Iterator[None]:
+    """Have somebody listen on a port for the length of the block; whoever does so already will do."""
+    with socket.socket() as holder:
+        with suppress(OSError):
+            holder.bind((LOOPBACK, port))
+            holder.listen()
+        yield
 
 
 @pytest.fixture
@@ -63,6 +75,18 @@ def test_a_port_that_settings_name_must_be_free(settings: Settings) -> None:
             lay_out(taken, PARTS, PROCESSES, free_ports=False)
         assert lay_out(taken, PARTS, PROCESSES, free_ports=True).settings.gateway_port != taken.gateway_port
         assert lay_out(taken, PARTS, ["control"], free_ports=False).processes == ("control",)
+
+
+def test_a_part_that_finds_its_usual_port_taken_is_named(settings: Settings) -> None:
+    """Who looks for Kafka on its usual port must be told that another program is there; of free ports nothing is."""
+    with taken(9092):
+        layout = lay_out(settings, [Part.KAFKA], ["control"], free_ports=False)
+        (moved,) = (one for one in layout.moved if one.usual == 9092)
+        assert moved.part is Part.KAFKA
+        assert layout.settings.kafka == f"{LOOPBACK}:{moved.port}" != f"{LOOPBACK}:9092"
+        assert lay_out(settings, [Part.KAFKA], ["control"], free_ports=True).moved == ()
+        given = replace(settings, kafka="kafka:9092")
+        assert lay_out(given, [Part.KAFKA], ["control"], free_ports=False).moved == ()
 
 
 def test_a_port_just_left_is_free(settings: Settings) -> None:
