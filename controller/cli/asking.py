@@ -33,7 +33,8 @@ class Answer:
 
     id: its own. service: whom it is about. topic, partition, offset: where it stands in Kafka. facts: what it caused.
     waited_s: how long somebody waited for that, seconds. decided: whether it is known to be decided. published: whether
-    Kafka has the facts. sure: whether the store itself says what it caused.
+    Kafka has the facts. sure: whether the store itself says what it caused. objection: what is wrong with it although
+    it changed nothing.
     """
 
     id: str
@@ -46,10 +47,13 @@ class Answer:
     decided: bool = False
     published: bool = True
     sure: bool = False
+    objection: str = ""
 
     @property
     def refusal(self) -> str:
         """Why it was turned down; "" when it was not."""
+        if self.objection:
+            return self.objection
         for fact in self.facts:
             if isinstance(fact.event, RequestRefused | OrderRefused):
                 return fact.event.reason
@@ -120,6 +124,8 @@ def tell(answer: Answer, *, as_json: bool) -> None:
 
 
 def _lines(answer: Answer) -> list[str]:
+    if answer.objection:
+        return [answer.objection]
     if answer.facts:
         return [f"{fact.position:>6}  {event_type(fact.event):<22}{_what(fact.event)}" for fact in answer.facts]
     if not answer.waited_s:

@@ -6,6 +6,7 @@ import typer
 
 from controller.cli.answers import AsJson
 from controller.cli.here import actor_here, kafka_here
+from controller.cli.plain import say
 
 Service = Annotated[str, typer.Argument(help="The service, such as hibari.")]
 Reason = Annotated[str, typer.Option(help="Why; the journal keeps it.")]
@@ -206,9 +207,17 @@ def give(
 ) -> None:
     """Publish an order of this type and tell what was decided about it; more: what only this type says."""
     from controller.cli.asking import ask, tell
+    from controller.cli.known import on_guard
     from controller.wire.messages import MessageType
     from controller.wire.topics import Topic
 
+    settings = kafka_here()
     data = {"service": service, "actor": actor or actor_here(), "reason": reason, "rollout": rollout, **more}
-    answer = ask(kafka_here(), Topic.ORDERED, MessageType(f"io.segue.{type}"), data, wait)
+    order = MessageType(f"io.segue.{type}")
+    answer = ask(settings, Topic.ORDERED, order, data, wait)
+    # The reason on record says how the last rollout ended, and not that this one can still be taken back; facts of the
+    # past have it word for word, so it stays as it is.
+    missed = order is MessageType.ROLLBACK and rollout and answer.refusal
+    if missed and (note := on_guard(settings, service, rollout)):
+        say(note, err=True)
     tell(answer, as_json=as_json)

@@ -1,6 +1,6 @@
 """`segue rollout`: ask for a rollout, steer it, watch it. Every word needs a reason; the journal keeps it."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Annotated
 
 import typer
@@ -9,6 +9,7 @@ from controller.cli import ordering
 from controller.cli.answers import AsJson
 from controller.cli.here import actor_here, kafka_here
 from controller.cli.ordering import Actor, Reason, Service, Wait
+from controller.cli.plain import say
 from controller.cli.plans import read_plan
 from controller.cli.shown import Verbs
 
@@ -36,6 +37,7 @@ def start(
     """
     from controller.cli.asking import ask, tell
     from controller.cli.built import find_built
+    from controller.cli.known import no_such_plan, told_of_new
     from controller.wire.messages import MessageType
     from controller.wire.topics import Topic
 
@@ -49,7 +51,13 @@ def start(
     }
     if endpoint:
         data["endpoints"] = endpoint
-    tell(ask(settings, Topic.REQUESTED, MessageType.REQUESTED, data, wait), as_json=as_json)
+    if new := told_of_new(settings, service):
+        say(new, err=True)
+    answer = ask(settings, Topic.REQUESTED, MessageType.REQUESTED, data, wait)
+    if answer.decided and not answer.facts and data["plan"] == plan:
+        # Who asks for what is so already is not told by those who decide that the plan is a slip.
+        answer = replace(answer, objection=no_such_plan(settings, service, plan))
+    tell(answer, as_json=as_json)
 
 
 for _verb in (

@@ -39,6 +39,7 @@ __all__ = [
     "holding",
     "live_at",
     "loads",
+    "names",
     "page",
     "parting",
     "place_of",
@@ -129,6 +130,11 @@ async def services(store: Store) -> list[Service]:
     return [_service(row) for row in rows if row.service != UNADDRESSED]
 
 
+async def names(store: Store) -> list[str]:
+    """Return the name of every service, in their order."""
+    return [row.service for row in await store.rows(_NAMES, {}) if row.service != UNADDRESSED]
+
+
 async def holding(store: Store) -> list[Service]:
     """Return the services whose rollout stands in a step, paused or not, by name."""
     return [_service(row) for row in await store.rows(_HOLDING, {})]
@@ -182,6 +188,7 @@ _S: Final = tables.services.c
 _R: Final = tables.rollouts.c
 _L: Final = tables.releases.c
 _SERVICES: Final = select(_S.service, _S.position, _S.at_ms, _S.head_hash, _S.state).order_by(_S.service)
+_NAMES: Final = select(_S.service).order_by(_S.service)
 _HOLDING: Final = _SERVICES.join(tables.rollouts, _R.rollout == _S.rollout).where(_R.step >= 0)
 _SERVICE: Final = _SERVICES.where(_S.service == bindparam("name"))
 _LOADS: Final = (
