@@ -33,8 +33,8 @@ class Answer:
 
     id: its own. service: whom it is about. topic, partition, offset: where it stands in Kafka. facts: what it caused.
     waited_s: how long somebody waited for that, seconds. decided: whether it is known to be decided. published: whether
-    Kafka has the facts. sure: whether the store itself says what it caused. objection: what is wrong with it although
-    it changed nothing.
+    Kafka has the facts. sure: whether the store itself says what it caused. untold: why it is not known
+    whether anybody decided it. objection: what is wrong with it although it changed nothing.
     """
 
     id: str
@@ -47,6 +47,7 @@ class Answer:
     decided: bool = False
     published: bool = True
     sure: bool = False
+    untold: str = ""
     objection: str = ""
 
     @property
@@ -93,6 +94,7 @@ def ask(settings: Settings, topic: Topic, type: MessageType, data: Mapping[str, 
         decided=bool(heard) or followed.decided,
         published=bool(heard) or not followed.led_to,
         sure=bool(heard) or followed.led_to is not None,
+        untold=followed.untold,
     )
 
 
@@ -147,8 +149,11 @@ def _still_to_come(answer: Answer) -> str:
             "not lost, and will be published as soon as a relay works, so do not send it again; `segue status` says "
             "whether one does"
         )
+    so_far = f"nobody decided this within {answer.waited_s:g} s"
+    if answer.untold:
+        so_far = f"whether anybody decided this within {answer.waited_s:g} s is not known: {answer.untold}"
     return (
-        f"nobody decided this within {answer.waited_s:g} s; it stands in Kafka ({answer.place}), is not lost, and will "
+        f"{so_far}; it stands in Kafka ({answer.place}), is not lost, and will "
         "be done as soon as somebody decides, so do not send it again; `segue status` says whether somebody does, and "
         f"`segue history {answer.service}` what came of it"
     )

@@ -8,7 +8,7 @@ it is to be had: facts that nobody publishes look from Kafka as if there were no
 import asyncio
 from contextlib import suppress
 
-from controller.core.errors import SegueError
+from controller.core.errors import Broken, SegueError, Unavailable
 from controller.core.stream import Fact
 from controller.outside.groups import acknowledged
 from controller.settings import Settings
@@ -21,12 +21,14 @@ class Followed:
     """
     One message, at its place in Kafka.
 
-    decided: whether anything says so. led_to: its facts, as the store has them; None while they are not known.
+    decided: whether anything says so. untold: why Kafka refuses to say it, "" when it does not. led_to: its facts, as
+    the store has them; None while they are not known.
     """
 
     def __init__(self, settings: Settings, topic: Topic, partition: int, offset: int, name: tuple[str, str]) -> None:
         """name: its source, and its id there."""
         self.decided = False
+        self.untold = ""
         self.led_to: tuple[Fact, ...] | None = None
         self._settings = settings
         self._topic = topic
@@ -35,7 +37,7 @@ class Followed:
 
     def changed_nothing(self) -> bool:
         """Look again; True when it is certain that it was decided and no fact came of it."""
-        if not self.decided and self._acknowledged():
+        if not self.decided and not self.untold and self._acknowledged():
             self.decided = True
             self.look_into_store()
         return self.led_to == ()
@@ -49,10 +51,13 @@ class Followed:
     def _acknowledged(self) -> bool:
         prefix = self._settings.topic_prefix
         group, topic = group_name(DECIDED_BY[self._topic], prefix), topic_name(self._topic, prefix)
-        # Kafka may be away by now, or not let us ask: then nothing is known, and the order stands all the same.
-        with suppress(SegueError):
+        try:
             return acknowledged(self._settings.brokers, group, topic, _ANSWER_S).get(self._partition, 0) > self._offset
-        return False
+        except Unavailable:
+            return False  # Kafka may be back before the waiting ends, and the order stands all the same
+        except Broken as error:
+            self.untold = str(error)
+            return False
 
     async def _led_to(self) -> tuple[Fact, ...] | None:
         from controller.cli.stored import opened

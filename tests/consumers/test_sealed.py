@@ -21,20 +21,18 @@ from controller.proof.look import verify
 from controller.replay import replay_sql
 from controller.replays import all_from_kafka
 from controller.restore import restore
-from controller.settings import Settings
-from controller.supervise.plan import environment_of
 from controller.wire.topics import Topic, topic_name
 from tests.api.test_alertmanager import alert as fired
 from tests.api.test_alertmanager import webhook
 from tests.api.world import ALERTMANAGER, TOKENS, running
-from tests.cli.segue import Segue, segue_in
+from tests.consumers.test_asking import segue, set_plan
 from tests.consumers.test_deciding import INSTALLED, publish_in_turn
 from tests.consumers.test_departed import seen_off
 from tests.consumers.world import DECIDERS, World
 from tests.gateway.test_following import process
 from tests.journal.messages import SERVICE, installed, requested, rolling
 from tests.parts.certificates import certify
-from tests.parts.sealed import PASSWORD, PLAIN_PASSWORD, RIGHTS, USERNAME, Sealed
+from tests.parts.sealed import PASSWORD, PLAIN_PASSWORD, RIGHTS, USERNAME, Rights, Sealed
 
 
 @pytest.fixture
@@ -55,11 +53,6 @@ def world(sealed_world: World) -> World:
 def store(sealed_store: Store) -> Store:
     """Its store."""
     return sealed_store
-
-
-def segue(settings: Settings, folder: Path) -> Segue:
-    """Return the command as somebody with these settings calls it."""
-    return segue_in(folder, **environment_of(settings, folder / "none", 0) | {"SEGUE_TOKENS_FILE": ""})
 
 
 async def test_a_release_is_taken_back(world: World, store: Store, sealed: Sealed, tmp_path: Path) -> None:
@@ -102,6 +95,29 @@ async def test_a_release_is_taken_back(world: World, store: Store, sealed: Seale
     assert {one["found"] for one in await asyncio.to_thread(segue(all_rights, tmp_path).json, "topics")} == {
         "as specified"
     }
+
+
+async def test_a_person_tells_what_changes_nothing_from_what_nobody_decides(
+    world: World, store: Store, sealed: Sealed, tmp_path: Path
+) -> None:
+    """With the rights of the documentation and no database; who may not look at groups is told that it is not known."""
+    sealed.grant(world.settings.topic_prefix, api=Rights(reads=(Topic.JOURNAL,), writes=(Topic.ORDERED,)))
+    person, blind = (
+        segue(replace(world.settings, data=tmp_path / name, kafka_username=name), tmp_path)
+        for name in ("person", "api")
+    )
+    assert "nobody decided this within 1 s" in (await set_plan(person, tmp_path, "--wait", "1")).err
+    async with world.hosting(store, "orders", "relay"):
+        await world.until_told(SERVICE, "PlanSet")
+        again = await set_plan(person, tmp_path, "--wait", "2")
+        unknown = await set_plan(blind, tmp_path, "--wait", "2")
+    assert (again.code, again.out) == (
+        0,
+        "Nothing changed: it was decided, and no fact of it was published within 2 s.\n",
+    )
+    assert unknown.code == 3
+    assert "whether anybody decided this within 2 s is not known: Kafka at" in unknown.err
+    assert "refuses to tell the offsets of" in unknown.err
 
 
 async def table(world: World) -> RoutingTable:

@@ -44,9 +44,9 @@ def test_every_setting_exists(name: str) -> None:
 
 
 def test_accounts_are_those_that_are_tried() -> None:
-    """What the table lets gateway and API write is what a real broker lets them in the tests."""
+    """What the table lets gateway, API and people write is what a real broker lets them in the tests."""
     rows = {cells[1].strip(): cells for line in TEXT.splitlines() if (cells := line.split("|"))[1:]}
-    for account, name in (("gateway", "gateway"), ("API", "api")):
+    for account, name in (("gateway", "gateway"), ("API", "api"), ("commands that order", "person")):
         for column, topics in ((2, RIGHTS[name].reads), (3, RIGHTS[name].writes), (4, RIGHTS[name].describes)):
             assert set(re.findall(r"`(\w+\.\w+)`", rows[account][column])) == set(topics)
 

@@ -35,12 +35,13 @@ _MODULES: Final = "org.apache.kafka.common.security"
 
 @dataclass(frozen=True, slots=True)
 class Rights:
-    """What an account may do with topics, and whether it may be a member of our groups."""
+    """What an account may do with topics, and whether it may be a member of our groups, or look how far they are."""
 
     reads: Collection[Topic] = ()
     writes: Collection[Topic] = ()
     describes: Collection[Topic] = ()
     in_groups: bool = False
+    describes_groups: bool = False
 
     def acls(self, name: str, prefix: str) -> Iterator[ACL]:
         """Yield what a broker is told."""
@@ -52,9 +53,13 @@ class Rights:
             for topic in topics:
                 pattern = ResourcePattern(ResourceType.TOPIC, topic_name(topic, prefix), ACLResourcePatternType.LITERAL)
                 yield ACL(f"User:{name}", "*", operation, ACLPermissionType.ALLOW, pattern)
-        if self.in_groups:
-            pattern = ResourcePattern(ResourceType.GROUP, group_name("", prefix), ACLResourcePatternType.PREFIXED)
-            yield ACL(f"User:{name}", "*", ACLOperation.READ, ACLPermissionType.ALLOW, pattern)
+        for operation, granted in (
+            (ACLOperation.READ, self.in_groups),
+            (ACLOperation.DESCRIBE, self.describes_groups),
+        ):
+            if granted:
+                pattern = ResourcePattern(ResourceType.GROUP, group_name("", prefix), ACLResourcePatternType.PREFIXED)
+                yield ACL(f"User:{name}", "*", operation, ACLPermissionType.ALLOW, pattern)
 
 
 _PEOPLES: Final = (Topic.REQUESTED, Topic.ORDERED, Topic.ALERTS)
@@ -62,6 +67,7 @@ RIGHTS: Final = {
     "control": Rights(reads=tuple(Topic), writes=tuple(set(Topic) - set(_PEOPLES)), in_groups=True),
     "gateway": Rights(reads=(Topic.TABLE,), writes=(Topic.SIGNALS,)),
     "api": Rights(writes=_PEOPLES, describes=(Topic.SIGNALS,)),
+    "person": Rights(reads=(Topic.JOURNAL,), writes=(Topic.REQUESTED, Topic.ORDERED), describes_groups=True),
 }
 """What docs/security.md says that each process needs, and no more."""
 
@@ -80,10 +86,10 @@ class Sealed:
     clear: str
     certificates: Certificates
 
-    def grant(self, prefix: str) -> None:
-        """Give everybody of `RIGHTS` his own on the topics and groups of this prefix."""
+    def grant(self, prefix: str, **otherwise: Rights) -> None:
+        """Give everybody of `RIGHTS` his own on the topics and groups of this prefix. otherwise: who gets others."""
         with KafkaAdminClient(bootstrap_servers=self.clear) as admin:
-            granted = [acl for name, rights in RIGHTS.items() for acl in rights.acls(name, prefix)]
+            granted = [acl for name, rights in (RIGHTS | otherwise).items() for acl in rights.acls(name, prefix)]
             admin.create_acls(granted)
             # They are written at once, and in force a little later.
             deadline = time.monotonic() + 20
