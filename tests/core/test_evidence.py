@@ -60,6 +60,17 @@ class TestEvidence:
         assert "errors" in waiting.reason
         assert running(given).weight_bp == 500
 
+    def test_a_step_that_serves_nobody_waits_for_windows_and_not_for_requests(self) -> None:
+        """Where the candidate is given nobody, evidence has nothing to compare and passes; but somebody must look."""
+        plan = replace(self.PLAN, steps=(Step(0, 60), *self.PLAN.steps))
+        _, (judged, waiting) = at_end(holding(plan), 6)
+        assert isinstance(judged, GateJudged)
+        assert judged.outcome is Outcome.PASS
+        assert isinstance(waiting, RolloutWaiting)
+        assert judged.reason == waiting.reason == "nothing was measured yet"
+        looked, _ = live(holding(plan), *(window(number, stable=arm(500)) for number in range(1, 7)))
+        assert kinds(at_end(looked, 6)[1]) == ["StepStarted", "RouteSet"]
+
     def test_traffic_that_comes_late_lets_it_on(self) -> None:
         """A rollout that waits goes on with the window that says enough, not with the clock."""
         given, _ = live(holding(self.PLAN), *(window(number, stable=arm(500)) for number in range(1, 7)))
