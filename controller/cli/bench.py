@@ -55,7 +55,7 @@ def history(
     facts: Annotated[int, typer.Option(min=1_000, help="Facts on PostgreSQL.")] = 10_000_000,
     services: Annotated[int, typer.Option(min=2, help="Services that they are of.")] = 1_000,
     sqlite_facts: Annotated[int, typer.Option(min=1_000, help="Facts on SQLite.")] = 1_000_000,
-    quick: Annotated[bool, typer.Option("--quick", help="A few thousand facts: does it run at all?")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="A few thousand facts, and no goals: does it run?")] = False,
     only: Annotated[
         list[str] | None, typer.Option(help="Only this part: sqlite, postgresql or speed; may be given again.")
     ] = None,

@@ -109,13 +109,13 @@ def test_percentiles_are_of_what_was_measured() -> None:
 
 
 def test_the_quick_form_measures_everything(tmp_path: Path) -> None:
-    """Every question is asked, every copy replayed and verified; it says what goals are met, and leaves no data."""
+    """Every question is asked, every copy replayed and verified; no goal judges so few facts, and none are left."""
     segue = segue_in(tmp_path, SEGUE_LOCAL=str(local(tmp_path)))
     done = segue("bench", "history", "--quick", "--json", within_s=180)
-    assert done.code in (0, 1), done.err
+    assert done.code == 0, done.err
     told = json.loads(done.out)
     assert told["options"]["facts"] == QUICK.facts
-    assert told["met"] == (done.code == 0) == all(one["met"] is not False for one in told["figures"])
+    assert {(one["met"], one["goal"]) for one in told["figures"]} == {(None, "")}
     for part in STORES:
         names = [one["name"] for one in told["figures"] if one["part"] == part]
         assert [f"{one.number}. {one.told}" for one in questions()] == names[:20]

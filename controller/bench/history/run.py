@@ -5,7 +5,7 @@ import json
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Final, assert_never
 
@@ -48,6 +48,8 @@ def measure(options: Options, tell: Tell) -> Report:
     finally:
         if not options.keep:
             shutil.rmtree(folder, ignore_errors=True)
+    if not options.judged:
+        figures = [replace(one, most=None, least=None) for one in figures]
     report = Report({"options": asdict(options)}, figures)
     (folder.parent / "history.json").write_text(json.dumps(report.told(), indent=2) + "\n")
     return report
