@@ -5,6 +5,10 @@ import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from statistics import quantiles
+from typing import Final
+
+_MOST_DIGITS: Final = 15
+"""More than that a number does not have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,16 +31,37 @@ class Figure:
     @property
     def met(self) -> bool | None:
         """Whether the goal is met; None where there is none."""
-        if self.most is None and self.least is None:
-            return None
-        return (self.most is None or self.value <= self.most) and (self.least is None or self.value >= self.least)
+        return _met(self.value, self.most, self.least)
+
+    @property
+    def measured(self) -> str:
+        """The value in words, in as many digits as it takes to see on which side of the goal it is."""
+        return f"{shown(self.value, self._more)} {self.unit}"
 
     @property
     def goal(self) -> str:
-        """The goal in words, empty where there is none."""
+        """The goal in words, empty where there is none; in as many digits as the value has."""
         if self.most is not None:
-            return f"<= {shown(self.most)} {self.unit}"
-        return "" if self.least is None else f">= {shown(self.least)} {self.unit}"
+            return f"<= {shown(self.most, self._more)} {self.unit}"
+        return "" if self.least is None else f">= {shown(self.least, self._more)} {self.unit}"
+
+    @property
+    def _more(self) -> int:
+        """How many digits more than usual."""
+        enough = (more for more in range(_MOST_DIGITS) if self._read(more) == self.met)
+        return next(enough, _MOST_DIGITS)
+
+    def _read(self, more: int) -> bool | None:
+        """Whether the goal is met, as far as one can read."""
+        numbers = (self.value, self.most, self.least)
+        value, most, least = (None if one is None else float(shown(one, more).replace(",", "")) for one in numbers)
+        return _met(value or 0.0, most, least)
+
+
+def _met(value: float, most: float | None, least: float | None) -> bool | None:
+    if most is None and least is None:
+        return None
+    return (most is None or value <= most) and (least is None or value >= least)
 
 
 def _machine() -> str:
@@ -66,13 +91,13 @@ class Report:
         return {"machine": self.machine, **self.of, "met": self.met, "figures": figures}
 
 
-def shown(value: float) -> str:
-    """Return a number as people read it: three digits that count, thousands apart."""
+def shown(value: float, more: int = 0) -> str:
+    """Return a number as people read it: three digits that count, or some more, thousands apart."""
     if not value:
         return "0"
     if abs(value) < 1:
-        return f"{value:.2g}"
-    return f"{value:.1f}" if abs(value) < 100 else f"{value:,.0f}"
+        return f"{value:.{2 + more}g}"
+    return f"{value:.{1 + more}f}" if abs(value) < 100 else f"{value:,.{more}f}"
 
 
 def percentiles(took_ms: Sequence[float]) -> tuple[float, float]:

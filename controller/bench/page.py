@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-from controller.bench.figures import Figure, shown
+from controller.bench.figures import Figure
 from controller.core.errors import Broken
 
 MET: Final = {True: "yes", False: "**no**", None: ""}
@@ -33,4 +33,4 @@ def rows(figures: Iterable[Figure]) -> str:
 
 
 def _row(one: Figure) -> str:
-    return f"| {one.part} | {one.name} | {shown(one.value)} {one.unit} | {one.goal} | {MET[one.met]} | {one.told} |"
+    return f"| {one.part} | {one.name} | {one.measured} | {one.goal} | {MET[one.met]} | {one.told} |"

@@ -75,7 +75,6 @@ def history(
     """
     from dataclasses import replace
 
-    from controller.bench.figures import shown
     from controller.bench.history.options import QUICK, Options, parts_of
     from controller.bench.history.page import write_docs
     from controller.bench.history.run import measure
@@ -88,10 +87,7 @@ def history(
     if as_json:
         tell_json(report.told())
     else:
-        rows = [
-            (one.part, one.name, f"{shown(one.value)} {one.unit}", one.goal, _MET[one.met], one.told)
-            for one in report.figures
-        ]
+        rows = [(one.part, one.name, one.measured, one.goal, _MET[one.met], one.told) for one in report.figures]
         tell_table(("where", "what", "measured", "goal", "met", ""), rows, none="nothing was measured")
         say(f"{report.machine}; {options.facts} facts of {options.services} services on PostgreSQL")
     if not report.met:
@@ -114,15 +110,12 @@ def backtest(
     Example: segue bench backtest --services 4 --rollouts 2
     """
     from controller.bench.backtest.run import measure
-    from controller.bench.figures import shown
 
     report = measure(services, rollouts, lambda told: say(told, err=True))
     if as_json:
         tell_json(report.told())
     else:
-        rows = [
-            (one.name, f"{shown(one.value)} {one.unit}", one.goal, _MET[one.met], one.told) for one in report.figures
-        ]
+        rows = [(one.name, one.measured, one.goal, _MET[one.met], one.told) for one in report.figures]
         tell_table(("what", "measured", "goal", "met", ""), rows, none="nothing was measured")
         say(report.machine)
     if not report.met:

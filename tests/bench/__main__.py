@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from controller.bench.figures import Figure, Report, shown
+from controller.bench.figures import Figure, Report
 from controller.cli.drawing import Console, Table
 from controller.parts.installed import local_folder
 from controller.parts.postgres import Postgres, start_postgres
@@ -216,7 +216,7 @@ def _table(name: str, report: Report) -> Table:
     for heading in ("where", "what", "measured", "goal", "met", ""):
         table.add_column(heading)
     for one in report.figures:
-        table.add_row(one.part, one.name, f"{shown(one.value)} {one.unit}", one.goal, _MET[one.met], one.told)
+        table.add_row(one.part, one.name, one.measured, one.goal, _MET[one.met], one.told)
     return table
 
 

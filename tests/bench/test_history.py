@@ -81,6 +81,24 @@ def test_a_missed_goal_is_told() -> None:
     assert not replace(report, figures=[good, bad]).met
 
 
+@pytest.mark.parametrize(
+    ("figure", "read"),
+    [
+        (Figure("", "", 1.14, "times", most=1.1), "1.14 times <= 1.10 times"),
+        (Figure("", "", 1.06, "times", most=1.1), "1.1 times <= 1.1 times"),
+        (Figure("", "", 1.1, "times", most=1.1), "1.1 times <= 1.1 times"),
+        (Figure("", "", 1.1004, "times", most=1.1), "1.1004 times <= 1.1000 times"),
+        (Figure("", "", 0.2504, "ms", most=0.25), "0.2504 ms <= 0.25 ms"),
+        (Figure("", "", 49_999.6, "facts/s", least=50_000), "49,999.6 facts/s >= 50,000.0 facts/s"),
+        (Figure("", "", 99.97, "%", least=100), "99.97 % >= 100.0 %"),
+        (Figure("", "", 1.14, "times"), "1.1 times "),
+    ],
+)
+def test_a_reader_sees_on_which_side_of_its_goal_a_figure_is(figure: Figure, read: str) -> None:
+    """Where both would read alike, or the wrong way round, they have as many digits more as it takes."""
+    assert f"{figure.measured} {figure.goal}" == read
+
+
 def test_the_page_tells_what_was_measured(tmp_path: Path) -> None:
     """Figures go between the markers of the page, and what people wrote around them stays; no markers, no page."""
     report = Report({}, [Figure("SQL", "asked", 7.0, "ms p95", most=5.0, told="p50 3.0 ms")], "two cores")

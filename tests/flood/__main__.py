@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from controller.bench.figures import Figure, Report, shown
+from controller.bench.figures import Figure, Report
 from controller.cli.drawing import Console, Table
 from controller.parts.installed import local_folder
 from controller.parts.postgres import start_postgres
@@ -90,7 +90,7 @@ def _print(report: Report) -> None:
     table = Table("store", "what", "figure", "goal", "met", "")
     for one in report.figures:
         met = {True: "yes", False: "NO", None: ""}[one.met]
-        table.add_row(one.part, one.name, f"{shown(one.value)} {one.unit}", one.goal, met, one.told)
+        table.add_row(one.part, one.name, one.measured, one.goal, met, one.told)
     Console(width=150).print(table)
 
 
