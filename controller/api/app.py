@@ -3,12 +3,15 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from typing import Final
 
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from controller.api.alertmanager import receive_alerts
 from controller.api.answers import HANDLERS
@@ -22,13 +25,15 @@ from controller.api.reading import Reading
 from controller.settings import Settings
 from controller.wire.openapi import PATH as OPENAPI_PATH
 
+ALERTS_PATH: Final = "/alertmanager"
+
 
 def create_app(settings: Settings) -> Starlette:
     """Return the API; it starts without Kafka and without the database, and answers 503 until they are there."""
     metrics = Metrics()
     app = Starlette(
         routes=[
-            Route("/alertmanager", receive_alerts, methods=["POST"]),
+            Route(ALERTS_PATH, receive_alerts, methods=["POST"]),
             Route("/v1/rollouts", request_rollout, methods=["POST"]),
             *(
                 Route(f"/v1/services/{{name}}/{order}", give_order(type), methods=["POST"])
@@ -52,6 +57,7 @@ def create_app(settings: Settings) -> Starlette:
         exception_handlers=HANDLERS,
         lifespan=_lifespan,
     )
+    app.router.default = _nothing_there
     app.state.tokens = settings.tokens
     app.state.metrics = metrics
     app.state.publisher = Publisher(settings.brokers, settings.topic_prefix)
@@ -69,6 +75,12 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
         with suppress(asyncio.CancelledError):
             await publishing
         await app.state.reading.close()
+
+
+async def _nothing_there(_: Scope, __: Receive, ___: Send) -> None:
+    raise HTTPException(
+        404, f"there is nothing at this path; alerts are posted to {ALERTS_PATH}, and {OPENAPI_PATH} has all paths"
+    )
 
 
 async def _health(_: Request) -> Response:
