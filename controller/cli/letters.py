@@ -12,6 +12,7 @@ from controller.cli.shown import Verbs
 from controller.core.errors import Broken
 
 if TYPE_CHECKING:
+    from controller.journal import Store
     from controller.journal.letters import DeadLetter
 
 app = Verbs(no_args_is_help=True, help="Messages that could not be read.")
@@ -21,7 +22,9 @@ Letter = Annotated[str, typer.Argument(help="The letter's id, topic/partition/of
 
 @app.command("list")
 def list_letters(
-    after: Annotated[int, typer.Option(min=0, help="Only letters after this number.")] = 0,
+    after: Annotated[
+        str | None, typer.Option(metavar="LETTER", help="Only what came after this letter, topic/partition/offset.")
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 100,
     as_json: AsJson = False,
 ) -> None:
@@ -36,15 +39,16 @@ def list_letters(
 
     async def read() -> "list[DeadLetter]":
         async with opened(settings_here()) as store:
-            return await views.dead_letters(store, after, limit)
+            number = (await _found(store, after)).number if after else 0
+            return await views.dead_letters(store, number, limit)
 
     letters = asyncio.run(read())
     if as_json:
         tell_json([_values(letter) for letter in letters])
     else:
         tell_table(
-            ("number", "letter", "at", "service", "reason"),
-            [(one.number, one.letter, iso(one.at_ms / 1000), one.service, one.reason) for one in letters],
+            ("letter", "at", "service", "reason"),
+            [(one.letter, iso(one.at_ms / 1000), one.service, one.reason) for one in letters],
             none="no dead letters",
         )
 
@@ -94,15 +98,21 @@ def redrive(letter: Letter, as_json: AsJson = False) -> None:
 
 def _read(letter: str) -> "DeadLetter":
     from controller.cli.stored import opened
+
+    async def read() -> "DeadLetter":
+        async with opened(settings_here()) as store:
+            return await _found(store, letter)
+
+    return asyncio.run(read())
+
+
+async def _found(store: "Store", letter: str) -> "DeadLetter":
     from controller.journal import views
 
-    async def read() -> "DeadLetter | None":
-        async with opened(settings_here()) as store:
-            return await views.dead_letter(store, letter)
-
-    if found := asyncio.run(read()):
+    if found := await views.dead_letter(store, letter):
         return found
-    raise Broken(f"there is no dead letter {letter}: see `segue dead-letters list`")
+    such = "a letter is called by its topic/partition/offset, as `segue dead-letters list` does"
+    raise Broken(f"there is no dead letter {letter}: {such}")
 
 
 def _values(letter: "DeadLetter") -> dict[str, object]:

@@ -125,6 +125,17 @@ def test_a_letter_keeps_its_brackets(segue: Segue, verb: str) -> None:
     assert f"message is {WROTE}; allowed: JSON" in done.output
 
 
+def test_letters_are_called_by_what_is_listed(segue: Segue) -> None:
+    """What stands first in a line of the list is what `show` and `--after` take."""
+    named = CliRunner().invoke(app, ["dead-letters", "list"], env=segue.env).output.splitlines()[-1].split()[0]
+    assert CliRunner().invoke(app, ["dead-letters", "show", named], env=segue.env).exit_code == 0
+    assert (
+        CliRunner().invoke(app, ["dead-letters", "list", "--after", named], env=segue.env).output == "no dead letters\n"
+    )
+    wrong = CliRunner().invoke(app, ["dead-letters", "show", "4"], env=segue.env).exception
+    assert "there is no dead letter 4: a letter is called by its topic/partition/offset" in str(wrong)
+
+
 def test_a_gates_query_keeps_its_range(segue: Segue) -> None:
     """A range in PromQL stands in brackets, as markup would."""
     done = CliRunner().invoke(app, ["plan", "explain", "evening", "--service", "hibari"], env=segue.env)
