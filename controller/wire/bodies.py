@@ -5,6 +5,8 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
+from controller.wire.refusal import fields
+
 _UNITS = ("_s", "_bp")
 
 
@@ -22,7 +24,7 @@ class Body(BaseModel):
     def _known(cls, value: object) -> object:
         # Said here, for pydantic's own refusal would not tell what the object's fields are.
         if isinstance(value, Mapping):
-            names = [field.alias or name for name, field in cls.model_fields.items()]
+            names = fields(cls)
             if unknown := next((name for name in value if name not in names), None):
                 raise ValueError(f"{str(unknown)[:80]!r} is not a field here; allowed: {', '.join(names)}")
         return value

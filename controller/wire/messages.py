@@ -125,7 +125,7 @@ def read_data(kind: type[Message], data: Mapping[str, object], source: str) -> A
     try:
         return kind.model_validate(data).command()
     except ValidationError as error:
-        raise refusal(error, "data", kind.__name__, *PLAN_TAGS) from None
+        raise refusal(error, "data", kind, *PLAN_TAGS) from None
     except ValueError as error:
         place = "data.plan" if issubclass(kind, RolloutRequested | PlanOrdered) else "data"
         raise Malformed(f"{place}: {error}") from None

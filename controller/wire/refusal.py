@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from controller.core.errors import Malformed
 from controller.wire.strict import MISSING, refused
@@ -21,11 +21,16 @@ _KINDS: Final[Mapping[str, str]] = {
 """pydantic's kinds of values in the words of the contract."""
 
 
-def refusal(error: ValidationError, root: str, name: str, *tags: str) -> Malformed:
+def fields(kind: type[BaseModel]) -> list[str]:
+    """Return the names of a model's fields, as people write them."""
+    return [field.alias or name for name, field in kind.model_fields.items()]
+
+
+def refusal(error: ValidationError, root: str, kind: type[BaseModel], *tags: str) -> Malformed:
     """
     Return the first of a model's complaints.
 
-    root: what the path begins with. name: of the model. tags: that name branches of a union, which are no places; they
+    root: what the path begins with. kind: the model. tags: that name branches of a union, which are no places; they
     stand second in a path.
     """
     first = error.errors(include_url=False)[0]
@@ -36,7 +41,8 @@ def refusal(error: ValidationError, root: str, name: str, *tags: str) -> Malform
     if first["type"] == "missing":
         return refused(path, MISSING, "a value")
     if first["type"] == "extra_forbidden":
-        return Malformed(f"{path} is not a field of {name}; allowed: only the fields of its JSON Schema")
+        # `Body` tells of its own fields; what is left is the model itself.
+        return Malformed(f"{path} is not a field of {kind.__name__}; allowed: {', '.join(fields(kind))}")
     if first["type"] == "string_pattern_mismatch":
         return refused(path, first["input"], f"text that matches {first['ctx']['pattern']}")
     said = first["msg"].removeprefix("Value error, ").removeprefix("Input should be ")

@@ -38,7 +38,7 @@ def alerts_from(text: bytes) -> AlertPolicy:
     try:
         return AlertPolicyBody.model_validate(plan_object(text, "alerts", such)).value()
     except ValidationError as error:
-        raise refusal(error, "alerts", "what alerts do") from None
+        raise refusal(error, "alerts", AlertPolicyBody) from None
 
 
 def plan_from(value: object, path: str = "plan") -> Plan:
@@ -46,7 +46,7 @@ def plan_from(value: object, path: str = "plan") -> Plan:
     try:
         return PlanBody.model_validate(value).value()
     except ValidationError as error:
-        raise refusal(error, path, "a plan") from None
+        raise refusal(error, path, PlanBody) from None
     except ValueError as error:
         raise Malformed(f"{path}: {error}") from None
 

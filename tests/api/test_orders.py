@@ -148,7 +148,11 @@ async def test_orders_without_a_key_are_different_orders(api: Api) -> None:
     [
         ("/v1/services/bad/pause", {"reason": "r"}, "data.actor is missing; allowed: a value"),
         ("/v1/services/bad/pause", {"actor": "a", "reason": " "}, r"data.reason is ' '; allowed: text that matches \S"),
-        ("/v1/services/bad/pause", {**SAID, "why": "x"}, "data.why is not a field of PauseOrdered"),
+        (
+            "/v1/services/bad/pause",
+            {**SAID, "why": "x"},
+            "data.why is not a field of PauseOrdered; allowed: service, actor, reason, rollout",
+        ),
         ("/v1/services/bad/override", {**SAID, "digest": "1.6.0"}, "data.digest is '1.6.0'"),
         ("/v1/services/bad/pause", {**SAID, "service": "other"}, "body.service is 'other'; allowed: 'bad'"),
         ("/v1/services/NOT A NAME/pause", SAID, "data.service is 'NOT A NAME'"),

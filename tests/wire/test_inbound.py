@@ -158,7 +158,10 @@ def test_reports_may_grow_and_requests_may_not() -> None:
     assert read(structured("io.segue.route.applied", since="x")) == replace(
         read(structured("io.segue.route.applied")), record=structured("io.segue.route.applied", since="x")
     )
-    assert "data.paln is not a field of RolloutRequested" in why(structured(REQUESTED, paln="quick"))
+    fields = "service, actor, reason, release, plan, endpoints"
+    assert (
+        why(structured(REQUESTED, paln="quick")) == f"data.paln is not a field of RolloutRequested; allowed: {fields}"
+    )
 
 
 def test_largest_alert_is_read() -> None:
