@@ -18,7 +18,8 @@ def main() -> int:
     # shell that starts this in the background has Ctrl-C ignored.
     for ending in (signal.SIGINT, signal.SIGTERM):
         signal.signal(ending, signal.default_int_handler)
-    folder, show = local_folder() / "demo", Show()
+    folder = local_folder() / "demo"
+    show = Show(folder / "segue")
     try:
         kept = tell(folder, show)
         show.save_picture(folder / "demo.svg")

@@ -15,9 +15,14 @@ from controller.demo.report import Measured
 
 
 class Show:
-    """Prints as things happen and keeps it all for a picture."""
+    """
+    Prints as things happen and keeps it all for a picture.
 
-    def __init__(self) -> None:
+    data: what the demo keeps its history in, and so what `segue` is to ask afterwards.
+    """
+
+    def __init__(self, data: Path) -> None:
+        self._data = data
         self._console = Console(record=True, width=108)
         self._begun = time.monotonic()
 
@@ -73,11 +78,11 @@ class Show:
         inside = Group(*map(words, lines))
         self._console.print(Panel(inside, title=title, border_style="red" if broken else "green"))
 
-    def otherwise(self, came: Otherwise, told: Sequence[str], free: float, data: Path) -> None:
+    def otherwise(self, came: Otherwise, told: Sequence[str], free: float) -> None:
         """
         Say what was promised, what came instead, and where to read on.
 
-        told: the story of the rollout. free: cores that the machine has for the demo now. data: what `segue` is to ask.
+        told: the story of the rollout. free: cores that the machine has for the demo now.
         """
         lines = Table.grid(padding=(0, 2))
         lines.add_column(style="bold", no_wrap=True)
@@ -85,12 +90,12 @@ class Show:
         lines.add_row("promised", came.promised)
         lines.add_row("instead", words(came.instead, style="red"))
         for number, sentence in enumerate(told):
-            lines.add_row("" if number else "its story", _from_here(sentence))
+            lines.add_row("" if number else "its story", self._from_here(sentence))
         if free < CORES:
             lines.add_row("machine", f"it is busy: {shortage(free)}. That may be why: try again when it is calm")
         if came.rollout:
-            lines.add_row("ask", f"SEGUE_DATA={short(data)} .local/venv/bin/segue explain {came.rollout}")
-        lines.add_row("logs", f"below {short(data)}")
+            lines.add_row("ask", f"{self._segue} explain {came.rollout}")
+        lines.add_row("logs", f"below {short(self._data)}")
         self._console.print()
         self._console.print(Panel(lines, title="the demo stopped: something else came", border_style="red"))
 
@@ -104,14 +109,18 @@ class Show:
 
     def _line(self, *said: tuple[str, str]) -> None:
         began = (f"{time.monotonic() - self._begun:6.1f} s  ", "dim")
-        self._console.print(words(began, *((_from_here(text), style) for text, style in said)))
+        self._console.print(words(began, *((self._from_here(text), style) for text, style in said)))
+
+    @property
+    def _segue(self) -> str:
+        return f"SEGUE_DATA={short(self._data)} .local/venv/bin/segue"
+
+    def _from_here(self, text: str) -> str:
+        # A scene's fact names its folder in full, for whoever reads it may stand anywhere; a story names commands as
+        # they are typed where Segue runs.
+        return text.replace(f"{Path.cwd()}/", "").replace("(segue ", f"({self._segue} ")
 
 
 def short(path: Path) -> Path:
     """Return a path as whoever stands in the working directory would type it."""
     return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
-
-
-def _from_here(text: str) -> str:
-    # A scene's fact names its folder in full, for whoever reads it may stand anywhere.
-    return text.replace(f"{Path.cwd()}/", "")

@@ -57,7 +57,7 @@ def tell(folder: Path, show: Show) -> bool:
             measured = asyncio.run(_play(tree, voices, folder, show, begun))
         except Otherwise as came:
             told = asyncio.run(story_of(settings.database, SERVICE, came.rollout))
-            show.otherwise(came, told, free_cores(), settings.data)
+            show.otherwise(came, told, free_cores())
             return False
     broken = broken_promises(measured)
     write_report(folder / "report.json", measured, broken)

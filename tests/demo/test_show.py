@@ -7,12 +7,13 @@ import pytest
 from controller.demo.promise import Otherwise
 from controller.demo.show import Show
 
+DATA = Path.cwd() / ".local/demo/segue"
 CAME = Otherwise("1.5.0 is promoted within 100 s", "hibari-2 was taken back: it failed", "hibari-2")
 
 
 def shown(free: float, capsys: pytest.CaptureFixture[str]) -> str:
     """What is printed where so many cores are free, in one line."""
-    Show().otherwise(CAME, ["09:00 ci asked for it.", "09:01 It failed."], free, Path.cwd() / ".local/demo/segue")
+    Show(DATA).otherwise(CAME, ["09:00 ci asked for it.", "09:01 It failed."], free)
     return " ".join(capsys.readouterr().out.replace("│", " ").split())
 
 
@@ -35,9 +36,12 @@ def test_a_busy_machine_is_named_as_what_may_be_the_cause(capsys: pytest.Capture
 
 def test_a_place_below_here_is_told_as_it_can_be_typed(capsys: pytest.CaptureFixture[str]) -> None:
     """A scene's fact names its folder in full; what is printed, and kept as a picture, names no folder of a machine."""
-    show = Show()
-    show.happened(f"kept in {Path.cwd()}/.local/demo/scenes/hibari-3")
-    show.otherwise(CAME, [f"kept in {Path.cwd()}/.local/demo/scenes/hibari-2"], 2.0, Path.cwd() / ".local/demo/segue")
+    show = Show(DATA)
+    show.happened(f"kept in {Path.cwd()}/.local/demo/scenes/hibari-3 (segue scene hibari-3)")
+    show.otherwise(CAME, [f"kept in {Path.cwd()}/.local/demo/scenes/hibari-2"], 2.0)
     said = " ".join(capsys.readouterr().out.replace("│", " ").split())
-    assert "kept in .local/demo/scenes/hibari-3" in said
+    assert (
+        "kept in .local/demo/scenes/hibari-3 (SEGUE_DATA=.local/demo/segue .local/venv/bin/segue scene hibari-3)"
+        in said
+    )
     assert "kept in .local/demo/scenes/hibari-2" in said

@@ -17,11 +17,14 @@ from controller.core.commands import RequestRollout
 from controller.core.plan import Plan
 from controller.demo.hops import read_topic
 from controller.handle import handle
+from controller.journal.facts import latest
 from controller.journal.schema import upgrade
 from controller.journal.store import open_store
 from controller.outside.kafka import ensure_topics
 from controller.parts.installed import ROOT
 from controller.parts.kafka import start_kafka
+from controller.supervise.tokens import keep_tokens
+from controller.wire.alertmanager import messages
 from controller.wire.inbound import Received, read
 from controller.wire.topics import Topic
 from tests.journal.messages import alert, installed, rolling
@@ -135,6 +138,26 @@ async def test_event_is_published_decided_and_found_by_sql(tmp_path: Path, monke
         rows = connection.execute(block("sql")).fetchall()
     connection.close()
     assert [row[1:] for row in rows] == [("RolloutStarted", "ci", "nightly build")]
+
+
+async def test_alert_takes_a_release_back_once(tmp_path: Path) -> None:
+    """The alert shown, sent as shown to the API, takes the candidate back; sent again, it leaves no second fact."""
+    (command,) = [one for one in blocks("sh") if "/alertmanager" in one]
+    words = shlex.split(command)
+    assert words[words.index("-H") + 1] == "authorization: Bearer $(cat .local/segue/tokens.alertmanager)"
+    assert keep_tokens(tmp_path / ".local/segue", {}).alertmanager_file == tmp_path / ".local/segue/tokens.alertmanager"
+    body = words[words.index("-d") + 1].encode()
+    upgrade(f"sqlite:///{tmp_path}/segue.db")
+    store = await open_store(f"sqlite:///{tmp_path}/segue.db")
+    await handle(store, [*installed(), *rolling("1.5.0", 10_000)])
+    left = []
+    for offset in (1, 2):
+        (said,) = messages(body, 15_000)
+        await handle(store, [read(Received(Topic.ALERTS, 0, offset, said.key, said.value, said.headers, 15_000))])
+        left.append([one.type for one in await latest(store, "hibari", 50)])
+    await store.close()
+    assert "RolloutAborted" in left[0]
+    assert left[1] == left[0]
 
 
 def test_plan_is_read() -> None:
