@@ -37,7 +37,8 @@ def up(
     Start all of Segue on this machine, and watch over it until Ctrl-C.
 
     Kafka, Triton, Prometheus and Alertmanager come along unless settings give their addresses (SEGUE_KAFKA,
-    SEGUE_TRITON_GRPC with SEGUE_TRITON_HTTP, SEGUE_PROMETHEUS, SEGUE_ALERTMANAGER).
+    SEGUE_TRITON_GRPC with SEGUE_TRITON_HTTP, SEGUE_PROMETHEUS, SEGUE_ALERTMANAGER). Told to end, it ends with 0 once it
+    was ready, and with 130 before.
 
     Example: segue up --pace fast
     """

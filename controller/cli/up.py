@@ -14,7 +14,11 @@ from controller.supervise.tree import Tree, start_tree
 
 
 def run_up(settings: Settings, *, free_ports: bool, pace: str, as_json: bool) -> None:
-    """Start the tree, tell where it answers, and keep it until SIGINT, SIGTERM or SIGHUP."""
+    """
+    Start the tree, tell where it answers, and keep it until SIGINT, SIGTERM or SIGHUP.
+
+    Raises KeyboardInterrupt when one of them comes before it is ready.
+    """
     console = Console(stderr=True)
     if console.is_terminal:
         logging.basicConfig(format="%(asctime)s %(message)s", level=settings.log_level)
@@ -23,6 +27,7 @@ def run_up(settings: Settings, *, free_ports: bool, pace: str, as_json: bool) ->
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
     progress = Progress(console)
+    ready = False
     gc.disable()  # see controller.cli.hosting
     try:
         with start_tree(settings, free_ports=free_ports, pace=PACES[pace], told=progress.told) as tree:
@@ -30,9 +35,12 @@ def run_up(settings: Settings, *, free_ports: bool, pace: str, as_json: bool) ->
             gc.enable()
             progress.close()
             _tell_ready(tree, as_json)
+            ready = True
             threading.Event().wait()
     except KeyboardInterrupt:
         console.print("stopped; nothing is left running")
+        if not ready:
+            raise
     finally:
         progress.close()
 

@@ -112,6 +112,17 @@ def test_up_keeps_everything_running_and_leaves_nothing_behind(tmp_path: Path) -
     assert segue("status").code == 1
 
 
+def test_a_start_that_is_interrupted_is_told_from_an_end(tmp_path: Path) -> None:
+    """Who is stopped before all is ready ends with 130, as every verb does; only what was ready can end well."""
+    up = segue_in(tmp_path).start_up()
+    assert up.stderr is not None
+    begun = up.stderr.readline()
+    up.send_signal(signal.SIGINT)
+    out, err = up.communicate(timeout=READY_WITHIN_S)
+    assert (up.returncode, out) == (130, ""), begun + err
+    assert err.endswith("stopped; nothing is left running\nsegue: interrupted\n")
+
+
 @pytest.mark.parametrize(
     ("database", "named"),
     [
