@@ -16,17 +16,10 @@ from sqlalchemy import CompoundSelect, Connection, and_, bindparam, insert, lite
 
 from controller.journal.bulk import Bulk, Listed, Values
 from controller.journal.tables import inbox
-from controller.wire.inbound import Input
+from controller.wire.inbound import RESTORED_SOURCE, Input
 
 Key = tuple[str, str]
 Headers = tuple[tuple[str, bytes], ...]
-
-RESTORED_SOURCE: Final = "segue/restored"
-"""
-Names a message of which nothing is left but the facts that it led to, in a store that was restored from Kafka.
-
-Its id there is service/id: who sent it, the facts do not say.
-"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,9 @@ from typing import Any, Final
 from sqlalchemy import Row, bindparam, func, select
 
 from controller.core.errors import Malformed
-from controller.journal.inbox import RESTORED_SOURCE
 from controller.journal.store import Store
 from controller.journal.tables import inbox, journal, no_window
-from controller.wire.inbound import REJECTED_SOURCE, Input, Received, read, rejected
+from controller.wire.inbound import REJECTED_SOURCE, RESTORED_SOURCE, Input, Received, read, rejected
 from controller.wire.topics import Topic
 
 _PAGE: Final = 500

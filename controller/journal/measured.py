@@ -18,11 +18,10 @@ from sqlalchemy.sql.expression import ColumnElement
 
 from controller.core.events import WindowMeasured
 from controller.journal.bound import padded
-from controller.journal.inbox import RESTORED_SOURCE
 from controller.journal.inputs import input_of, record_of
 from controller.journal.store import Store
 from controller.journal.tables import inbox, journal
-from controller.wire.inbound import Input
+from controller.wire.inbound import RESTORED_SOURCE, Input
 
 _MANY: Final = 3000
 

@@ -25,8 +25,8 @@ from sqlalchemy import (
 )
 
 from controller.journal import tables
-from controller.journal.inbox import RESTORED_SOURCE
 from controller.journal.tables import Instant
+from controller.wire.inbound import RESTORED_SOURCE
 
 NO_PLACE: Final = -1
 """The position of a message that led to nothing: upon which facts it was decided is not known any more."""

@@ -12,13 +12,13 @@ from typing import Final
 from sqlalchemy import Connection, MetaData, bindparam, func, or_, select
 
 from controller.journal.facts import Recorded
-from controller.journal.inbox import RESTORED_SOURCE
 from controller.journal.rebuild import Progress, shadowed
 from controller.journal.session import View, living_schema
 from controller.journal.shadow import Differing, differing
 from controller.journal.store import Store
 from controller.journal.tables import inbox, journal, services, timers
 from controller.wire.envelope import time_text
+from controller.wire.inbound import RESTORED_SOURCE
 
 _MOST: Final = 20
 _CLOCKS_APART_MS: Final = 60_000

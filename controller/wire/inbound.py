@@ -17,6 +17,13 @@ from controller.wire.topics import Topic
 
 REJECTED_SOURCE: Final = "segue/rejected"
 
+RESTORED_SOURCE: Final = "segue/restored"
+"""
+Names a message of which nothing is left but the facts that it led to, in a store that was restored from Kafka.
+
+Its id there is service/id: who sent it, the facts do not say.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Received:
@@ -87,6 +94,12 @@ def _read(record: Received) -> Input:
     known = MESSAGES.get(record.topic, {})
     if event.type not in known:
         raise refused("type", event.type, f"on {record.topic}: {', '.join(known)}")
+    # By these the inbox tells what is not as it was sent: an order under one of them would be in no audit, and would
+    # make whatever it is named after a repetition.
+    if event.source in (REJECTED_SOURCE, RESTORED_SOURCE):
+        raise refused(
+            "source", event.source, f"any but {REJECTED_SOURCE} and {RESTORED_SOURCE}, which Segue itself gives"
+        )
     command = read_data(known[MessageType(event.type)], event.data, event.source)
     return Input(event.source, event.id, command, record.timestamp_ms, record)
 

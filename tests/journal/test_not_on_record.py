@@ -14,8 +14,7 @@ from controller.core.plan import AlertPolicy, Plan, Step
 from controller.core.routing import Segment
 from controller.handle import handle
 from controller.journal import Store, tables
-from controller.journal.inbox import RESTORED_SOURCE
-from controller.wire.inbound import Input
+from controller.wire.inbound import RESTORED_SOURCE, Input
 from tests.journal.messages import SERVICE, alert, installed, ready, release, requested, rolling
 from tests.journal.test_measured import PLAN, elapse, measured
 

@@ -111,6 +111,11 @@ def test_malformed_data_says_where_what_and_what_is_allowed(
         ({"id": 7}, "id is 7"),
         ({"source": "a\nb"}, "source is 'a\\nb'"),
         ({"source": "s" * 257}, "source is 'sss"),
+        (
+            {"source": "segue/rejected"},
+            "source is 'segue/rejected'; allowed: any but segue/rejected and segue/restored",
+        ),
+        ({"source": "segue/restored"}, "source is 'segue/restored'; allowed: any but"),
         ({"dataschema": "urn:other"}, "dataschema is 'urn:other'; allowed: urn:io:segue:rollout:requested:1, or none"),
         ({"datacontenttype": "text/xml"}, "datacontenttype is 'text/xml'"),
         ({"data": [1]}, "data is a list; allowed: an object"),
