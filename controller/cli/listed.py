@@ -50,12 +50,18 @@ async def tell_csv(facts: "AsyncIterator[Recorded]") -> None:
 
     On a terminal, which would obey what somebody wrote, that is written out; programs get it as it is.
     """
-    lines = csv.writer(sys.stdout, lineterminator="\n")
+    # With both characters that may end a line, for it quotes what has one of those; written is the second alone.
+    lines = csv.writer(_Lines(), lineterminator="\r\n")
     cell = plain if sys.stdout.isatty() else str
     lines.writerow(_COLUMNS)
     async for one in facts:
         fields = {**_fields(one), "event": one.body}
         lines.writerow([cell(str(fields[name])) for name in _COLUMNS])
+
+
+class _Lines:
+    def write(self, line: str) -> None:
+        sys.stdout.write(line.removesuffix("\r\n") + "\n")
 
 
 def _fields(one: "Recorded") -> dict[str, object]:

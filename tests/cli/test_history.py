@@ -5,6 +5,7 @@ import csv
 import io
 import json
 import subprocess
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,11 @@ from typer.testing import CliRunner
 
 from controller.cli.answers import code_of
 from controller.cli.app import app
+from controller.cli.listed import tell_csv
 from controller.core.errors import SegueError
 from controller.handle import handle
 from controller.journal import Store, open_store
+from controller.journal.facts import Recorded
 from controller.journal.schema import upgrade
 from tests.cli.segue import COMMAND, Segue, segue_in
 from tests.journal.messages import alert, installed, rolling
@@ -121,6 +124,19 @@ def test_analysts_read_a_parquet_file(segue: Segue, tmp_path: Path) -> None:
     again = CliRunner().invoke(app, ["history", "hibari", "--parquet", str(file)], env=segue.env).exception
     assert f"{file} is there already" in str(again)
     assert [path.name for path in tmp_path.iterdir()] == ["facts.parquet"]
+
+
+def test_words_of_others_make_no_row_of_csv(capsys: pytest.CaptureFixture[str]) -> None:
+    """Whatever ends a line somewhere stays within its cell, also for who takes a carriage return alone for an end."""
+    reason = "fine\rhibari"
+
+    async def facts() -> AsyncIterator[Recorded]:
+        said = ("ci", reason, "m-1", "hibari-1", "{}")
+        yield Recorded("hibari", 1, "hibari/1", "RolloutStarted", 1, 1_000, 1_000, 1_000, *said, "0" * 64, "1" * 64)
+
+    asyncio.run(tell_csv(facts()))
+    (row,) = csv.DictReader(io.StringIO(capsys.readouterr().out, newline=""))
+    assert row["reason"] == reason
 
 
 def told(segue: Segue) -> list[dict[str, Any]]:
