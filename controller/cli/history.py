@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from controller.journal.search import Place, Search
 
 _ROWS: Final = 1000
-_LARGEST_NUMBER: Final = 2**63 - 1
 
 
 def history(
@@ -177,13 +176,14 @@ async def _known(store: "Store", service: str) -> None:
 
 async def _place(store: "Store", service: str | None, after: str | None) -> "Place":
     """Return the place of the fact that --after names; a position alone is one service's."""
+    from controller.cli.amounts import position
     from controller.journal.search import START, fact_at, place_of
 
     if after is None:
         return START
     stream, _, number = after.rpartition("/")
-    stream = stream or service or ""
-    if not number.isdecimal() or int(number) > _LARGEST_NUMBER:
+    stream, place = stream or service or "", position(number)
+    if place is None:
         raise Malformed(
             f"--after is {after[:80]!r}; allowed: a fact's position, such as 40, or its id, such as hibari/40"
         )
@@ -192,8 +192,8 @@ async def _place(store: "Store", service: str | None, after: str | None) -> "Pla
             f"--after {after} is a position, and a position is one service's: name it, as in hibari/{after}"
         )
     if service is not None:
-        return _in_stream(service, stream, int(number))
-    fact = await fact_at(store, stream, int(number))
+        return _in_stream(service, stream, place)
+    fact = await fact_at(store, stream, place)
     if fact is None:
         raise Broken(f"there is no fact {after}; `segue history` tells those that there are")
     return place_of(fact)

@@ -33,6 +33,7 @@ def list_letters(
 
     Example: segue dead-letters list --json
     """
+    from controller.cli.amounts import LARGEST_NUMBER
     from controller.cli.stored import opened
     from controller.journal import views
     from controller.log import iso
@@ -40,7 +41,7 @@ def list_letters(
     async def read() -> "list[DeadLetter]":
         async with opened(settings_here()) as store:
             number = (await _found(store, after)).number if after else 0
-            return await views.dead_letters(store, number, limit)
+            return await views.dead_letters(store, number, min(limit, LARGEST_NUMBER))
 
     letters = asyncio.run(read())
     if as_json:

@@ -172,6 +172,7 @@ async def _replay(
 
 
 def _until(text: str | None, service: str | None) -> "Until":
+    from controller.cli.amounts import position
     from controller.replay import EVERYTHING, Until
     from controller.wire.moments import time_ms
 
@@ -181,7 +182,9 @@ def _until(text: str | None, service: str | None) -> "Until":
         return Until(at_ms=time_ms("--until", text))
     if service is None:
         raise Malformed(f"--until {text} is a position, and a position is one service's: add --service")
-    return Until(position=int(text))
+    if (place := position(text)) is None:
+        raise Malformed(f"--until is {text[:80]!r}; allowed: a fact's position, such as 40, or a time")
+    return Until(position=place)
 
 
 def _known(service: str | None, histories: "dict[str, History]") -> "dict[str, History]":

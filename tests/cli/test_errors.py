@@ -34,6 +34,8 @@ def away(tmp_path: Path) -> Segue:
         (("release", "build", str(TONE), "--version", "1", "--param", "x"), 2, "write stage.key=value"),
         (("rollout", "pause", "hibari"), 2, "--reason"),
         (("replay", "--from", "memory"), 2, "kafka"),
+        (("replay", "--service", "hibari", "--until", "9" * 20), 2, "allowed: a fact's position, such as 40"),
+        (("replay", "--service", "hibari", "--until", "9" * 5_000), 2, "allowed: a fact's position, such as 40"),
     ],
 )
 def test_a_mistake_is_one_sentence(segue: Segue, arguments: tuple[str, ...], code: int, sentence: str) -> None:

@@ -183,6 +183,7 @@ def test_what_was_live_is_told_in_sentences(segue: Segue) -> None:
         (("--after", "4"), 2, "--after 4 is a position, and a position is one service's: name it, as in hibari/4"),
         (("--after", "hibari/x"), 2, "allowed: a fact's position, such as 40, or its id, such as hibari/40"),
         (("--after", "hibari/9999999999999999999999"), 2, "allowed: a fact's position"),
+        (("--after", "hibari/" + "9" * 5_000), 2, "allowed: a fact's position"),
         (("--after", "hibari/999"), 1, "there is no fact hibari/999"),
         (("hibari", "--after", "other/1"), 2, "--after names a fact of other, and only those of hibari are asked for"),
         (("--type", "RolloutAbort"), 2, "type is 'RolloutAbort'; allowed: AlertMatched"),
