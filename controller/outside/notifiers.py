@@ -63,7 +63,11 @@ class Webhook:
 
         try:
             async with self._session.post(
-                self._url, data=json.dumps(asdict(notice)), headers={"content-type": "application/json"}
+                self._url,
+                data=json.dumps(asdict(notice)),
+                headers={"content-type": "application/json"},
+                # The notice would not come along, and who answers there need not be whom the setting names.
+                allow_redirects=False,
             ) as answer:
                 status = answer.status
         except (ClientError, TimeoutError) as error:

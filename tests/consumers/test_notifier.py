@@ -9,7 +9,7 @@ import pytest
 from aiohttp import web
 
 from consumers.telling import notice
-from controller.core.errors import Unavailable
+from controller.core.errors import Broken, Unavailable
 from controller.core.routing import Role
 from controller.core.stream import Fact, begin, fold, react
 from controller.handle import handle
@@ -71,7 +71,11 @@ async def hook() -> AsyncIterator[Hook]:
         hook.got.append(await request.json())
         return web.Response(status=hook.status)
 
+    async def moved(_: web.Request) -> web.Response:
+        raise web.HTTPTemporaryRedirect("/notify")
+
     application = web.Application()
+    application.router.add_post("/moved", moved)
     application.router.add_post("/notify", take)
     runner = web.AppRunner(application, shutdown_timeout=0.1)
     await runner.setup()
@@ -128,3 +132,12 @@ async def test_webhook_that_is_away_may_work_later(hook: Hook) -> None:
         async with Webhook(url) as webhook:
             with pytest.raises(Unavailable):
                 await webhook.post(the_notice)
+
+
+async def test_webhook_that_sends_elsewhere_was_not_told(hook: Hook) -> None:
+    """Who answers with another address is not followed there: nobody named it, and mostly the notice stays behind."""
+    the_notice = Notice("hibari/1", "text", "hibari", "r-1", "ci", "", urgent=False, at_ms=1)
+    async with Webhook(hook.url.replace("/notify", "/moved")) as webhook:
+        with pytest.raises(Broken, match="answered 307; see SEGUE_NOTIFY_WEBHOOK"):
+            await webhook.post(the_notice)
+    assert hook.got == []
