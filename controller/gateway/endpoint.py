@@ -56,7 +56,8 @@ class Endpoint:
             answer = await self._pool.post(path, headers, body, timeout_s)
         except TimeoutError:
             raise ModelTimedOut(f"{ensemble} did not answer within {timeout_s:g} s") from None
-        except OSError as error:
+        # A name that is none, such as a..b, is no OSError.
+        except (OSError, UnicodeError) as error:
             raise EngineAway(f"Triton at {self.address} does not answer; see that it runs") from error
         if answer.status != 200:
             if any(words in bytes(answer.body) for words in _NOT_LOADED):

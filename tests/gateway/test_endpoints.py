@@ -10,6 +10,7 @@ import pytest
 
 from controller.core.names import Release
 from controller.core.routing import Arm, Role
+from controller.gateway.endpoint import Endpoint
 from controller.gateway.engine import EngineAway, ModelFailed, ModelTimedOut, NotLoaded, ReleaseFault
 from controller.gateway.health import EjectRules
 from controller.gateway.triton import Ejected, Readmitted, TritonEngine
@@ -79,6 +80,12 @@ async def test_whoever_has_less_to_do_is_asked(triton: Triton, tones: Tones) -> 
         assert heard == {ways[1].address}
         busy.flow()
         assert (await slow).endpoint == busy.address
+
+
+async def test_name_that_no_server_can_have_is_an_endpoint_that_is_away() -> None:
+    """Its users hear another release, as where nobody answers."""
+    with pytest.raises(EngineAway):
+        await Endpoint("a..b:8000").infer("hibari__1", "Hello.", 1.0, 1.0)
 
 
 async def test_arm_that_names_endpoints_lives_there(triton: Triton, tones: Tones) -> None:
