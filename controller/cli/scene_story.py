@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from controller.cli.picture import clock
 from controller.log import iso
+from controller.scene.manifest import NAME
 
 if TYPE_CHECKING:
     from controller.scene.look import Found
@@ -31,7 +32,9 @@ def lines(found: "Found") -> Iterator[str]:
         yield f"  guilty   {', '.join(said.guilty)}"
     yield f"  about    {iso(said.from_ms / 1000)} to {iso(said.until_ms / 1000)}"
     yield f"  kept in  {found.place}, by fact {found.known.fact}"
-    whole = {one.name for one in said.files} - {one.name for one in found.amiss}
+    amiss = {one.name for one in found.amiss}
+    # A manifest that is not the one that was kept vouches for no file.
+    whole = set() if NAME in amiss else {one.name for one in said.files} - amiss
     if "windows.jsonl" in whole:
         yield from _windows(_written(found.place / "windows.jsonl"))
     if "failures.jsonl" in whole:

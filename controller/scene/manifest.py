@@ -12,6 +12,7 @@ from controller.wire.strict import canonical, parse_object
 
 NAME: Final = "manifest.json"
 _LIMIT_BYTES: Final = 1024 * 1024
+_LAST_MS: Final = 253_402_300_799_999  # the end of the year 9999
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,11 @@ class Manifest:
     files: tuple[KeptFile, ...]
     missing: tuple[Missing, ...] = ()
     schema: int = 1
+
+    def __post_init__(self) -> None:
+        for name in ("started_ms", "ended_ms", "from_ms", "until_ms", "made_ms"):
+            if not 0 <= (at_ms := getattr(self, name)) <= _LAST_MS:
+                raise ValueError(f"{name} is {at_ms}; allowed: milliseconds since 1970, up to the year 9999")
 
     @property
     def size_bytes(self) -> int:

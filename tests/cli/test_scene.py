@@ -1,6 +1,7 @@
 """`segue scene`: opens what was kept of a rollout that was taken back, and names what is not as it was kept."""
 
 import asyncio
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -82,6 +83,21 @@ def test_what_was_changed_in_a_scene_is_named(segue: Segue, tmp_path: Path) -> N
     amiss = segue.json("scene", "hibari-2", code=1)["amiss"]
     assert [one["name"] for one in amiss] == ["manifest.json", "facts.jsonl"]
     assert "by fact hibari/14" in amiss[0]["what"]
+
+
+@pytest.mark.parametrize(("spoilt", "code"), [('"blind":', 1), ('"ended_ms":40000', 2)])
+def test_a_forged_scene_is_named_as_one(segue: Segue, tmp_path: Path, spoilt: str, code: int) -> None:
+    """A manifest that fits the files and not the journal vouches for none of them: they are not even read."""
+    place = tmp_path / "scenes" / "hibari-2"
+    windows, manifest = place / "windows.jsonl", place / "manifest.json"
+    was = sha256(windows.read_bytes()).hexdigest()
+    windows.write_text(windows.read_text().replace(spoilt, '"forged":'))
+    now = sha256(windows.read_bytes()).hexdigest()
+    manifest.write_text(manifest.read_text().replace(was, now).replace(spoilt, f"{spoilt}{10**9}"))
+    done = segue("scene", "hibari-2")
+    assert (done.code, "Traceback" in done.err) == (code, False), done.err
+    assert ("manifest.json is not what was kept: its SHA-256 is" in done.out) == (code == 1)
+    assert ("ended_ms is 400001000000000; allowed" in done.err) == (code == 2)
 
 
 def test_programs_get_the_manifest_and_what_vouches_for_it(segue: Segue, tmp_path: Path) -> None:
