@@ -58,6 +58,8 @@ def create_app(settings: Settings) -> Starlette:
         lifespan=_lifespan,
     )
     app.router.default = _nothing_there
+    # It would name the host that the asker named, and http behind a proxy that ends TLS: a token would follow in clear.
+    app.router.redirect_slashes = False
     app.state.tokens = settings.tokens
     app.state.metrics = metrics
     app.state.publisher = Publisher(settings.brokers, settings.topic_prefix)

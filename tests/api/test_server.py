@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from controller.api import serve
+from controller.api.app import create_app
 from controller.core.errors import Broken, Malformed
 from controller.settings import Settings
 from tests.api.world import TOKENS, Api
@@ -32,6 +33,15 @@ async def test_missing_address_of_kafka_is_told(settings: Settings) -> None:
     """Without a Kafka to speak to there is nothing to start."""
     with pytest.raises(Malformed, match="SEGUE_KAFKA is empty"):
         await serve(replace(settings, kafka=""))
+
+
+@pytest.mark.parametrize(("method", "path"), [("GET", "/v1/services/"), ("POST", "/alertmanager/")])
+async def test_nobody_is_sent_elsewhere(settings: Settings, method: str, path: str) -> None:
+    """An address with a slash too many is none: a redirect would name a host and a scheme that the asker brought."""
+    transport = httpx.ASGITransport(app=create_app(settings))
+    async with httpx.AsyncClient(transport=transport, base_url="https://segue.example") as client:
+        answer = await client.request(method, path, headers={"host": "elsewhere.example"})
+    assert (answer.status_code, answer.headers.get("location")) == (404, None)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
