@@ -38,14 +38,18 @@ def _weights() -> Iterator[str]:
 
 
 def _orders(words: Words) -> Iterator[str]:
-    ordered = "i.topic = 'rollout.ordered' AND i.source <> 'segue/rejected'"
-    first = "j.stream = i.service AND j.position = i.position + 1"
-    said = f"""
+    yield from orders(f"""
         i.service, {words.at("i.sent_ms")} AS ordered_at,
         replace({words.of_message("type")}, 'io.segue.', '') AS what,
         {words.of_message("data", "actor")} AS actor, {words.of_message("data", "reason")} AS reason,
         {words.of_message("data")} AS asked
-    """
+    """)
+
+
+def orders(said: str) -> Iterator[str]:
+    """Return the parts of `audit_orders`. said: the columns that are read from the message itself."""
+    ordered = "i.topic = 'rollout.ordered' AND i.source <> 'segue/rejected'"
+    first = "j.stream = i.service AND j.position = i.position + 1"
     yield f"""
     SELECT {said}, 'accepted' AS outcome, CAST(NULL AS text) AS refused_because, j.rollout, j.position, i.id AS cause
     FROM inbox i JOIN journal j ON {first} WHERE {ordered} AND i.facts > 0 AND j.type <> 'OrderRefused'

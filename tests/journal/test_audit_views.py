@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import asyncpg
@@ -16,7 +16,7 @@ from controller.journal.rebuild import rebuild
 from controller.journal.schema import upgrade
 from controller.journal.tables import journal
 from controller.parts.postgres import Postgres
-from controller.wire.inbound import Input
+from controller.wire.inbound import Input, read
 from controller.wire.messages import MessageType
 from migrations.reporting import EVERY_VIEW
 from tests.histories import journal_rows
@@ -215,6 +215,19 @@ async def test_orders_say_who_wanted_what_and_what_came_of_it(audit: Store) -> N
     assert why["refused_because"].startswith("no rollout of hibari runs, so there is nothing to steer")
     (lifted,) = await told(audit, "SELECT asked FROM audit_orders WHERE what = 'rollout.override'")
     assert json.loads(lifted["asked"])["digest"].startswith("sha256:")
+
+
+async def test_an_order_in_binary_mode_is_told_as_any_other(store: Store) -> None:
+    """What CloudEvents lets stand in Kafka's headers hides neither the person nor what was wanted."""
+    pause = ordered(MessageType.PAUSE, 15_000).record
+    event = json.loads(pause.value or b"")
+    attributes = [(f"CE_{name}", event[name].encode()) for name in ("specversion", "type", "source", "id")]
+    headers = (("content-type", b"application/json"), *attributes)
+    in_headers = read(replace(pause, value=json.dumps(event["data"]).encode(), headers=headers))
+    await handle(store, [*installed(), *rolling(), in_headers])
+    (row,) = await told(store, "SELECT what, actor, reason, outcome, asked FROM audit_orders")
+    assert json.loads(row.pop("asked")) == event["data"]
+    assert tuple(row.values()) == ("rollout.pause", "lena", "sounds flat", "accepted")
 
 
 async def test_refusals_are_requests_orders_and_messages(audit: Store) -> None:
