@@ -67,7 +67,7 @@ async def test_alert_that_names_no_service_is_taken_and_rejected_by_its_reader(a
     answer = await api.post("/alertmanager", webhook(nameless, alert("neighbour")), ALERTMANAGER)
     assert answer.status_code == 202
     assert len(await api.taken(Topic.ALERTS, "neighbour")) == 1
-    (said,) = await api.taken(Topic.ALERTS, UNADDRESSED)
+    (said,) = [one for one in await api.taken(Topic.ALERTS, UNADDRESSED) if b'"nameless"' in (one.record.value or b"")]
     assert isinstance(said.command, RejectMessage)
     assert "data.service is ''" in said.command.reason
 
@@ -78,9 +78,9 @@ async def test_malformed_body_is_answered_400_and_journalled(api: Api) -> None:
     answer = await api.post("/alertmanager", body, ALERTMANAGER)
     reason = "webhook.version is '3'; allowed: '4', as Alertmanager 0.16 and later send it"
     assert (answer.status_code, answer.json()) == (400, {"error": reason})
-    (said,) = await api.taken(Topic.ALERTS, None)
+    (said,) = [one for one in await api.taken(Topic.ALERTS, None) if one.record.value == body]
     assert isinstance(said.command, RejectMessage)
-    assert (said.command.reason, said.record.value) == (reason, body)
+    assert said.command.reason == reason
     metrics = (await api.client.get("/metrics")).text
     assert 'segue_api_alerts_total{outcome="malformed"} 1.0' in metrics
     assert 'segue_api_requests_total{code="400",route="/alertmanager"} 1.0' in metrics
