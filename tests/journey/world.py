@@ -21,6 +21,7 @@ from controller.core.events import (
     ReleaseUnloaded,
     RouteApplied,
     RouterEnded,
+    RouteSet,
     SceneKept,
 )
 from controller.core.names import Release
@@ -272,8 +273,13 @@ class Tale:
         return kept[0]
 
     def table(self) -> list[str]:
-        """Return who serves how much by the last table."""
-        return arms(self.world.reader.tables[self.service].arms)
+        """Return who serves how much by the table of the last fact so far; the topics have no common order."""
+        epoch = max(fact.event.epoch for fact in self.facts() if isinstance(fact.event, RouteSet))
+        tables = self.world.reader.tables
+        self.world.until(
+            f"{self.service}: table {epoch}", lambda: self.service in tables and tables[self.service].epoch >= epoch
+        )
+        return arms(tables[self.service].arms)
 
     def say(self, text: str = "hello there", user: str = "ann", **headers: str) -> httpx.Response:
         """Ask the gateway for an utterance, raw audio; header names with underscores become dashes."""
