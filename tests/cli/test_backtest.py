@@ -1,6 +1,5 @@
 """`segue backtest`: another plan is tried on what was recorded, and what no record can say is not made up."""
 
-import asyncio
 import json
 from pathlib import Path
 from xml.etree import ElementTree
@@ -8,10 +7,10 @@ from xml.etree import ElementTree
 import pytest
 
 from controller.handle import handle
-from controller.journal import open_store
-from controller.journal.schema import upgrade
+from controller.journal import Store
 from controller.wire.messages import MessageType
-from tests.cli.segue import Segue, segue_in
+from tests.cli.past import segue_after
+from tests.cli.segue import Segue
 from tests.journal.messages import alert, installed, ordered, rolling
 
 INSTALLED = {
@@ -55,20 +54,14 @@ def segue(folder: Path) -> Segue:
     So it went with hibari, which has a plan of its own, and with suzume an hour after that.
     """
 
-    async def live(url: str) -> None:
-        store = await open_store(url)
+    async def live(store: Store) -> None:
         evening = {"name": "evening", "steps": [{"weight": "1 %", "hold": "1s"}], "gates": []}
         own = ordered(MessageType.PLAN, 9_000, name="evening", plan=evening)
         await handle(store, [*installed(), own, *rolling("1.5.0", 10_000), alert("1.5.0", 15_000)])
         later = [*rolling("1.5.0", 3_610_000, OTHER), alert("1.5.0", 3_615_000, "later", OTHER)]
         await handle(store, [*installed(OTHER), *later])
-        await store.close()
 
-    folder.mkdir()
-    url = f"sqlite:///{folder / 'segue.db'}"
-    upgrade(url)
-    asyncio.run(live(url))
-    return segue_in(folder.parent)
+    return segue_after(folder.parent, live)
 
 
 def test_other_plan_is_compared_rollout_by_rollout(segue: Segue) -> None:

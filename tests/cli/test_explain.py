@@ -1,14 +1,13 @@
 """`segue explain`: each fact leads to the message that it came from; and what is no rollout is told so."""
 
-import asyncio
 from pathlib import Path
 
 import pytest
 
 from controller.handle import handle
-from controller.journal import open_store
-from controller.journal.schema import upgrade
-from tests.cli.segue import Segue, segue_in
+from controller.journal import Store
+from tests.cli.past import segue_after
+from tests.cli.segue import Segue
 from tests.journal.messages import alert, installed, rolling
 
 ALERT = "alert-1.5.0-15000 of tests/hibari, alerts.received/0/15000"
@@ -18,16 +17,10 @@ ALERT = "alert-1.5.0-15000 of tests/hibari, alerts.received/0/15000"
 def segue(tmp_path: Path) -> Segue:
     """The command where the service hibari had two rollouts."""
 
-    async def live(url: str) -> None:
-        store = await open_store(url)
+    async def live(store: Store) -> None:
         await handle(store, [*installed(), *rolling("1.5.0", 10_000), alert("1.5.0", 15_000)])
-        await store.close()
 
-    (tmp_path / "data").mkdir()
-    url = f"sqlite:///{tmp_path / 'data' / 'segue.db'}"
-    upgrade(url)
-    asyncio.run(live(url))
-    return segue_in(tmp_path)
+    return segue_after(tmp_path, live)
 
 
 def test_what_came_from_outside_is_told_with_its_message(segue: Segue) -> None:

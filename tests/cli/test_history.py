@@ -18,10 +18,10 @@ from controller.cli.app import app
 from controller.cli.listed import tell_csv
 from controller.core.errors import SegueError
 from controller.handle import handle
-from controller.journal import Store, open_store
+from controller.journal import Store
 from controller.journal.facts import Recorded
-from controller.journal.schema import upgrade
-from tests.cli.segue import COMMAND, Segue, segue_in
+from tests.cli.past import segue_after
+from tests.cli.segue import COMMAND, Segue
 from tests.journal.messages import alert, installed, rolling
 
 AT_12_S, AT_16_S = "1970-01-01T00:00:12Z", "1970-01-01T00:00:16+00:00"
@@ -37,17 +37,7 @@ async def lived(store: Store) -> None:
 def segue(tmp_path_factory: pytest.TempPathFactory) -> Segue:
     """The command where two services have a past."""
     folder = tmp_path_factory.mktemp("history")
-
-    async def live(url: str) -> None:
-        store = await open_store(url)
-        await lived(store)
-        await store.close()
-
-    (folder / "data").mkdir()
-    url = f"sqlite:///{folder / 'data' / 'segue.db'}"
-    upgrade(url)
-    asyncio.run(live(url))
-    return segue_in(folder)
+    return segue_after(folder, lived)
 
 
 def test_all_services_are_told_in_the_order_of_time(segue: Segue) -> None:
@@ -70,16 +60,10 @@ def test_one_service_is_told_by_position_as_ever(segue: Segue) -> None:
 def test_who_is_told_the_first_thousand_is_told_where_the_others_begin(tmp_path: Path) -> None:
     """A table or a document that was cut off says so beside the answer; one that was cut on request does not."""
 
-    async def live(url: str) -> None:
-        store = await open_store(url)
+    async def live(store: Store) -> None:
         await handle(store, [*installed(), *(alert("9.9.9", 20_000 + at, str(at)) for at in range(998))])
-        await store.close()
 
-    (tmp_path / "data").mkdir()
-    url = f"sqlite:///{tmp_path / 'data' / 'segue.db'}"
-    upgrade(url)
-    asyncio.run(live(url))
-    segue = segue_in(tmp_path)
+    segue = segue_after(tmp_path, live)
     for service, last in (("hibari", "1000"), ("", "hibari/1000")):
         done = segue("history", *filter(None, [service]))
         assert len(done.out.splitlines()) == 1 + 1000

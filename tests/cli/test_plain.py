@@ -1,6 +1,5 @@
 """What others wrote is shown as they wrote it: no markup, no emoji's name, and no order to the terminal."""
 
-import asyncio
 import json
 import os
 import pty
@@ -19,13 +18,11 @@ from controller.core.errors import Malformed
 from controller.core.events import OrderRefused
 from controller.core.stream import Fact
 from controller.handle import handle
-from controller.journal import open_store
-from controller.journal.scenes import unkept
-from controller.journal.schema import upgrade
-from controller.scene.take import Sources, take
+from controller.journal import Store
 from controller.wire.inbound import Input, rejected
 from controller.wire.messages import MessageType
-from tests.cli.segue import COMMAND, Segue, segue_in
+from tests.cli.past import keep_scene, segue_after
+from tests.cli.segue import COMMAND, Segue
 from tests.journal.messages import PLAN, installed, message, ordered, ready, release, unreadable
 
 WROTE: Final = "see [/var/log/x], [red]this[/red] :warning:"
@@ -72,26 +69,11 @@ def segue(tmp_path_factory: pytest.TempPathFactory) -> Segue:
     """The command where all that was decided, its scene as well."""
     folder = tmp_path_factory.mktemp("plain")
 
-    async def live(url: str) -> None:
-        store = await open_store(url)
+    async def live(store: Store) -> None:
         await handle(store, wrote())
-        (one,) = await unkept(store, 0, 50_000)
-        scene = await take(store, folder / "scenes", one, Sources(60, 10))
-        kept = {
-            "rollout": one.rollout,
-            "place": str(scene.place),
-            "manifest_sha256": scene.manifest_sha256,
-            "size_bytes": scene.size_bytes,
-            "reason": TEXT,
-        }
-        await handle(store, [message(MessageType.KEPT, "kept/hibari-2", 60_000, kept)])
-        await store.close()
+        await keep_scene(store, folder, TEXT)
 
-    (folder / "data").mkdir()
-    url = f"sqlite:///{folder / 'data' / 'segue.db'}"
-    upgrade(url)
-    asyncio.run(live(url))
-    return segue_in(folder)
+    return segue_after(folder, live)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,5 @@
 """`segue scene`: opens what was kept of a rollout that was taken back, and names what is not as it was kept."""
 
-import asyncio
 from hashlib import sha256
 from pathlib import Path
 
@@ -10,12 +9,10 @@ from typer.testing import CliRunner
 from controller.cli.app import app
 from controller.core.errors import Broken, Malformed, SegueError
 from controller.handle import handle
-from controller.journal import open_store
-from controller.journal.scenes import unkept
-from controller.journal.schema import upgrade
-from controller.scene.take import Sources, take
+from controller.journal import Store
 from controller.wire.messages import MessageType
-from tests.cli.segue import Segue, segue_in
+from tests.cli.past import keep_scene, segue_after
+from tests.cli.segue import Segue
 from tests.journal.messages import alert, installed, message, rolling
 from tests.wire.records import WINDOW
 
@@ -26,28 +23,13 @@ READING = {"gate": "lab", "value": None, "outcome": "pass", "reason": "fair\u202
 def segue(tmp_path: Path) -> Segue:
     """The command where a release was measured, then taken back, and its scene kept."""
 
-    async def live(url: str) -> None:
-        store = await open_store(url)
+    async def live(store: Store) -> None:
         measured = {**WINDOW, "start_ms": 20_000, "end_ms": 30_000, "readings": [READING]}
         window = message(MessageType.WINDOW, "window-1", 30_000, measured)
         await handle(store, [*installed(), *rolling("1.5.0", 10_000), window, alert("1.5.0", 40_000)])
-        (one,) = await unkept(store, 0, 50_000)
-        scene = await take(store, tmp_path / "scenes", one, Sources(60, 10))
-        kept = {
-            "rollout": one.rollout,
-            "place": str(scene.place),
-            "manifest_sha256": scene.manifest_sha256,
-            "size_bytes": scene.size_bytes,
-            "reason": "release 1.5.0 was taken back (alert)",
-        }
-        await handle(store, [message(MessageType.KEPT, "kept/hibari-2", 60_000, kept)])
-        await store.close()
+        await keep_scene(store, tmp_path, "release 1.5.0 was taken back (alert)")
 
-    (tmp_path / "data").mkdir()
-    url = f"sqlite:///{tmp_path / 'data' / 'segue.db'}"
-    upgrade(url)
-    asyncio.run(live(url))
-    return segue_in(tmp_path)
+    return segue_after(tmp_path, live)
 
 
 def test_a_scene_tells_what_happened_and_what_is_kept(segue: Segue, tmp_path: Path) -> None:
