@@ -22,6 +22,11 @@ def words(*parts: Part, style: str = "") -> Text:
     return Text.assemble(*map(_plain, parts), style=style)
 
 
+def bar(filled: int, length: int, style: str) -> Text:
+    """Return a bar of so many characters, the first of which are filled, in this style."""
+    return words(("█" * filled, style), ("░" * (length - filled), "dim"))
+
+
 class Console(rich.console.Console):
     """A console on which nothing is markup, the name of an emoji, or a number to be coloured."""
 

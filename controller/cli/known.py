@@ -15,7 +15,6 @@ from controller.settings import Settings
 
 def told_of_new(settings: Settings, service: str) -> str:
     """Say that nothing is recorded of a service, what follows from that, and which is called much like it; or ""."""
-
     from controller.core.names import is_service
 
     async def read() -> str:

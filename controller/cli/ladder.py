@@ -2,7 +2,7 @@
 
 from rich.console import Group, RenderableType
 
-from controller.cli.drawing import Table, words
+from controller.cli.drawing import Table, bar, words
 from controller.cli.foretold import blindness, duration, error, questions, span, way
 from controller.cli.words import percent
 from controller.core.foresight import Foresight, Leg, foresee, remarks
@@ -54,7 +54,7 @@ def _notes(leg: Leg) -> list[str]:
 def _bar(weight_bp: int) -> RenderableType:
     # The smallest share is seen: nothing drawn would say that nobody is served.
     filled = max(round(_BAR * weight_bp / FULL_BP), 1 if weight_bp else 0)
-    return words(("█" * filled, "yellow"), ("░" * (_BAR - filled), "dim"))
+    return bar(filled, _BAR, "yellow")
 
 
 def _hours(plan: Plan) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from rich.console import Group, RenderableType
 
-from controller.cli.drawing import Part, Table, words
+from controller.cli.drawing import Part, Table, bar, words
 from controller.cli.evidence import asked, evidence_table, evidence_values
 from controller.cli.words import percent, written
 from controller.core.judging import missing
@@ -143,10 +143,9 @@ def _weights(arms: Sequence[Arm]) -> RenderableType:
         return words("nothing to serve yet", style="dim")
     table = Table(box=None, show_header=False, pad_edge=False)
     for arm in arms:
-        filled = round(_BAR * arm.weight_bp / FULL_BP)
-        bar = words(("█" * filled, _COLOURS[arm.role]), ("░" * (_BAR - filled), "dim"))
+        share = bar(round(_BAR * arm.weight_bp / FULL_BP), _BAR, _COLOURS[arm.role])
         lives = words(", ".join(arm.endpoints), style="dim")
-        table.add_row(arm.role.value, words(arm.release.version, style="bold"), bar, percent(arm.weight_bp), lives)
+        table.add_row(arm.role.value, words(arm.release.version, style="bold"), share, percent(arm.weight_bp), lives)
     return table
 
 
